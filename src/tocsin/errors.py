@@ -1,0 +1,184 @@
+"""Every error a person can meet: a stable public code and a plain sentence.
+
+- One tree, branched by who must act: the sender of an input, the person at the screen, the other side (a source or a
+  channel), the operator of this installation.
+- The class docstring is the sentence a person reads; ``detail`` says which one and where. The code never changes.
+- What is normal is a value and not an exception: a refused delivery, a stale source and an unfit message are results.
+- The HTTP status is decided in ``tocsin.web`` alone.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TocsinError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "tocsin"
+
+    def __init__(self, detail: str = "", **facts: object) -> None:
+        self.detail = detail
+        self.facts = facts
+        super().__init__(f"{self.sentence} {detail}".strip())
+
+    @property
+    def sentence(self) -> str:
+        """The plain sentence for a person, in English; the edge translates it by ``code``."""
+        return (type(self).__doc__ or "").strip().splitlines()[0]
+
+
+# --- the sender of an input must act -------------------------------------------------------------------------------
+
+
+class InputError(TocsinError):
+    """What was sent cannot be taken as it is."""
+
+    code = "input"
+
+
+class HostileXmlError(InputError):
+    """This XML is refused because reading it could cost too much or show what is not in it."""
+
+    code = "input.xml-hostile"
+
+
+class UnreadableError(InputError):
+    """This is not a message that can be read."""
+
+    code = "input.unreadable"
+
+
+class UnfitAlertError(InputError):
+    """This alert is not fit to be published."""
+
+    code = "input.alert-unfit"
+
+
+class TooLargeError(InputError):
+    """This is larger than what is taken here."""
+
+    code = "input.too-large"
+
+
+class NaiveTimeError(InputError):
+    """This time has no offset from UTC, so nobody can say which moment it means."""
+
+    code = "input.time-naive"
+
+
+class UnknownPlaceError(InputError):
+    """No area with this code or name is known here."""
+
+    code = "input.place-unknown"
+
+
+class GeometryError(InputError):
+    """This geometry does not enclose an area on the Earth."""
+
+    code = "input.geometry"
+
+
+class ImportFileError(InputError):
+    """This file could not be understood."""
+
+    code = "input.file"
+
+
+# --- the person must act -------------------------------------------------------------------------------------------
+
+
+class PersonError(TocsinError):
+    """This is not possible for you now."""
+
+    code = "person"
+
+
+class NotAllowedError(PersonError):
+    """You are not allowed to do this."""
+
+    code = "person.not-allowed"
+
+
+class NotSignedInError(PersonError):
+    """Sign in first."""
+
+    code = "person.not-signed-in"
+
+
+class IllegalStepError(PersonError):
+    """This step is not possible from where this stands."""
+
+    code = "person.illegal-step"
+
+
+class RateLimitedError(PersonError):
+    """Too many requests from here; wait and try again."""
+
+    code = "person.rate-limited"
+
+
+class NotFoundError(PersonError):
+    """There is nothing at this address."""
+
+    code = "person.not-found"
+
+
+# --- the other side must act ---------------------------------------------------------------------------------------
+
+
+class OtherSideError(TocsinError):
+    """The other side did not do its part."""
+
+    code = "other-side"
+
+
+class SourceError(OtherSideError):
+    """A source cannot be heard."""
+
+    code = "other-side.source"
+
+
+class ChannelError(OtherSideError):
+    """A channel does not take what is sent."""
+
+    code = "other-side.channel"
+
+
+# --- the operator must act -----------------------------------------------------------------------------------------
+
+
+class OperatorError(TocsinError):
+    """This installation needs its operator."""
+
+    code = "operator"
+
+
+class SettingsError(OperatorError):
+    """A setting is wrong."""
+
+    code = "operator.settings"
+
+
+class StoreError(OperatorError):
+    """The store cannot be used."""
+
+    code = "operator.store"
+
+
+class JournalBrokenError(StoreError):
+    """The journal's chain is broken."""
+
+    code = "operator.journal-broken"
+
+
+class PolicyError(OperatorError):
+    """The mirror policy cannot be used."""
+
+    code = "operator.policy"
+
+
+class KeyMissingError(OperatorError):
+    """A key that is needed is missing or has ended."""
+
+    code = "operator.key"

@@ -1,0 +1,109 @@
+"""Every setting, typed, with its default and the reason for it.
+
+- A setting comes from ``tocsin.toml`` in the data folder, and over that from the environment (``TOCSIN_`` and its name in
+  capitals); a name nobody knows is refused, because a misspelt safety setting must not be silently ignored.
+- The reason in each field's description is what ``docs/reference/settings.md`` shows.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tocsin.errors import SettingsError
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an installation can choose."""
+
+    bind: Annotated[
+        str, Meta(description="Address and port to listen on; loopback until somebody decides otherwise.")
+    ] = "127.0.0.1:8080"
+    realm: Annotated[
+        str,
+        Meta(
+            description="actual or exercise: one process serves one realm, so that nobody can mix them up.",
+            pattern="^(actual|exercise)$",
+        ),
+    ] = "actual"
+    public_url: Annotated[
+        str,
+        Meta(description="The address people reach this installation under; links and CAP senders are made from it."),
+    ] = "http://127.0.0.1:8080"
+    sender: Annotated[
+        str, Meta(description="alert.sender of what this installation publishes: a name that is unique in the world.")
+    ] = "tocsin.invalid"
+    sender_name: Annotated[str, Meta(description="Who warns, as people know them; shown beside every warning.")] = (
+        "Tocsin"
+    )
+    home: Annotated[str, Meta(description="Area code of the place that the first page shows.")] = "UA-30"
+    languages: Annotated[
+        tuple[str, ...], Meta(description="Languages people are offered, first the one that is used when none fits.")
+    ] = ("en", "uk", "de", "fr")
+    all_clear_minutes: Annotated[
+        int,
+        Meta(
+            description="How long an all-clear stays on the page before it becomes calm: practice asks 15 to 60.",
+            ge=15,
+            le=60,
+        ),
+    ] = 30
+    stale_after_intervals: Annotated[
+        float,
+        Meta(
+            description="A source not heard for this many of its intervals is lost, and its areas are unknown (F20).",
+            ge=1,
+        ),
+    ] = 2.0
+    heartbeat_seconds: Annotated[
+        int,
+        Meta(
+            description="A signed sign of life goes to every stream this often; clients count on 30 s at most.",
+            ge=1,
+            le=30,
+        ),
+    ] = 15
+    max_message_bytes: Annotated[
+        int, Meta(description="The largest message taken from a public sender.", ge=10_000)
+    ] = 2_000_000
+    max_trusted_message_bytes: Annotated[
+        int, Meta(description="The largest message taken from a configured source; real ones reach 1.7 MB.", ge=10_000)
+    ] = 10_000_000
+    area_packs: Annotated[
+        tuple[str, ...], Meta(description="Files with areas below ISO 3166-2: GeoJSON, or a code tree with parents.")
+    ] = ()
+    feeds: Annotated[
+        str,
+        Meta(description="The file that names the sources to listen to; empty for none. Relative to the data folder."),
+    ] = "feeds.toml"
+    policy: Annotated[
+        str, Meta(description="The signed file that says which official sources are mirrored without a person.")
+    ] = "policy.toml"
+    emergency_number: Annotated[
+        str, Meta(description="Whom to call when in danger, as the page says it; 112 works in all of Europe.")
+    ] = "112"
+
+
+def load(data: Path | None = None, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """The settings of the installation in the folder ``data``; ``given`` ones (from the command line) win."""
+    values: dict[str, Any] = {}
+    if data is not None and (file := data / "tocsin.toml").is_file():
+        try:
+            values.update(tomllib.loads(file.read_text("utf-8")))
+        except tomllib.TOMLDecodeError as wrong:
+            raise SettingsError(f"{file}: {wrong}") from None
+    known = {field.name: field for field in msgspec.structs.fields(Settings)}
+    for name, text in (os.environ if environ is None else environ).items():
+        if name.startswith("TOCSIN_") and (key := name[7:].lower()) in known:
+            values[key] = text.split(",") if isinstance(known[key].default, tuple) else text
+    values.update({key: value for key, value in given.items() if value is not None})
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as wrong:
+        raise SettingsError(str(wrong)) from None

@@ -1,7 +1,7 @@
 """Every setting, typed, with its default and the reason for it.
 
-- A setting comes from ``tocsin.toml`` in the data folder, and over that from the environment (``TOCSIN_`` and its name in
-  capitals); a name nobody knows is refused, because a misspelt safety setting must not be silently ignored.
+- A setting comes from ``tocsin.toml`` in the data folder, and over that from the environment (``TOCSIN_`` and its name
+  in capitals); a name nobody knows is refused, because a misspelt safety setting must not be silently ignored.
 - The reason in each field's description is what ``docs/reference/settings.md`` shows.
 """
 

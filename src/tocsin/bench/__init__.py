@@ -1,6 +1,6 @@
 """Benches: every performance goal as a measured case beside its peer in the same run.
 
-- A module here is one bench and holds ``cases(quick: bool) -> Iterator[Case]``; its name is what ``tocsin bench`` calls.
+- A module here is one bench and holds ``cases(quick: bool) -> Iterator[Case]``; ``tocsin bench`` calls it by its name.
 - Figures are medians of runs that alternate between us and the peer; the machine's noise hits both alike.
 - A bench never decides a test: ratios are read by people, and shortfalls are said in the docs.
 """

@@ -31,7 +31,8 @@ def command(names: tuple[str, ...], as_json: bool, quick: bool) -> None:
 
 def line(measured: Case) -> str:
     """A case for a person: ours, the peer's, the ratio, the share of what the machine can do."""
-    text = f"{measured.bench:9} {measured.case:22} n={measured.n:<10,} {measured.median_s * 1e3:10.3f} ms {measured.rate:14,.0f}/s"
+    text = f"{measured.bench:9} {measured.case:22} n={measured.n:<10,} {measured.median_s * 1e3:10.3f} ms"
+    text += f" {measured.rate:14,.0f}/s"
     if measured.peer is not None:
         text += f"   {measured.ratio:7.2f} x {measured.peer.name} ({measured.peer.rate:,.0f}/s)"
     if measured.limit is not None:

@@ -1,7 +1,7 @@
 """A source: who speaks, how far it is trusted, and when it was last heard.
 
-- Freshness is counted from what a source says and not from an HTTP status (F20): a feed that answers 200 with old content
-  is as silent as one that does not answer.
+- Freshness is counted from what a source says and not from an HTTP status (F20): a feed that answers 200 with old
+  content is as silent as one that does not answer.
 - A source that was not heard for ``stale_after_intervals`` of its intervals is lost, and its areas are unknown.
 - After a start nothing has been heard yet, so every area is unknown until its source speaks.
 """
@@ -17,8 +17,11 @@ SOURCE_LOST = "source:lost"
 
 
 class Source(Struct, frozen=True):
-    """Who speaks. ``interval_s`` is how often it is expected to be heard, in seconds; ``covers`` the area codes for which
-    its silence and its "nothing" count; ``official`` whether it is an authority for them."""
+    """Who speaks.
+
+    ``interval_s`` is how often it is expected to be heard, in seconds; ``covers`` the area codes for which its silence
+    and its "nothing" count; ``official`` whether it is an authority for them; ``names`` its name by language.
+    """
 
     id: str
     name: str

@@ -96,9 +96,7 @@ class Mirror:
     def _learn(self, done: Published) -> None:
         known = self._events.get(done.event_id)
         if known is None or known.version < done.version:
-            self._events[done.event_id] = Standing(
-                done.event_id, done.identifier, done.sent, done.version, done.phase
-            )
+            self._events[done.event_id] = Standing(done.event_id, done.identifier, done.sent, done.version, done.phase)
         if done.event_id.startswith("sig."):
             key = (done.source, done.areas[0], done.event_id.split(".")[2])
             if done.phase == Phase.ACT:

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from tocsin.cap import alert as cap
 from tocsin.cap.alert import Alert, Area, Info, MsgType, Named, Reference, Scope, Status
-from tocsin.cap.coverage import codes_of
+from tocsin.cap.coverage import Coverage
 from tocsin.cap.limits import TRUSTED
 from tocsin.cap.phase import Phase, says
 from tocsin.cap.xml import read
@@ -77,6 +77,7 @@ class Mirror:
         self._ended: dict[tuple[str, str, str], datetime] = {}  # the same key -> the newest end the source has told
         self._mirrored: dict[str, str] = {}  # a foreign identifier -> our event id
         self._known_areas: dict[str, dict[str, Area]] = {}
+        self._coverage = Coverage(kit.gazetteer)
 
     # --- what was published ----------------------------------------------------------------------------------------
 
@@ -256,7 +257,7 @@ class Mirror:
         phase = says(alert)
         if phase is None:
             return self._wait(report, "no-phase", "it does not say what a person should do")
-        areas = codes_of(alert, self._kit.gazetteer)
+        areas = self._codes(alert)
         if not self._policy.allows(
             report.source, areas, alert.infos[0].event if alert.infos else "", self._kit.gazetteer
         ):
@@ -338,13 +339,22 @@ class Mirror:
     def _retracted(self, alert: Alert, fields: tuple[Named, ...], at: datetime) -> tuple[Info, ...]:
         """Our own words in every language for taking back somebody else's alert, for its areas."""
         first = alert.infos[0]
-        places = codes_of(alert, self._kit.gazetteer)
-        zone = self._kit.gazetteer.get(places[0]).zone
+        zone = self._kit.gazetteer.get(self._codes(alert)[0]).zone
         names = dict.fromkeys(self._kit.issuer.languages, first.areas[0].description)
         return tuple(
             replace(info, expires=at + LIFE, parameters=fields, areas=first.areas)
             for info in infos(self._kit, "other", Phase.RETRACTED, names, zone, at)
         )
+
+    def _codes(self, alert: Alert) -> tuple[str, ...]:
+        """The codes of the places that ``alert`` is for; where it only draws, those that its corners lie in."""
+        areas = [area for info in alert.infos for area in info.areas]
+        found = set(self._coverage.codes(areas))
+        if not found:
+            corners = {(int(a), int(b)) for drawn in areas for ring in drawn.polygons for a, b in ring.points}
+            corners |= {(circle.latitude, circle.longitude) for drawn in areas for circle in drawn.circles}
+            found = {places[0].code for corner in corners if (places := self._kit.gazetteer.at(*corner))}
+        return tuple(sorted(found))
 
     def _marked(self, text: str, language: str) -> str:
         """``text`` beginning with the word for exercise where this is one (F16: in every field a machine reads)."""

@@ -169,7 +169,8 @@ class Mirror:
         self, report: Report, signal: Signal, event_id: str, phase: Phase, at: datetime, before: Standing | None
     ) -> Published:
         version = before.version + 1 if before else 1
-        alert = self._message(report, signal, event_id, version, phase, at, before and self._reference(before))
+        earlier = self._reference(before) if before else None
+        alert = self._message(report, signal, event_id, version, phase, at, earlier)
         retraction = None
         if phase in WARNS:
             own = Reference(alert.sender, alert.identifier, spell(at))

@@ -229,7 +229,8 @@ class Program:
         server = self._server() if serve else None
         if server is not None:
             ending.add(asyncio.create_task(server.serve(), name="server"))
-            while not server.started and not any(task.done() for task in ending):
+            # uvicorn has no event for "I listen now"; it is a moment, once.
+            while not server.started and not any(task.done() for task in ending):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             if server.started:
                 host, port = server.servers[0].sockets[0].getsockname()[:2]

@@ -75,7 +75,7 @@ def sources(recording: Recording, interval_s: float) -> list[Source]:
 
 
 # Regions for which the week's record shows that the service spoke, but that had no alert in these 24 hours.
-QUIET = ("UA-07", "UA-21", "UA-26", "UA-46", "UA-61", "UA-68", "UA-77")
+QUIET = ("UA-07", "UA-21", "UA-26", "UA-46", "UA-51", "UA-61", "UA-77")
 
 
 NOTICE: dict[str, dict[str, str]] = {

@@ -59,4 +59,8 @@ def summary(program: object) -> str:
     assert isinstance(program, Program)
     standing = program.situation.at_place("UA-30", END)
     live = len(program.situation.live(END))
-    return f"At {END:%H:%M} UTC Kyiv stands at {standing.phase.value} since {standing.since:%H:%M}; {live} alerts in force; journal {program.situation.seq} entries."
+    since = f" since {standing.since:%H:%M}" if standing.since else ""
+    return (
+        f"At {END:%H:%M} UTC Kyiv stands at {standing.phase.value}{since}; {live} alerts in force;"
+        f" the journal has {program.store.head().seq} entries."
+    )

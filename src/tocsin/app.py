@@ -40,6 +40,7 @@ from tocsin.sense.intake import Intake
 from tocsin.sense.report import REPORT_RECEIVED
 from tocsin.sense.source import Source
 from tocsin.settings import Settings
+from tocsin.store.answers import StoredAnswers
 from tocsin.store.batches import SqlBatches
 from tocsin.store.key import Keys, signed_by
 from tocsin.store.sqlite import SqliteStore
@@ -52,7 +53,6 @@ from tocsin.warn.policy import Policy
 from tocsin.warn.publish import ALERT_PUBLISHED
 from tocsin.warn.situation import Situation
 from tocsin.web.house import House
-from tocsin.web.kept import KeptAnswers
 from tocsin.web.site import create
 
 log = structlog.get_logger()
@@ -146,7 +146,7 @@ class Program:
             situation=self.situation,
             intake=self.intake,
             keys=self.keys,
-            answers=KeptAnswers(self.store),
+            answers=StoredAnswers(self.store),
             sources=self.sources,
             hub=self.hub,
             dispatch=self.dispatch,

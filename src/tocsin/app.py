@@ -42,6 +42,7 @@ from tocsin.sense.source import Source
 from tocsin.settings import Settings
 from tocsin.store.answers import StoredAnswers
 from tocsin.store.batches import SqlBatches
+from tocsin.store.certificate import Certificates
 from tocsin.store.key import Keys, signed_by
 from tocsin.store.sqlite import SqliteStore
 from tocsin.store.subscriptions import SqlBook
@@ -108,7 +109,8 @@ class Program:
         )
         self.intake.on_heard(self.situation.heard)
         issuer = Issuer(settings.sender, settings.sender_name, realm, settings.languages)
-        self.mirror = Mirror(Kit(self.gazetteer, book(), issuer), self.policy, self.sources)
+        self.certificates = Certificates(self.data / "keys", realm, settings.sender, self.clock.now())
+        self.mirror = Mirror(Kit(self.gazetteer, book(), issuer), self.policy, self.sources, self.certificates.sign)
         self._remember()
         self.hub = StreamHub(
             self.store,

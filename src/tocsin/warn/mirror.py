@@ -35,7 +35,7 @@ from tocsin.sense.source import Source
 from tocsin.warn.compile import Kit, area, infos, note, parameters
 from tocsin.warn.draft import Where
 from tocsin.warn.policy import Policy
-from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published, published
+from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published, Sign, published
 
 REPORT_WAITING = "report:waiting"
 
@@ -70,8 +70,8 @@ class Standing(Struct):
 class Mirror:
     """Turns reports into published alerts; :meth:`apply` feeds it with what was published before."""
 
-    def __init__(self, kit: Kit, policy: Policy, sources: Mapping[str, Source]) -> None:
-        self._kit, self._policy, self._sources = kit, policy, sources
+    def __init__(self, kit: Kit, policy: Policy, sources: Mapping[str, Source], sign: Sign) -> None:
+        self._kit, self._policy, self._sources, self._sign = kit, policy, sources, sign
         self._events: dict[str, Standing] = {}  # by event id
         self._active: dict[tuple[str, str, str], str] = {}  # (source, area, hazard) -> the event that stands in act
         self._ended: dict[tuple[str, str, str], datetime] = {}  # the same key -> the newest end the source has told
@@ -183,6 +183,7 @@ class Mirror:
             phase=phase,
             areas=(signal.area,),
             as_of=signal.spoken,
+            sign=self._sign,
             source=report.source,
             report=report.id,
             supersedes=before.identifier if before else "",
@@ -293,6 +294,7 @@ class Mirror:
                 phase=phase,
                 areas=areas,
                 as_of=alert.sent or at,
+                sign=self._sign,
                 source=report.source,
                 report=report.id,
                 supersedes=before.identifier if before else "",

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from msgspec import Struct
@@ -19,6 +20,9 @@ from tocsin.cap.xml import write
 from tocsin.errors import IllegalStepError
 
 ALERT_PUBLISHED = "alert:published"
+
+Sign = Callable[[bytes, datetime], bytes]
+"""Puts the realm's signature on a CAP message, as of a moment."""
 
 WARNS = frozenset({Phase.PREPARE, Phase.ACT, Phase.HOLD})
 
@@ -58,17 +62,17 @@ def published(
     phase: Phase,
     areas: tuple[str, ...],
     as_of: datetime,
-    cap: bytes | None = None,
+    sign: Sign,
     source: str = "",
     report: str = "",
     supersedes: str = "",
     report_of: str = "",
     draft: str = "",
 ) -> Published:
-    """The published form of ``alert``; ``cap`` are its final (signed) bytes, made here where there are none.
+    """The published form of ``alert``, written, signed and frozen.
 
-    Raises :class:`IllegalStepError` for a warning without its retraction, and UnfitAlertError for either that is not
-    valid CAP.
+    Raises :class:`IllegalStepError` for a warning without its retraction, UnfitAlertError for either that is not valid
+    CAP, and KeyMissingError where it cannot be signed: failing to sign means failing to publish.
     """
     if phase in WARNS and retraction is None:
         raise IllegalStepError("a warning cannot leave before its retraction is ready")
@@ -82,7 +86,7 @@ def published(
         source,
         areas,
         alert.sent,
-        (cap or write(alert)).decode(),
+        sign(write(alert), alert.sent).decode(),
         report,
         supersedes,
         report_of,

@@ -74,10 +74,10 @@ UNCONFIRMED = {
 
 
 class Compiled(Struct, frozen=True):
-    """An alert and its retraction, both without ``sent``, and the digest of what an approver is shown of them."""
+    """An alert and its retraction (none for an ending), without ``sent``, and the digest of what an approver is shown."""
 
     alert: Alert
-    retraction: Alert
+    retraction: Alert | None
     digest: str
 
 
@@ -199,12 +199,13 @@ def compile_content(content: Content, kit: Kit, before: Reference | None = None)
     )
 
 
-def digest(alert: Alert, retraction: Alert) -> str:
-    """SHA-256 over both messages with every ``sent`` of this alert at the epoch, in hexadecimal."""
+def digest(alert: Alert, retraction: Alert | None) -> str:
+    """SHA-256 over both messages, in hexadecimal, with the ``sent`` that publication freezes at the epoch in both."""
     sealed = hashlib.sha256(write(msgspec.structs.replace(alert, sent=EPOCH, original=None)))
-    reference = msgspec.structs.replace(retraction.references[0], sent=spell(EPOCH))
-    sealed.update(b"\0")
-    sealed.update(write(msgspec.structs.replace(retraction, sent=EPOCH, references=(reference,), original=None)))
+    if retraction is not None:
+        reference = msgspec.structs.replace(retraction.references[0], sent=spell(EPOCH))
+        sealed.update(b"\0")
+        sealed.update(write(msgspec.structs.replace(retraction, sent=EPOCH, references=(reference,), original=None)))
     return sealed.hexdigest()
 
 

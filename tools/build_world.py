@@ -108,6 +108,7 @@ class World:
 
     def __init__(self, overrides: dict[str, Any]) -> None:
         self.to = {old: new for entry in overrides["codes"] for old, new in entry.get("to", {}).items()}
+        self.mute = {old for entry in overrides["codes"] if not entry.get("alias", True) for old in entry["to"]}
         self.drop = {code for entry in overrides["codes"] for code in entry.get("drop", ())}
         self.aliases = {old: new for entry in overrides["aliases"] for old, new in entry["to"].items()}
         self.countries = {entry["code"]: entry for entry in overrides["countries"]}
@@ -298,6 +299,7 @@ def main() -> None:
             else:
                 names, others = unit_names(world.units[code])
             own = world.places.get(code, {})
+            latitude, longitude = own.get("point", (latitude, longitude))
             if own:
                 others |= set(names.values()) if len(world.units[code]) > 1 and code[:2] != "UA" else set()
                 if code[:2] == "UA":
@@ -313,7 +315,7 @@ def main() -> None:
         sys.exit(f"overrides for places that are not there: {sorted(missing)}")
     known = {row["code"] for row in rows}
     aliases = {old: new for old, new in world.aliases.items() if old not in known}
-    aliases |= {old: new for old, new in world.to.items() if ISO.fullmatch(old) and old not in known}
+    aliases |= {old: new for old, new in world.to.items() if ISO.fullmatch(old) and old not in known | world.mute}
     aliases |= {three: two for two, three in alpha3.items() if two in known}
     wrong = {old: new for old, new in aliases.items() if new not in known}
     if wrong:

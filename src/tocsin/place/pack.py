@@ -164,9 +164,7 @@ def _walk(
     elif ids:
         raise ImportFileError(f"{name}: {where} has an id and no name")
     for key, value in node.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict | list):
-            _walk(value, parent, f"{where}.{key}", depth + 1, rows, name)
-        elif isinstance(value, dict):
+        if (isinstance(value, list) and value and isinstance(value[0], dict | list)) or isinstance(value, dict):
             _walk(value, parent, f"{where}.{key}", depth + 1, rows, name)
 
 
@@ -243,7 +241,9 @@ def _value(
             raise ImportFileError(f"{name}: {where} has no property {said!r} for its {what}")
         return _plain(properties.get(said))
     lower = {key.casefold(): key for key in properties}
-    return next((value for key in usual if key in lower and (value := _plain(properties[lower[key]])) is not None), None)
+    return next(
+        (value for key in usual if key in lower and (value := _plain(properties[lower[key]])) is not None), None
+    )
 
 
 def _names(properties: dict[str, Any], said: str | None) -> dict[str, str]:

@@ -130,12 +130,12 @@ class World:
                 return None
             if key in self.to:
                 self.used.add(key)
-                return self.to[key]
+                return str(self.to[key])
         if ISO.fullmatch(code) and not code.startswith(("XK-", "AI-X")):
             return str(code)
         country = code[:2]
         if country in self.iso:
-            return country  # A part the map invented ("~"): its ground counts for the country, not as a region.
+            return str(country)  # A part the map invented ("~"): its ground counts for the country, not as a region.
         sys.exit(f"{code} ({unit.get('name')}) is no ISO code and no override says what it is")
 
     def take(self, features: list[dict[str, Any]]) -> None:
@@ -173,7 +173,7 @@ def grid_rings(geometry: Any) -> list[list[np.ndarray[Any, Any]]]:
     for polygon in shapely.get_parts(shapely.normalize(geometry)):
         if polygon.geom_type != "Polygon":
             continue
-        rings = []
+        rings: list[np.ndarray[Any, Any]] = []
         for ring in (polygon.exterior, *polygon.interiors):
             points = np.rint(shapely.get_coordinates(ring) * GRID).astype(np.int64)
             keep = np.ones(len(points), dtype=bool)
@@ -190,7 +190,7 @@ def grid_rings(geometry: Any) -> list[list[np.ndarray[Any, Any]]]:
 
 
 def packed(polygons: list[list[np.ndarray[Any, Any]]]) -> tuple[list[list[int]], np.ndarray[Any, Any]]:
-    """Ring lengths by polygon, and all points as int16 steps (a long step is cut into several, marked by its length)."""
+    """Ring lengths by polygon, and all points as int16 steps; a ring starts with two entries that add up."""
     lengths, steps = [], []
     last = np.zeros(2, dtype=np.int64)
     for rings in polygons:
@@ -248,7 +248,7 @@ def main() -> None:
             geometry = world.shapes[code][0] if len(world.shapes[code]) == 1 else shapely.union_all(world.shapes[code])
             polygons = grid_rings(geometry)
             if not polygons:
-                geometry = shapely.union_all([shape_ for shape_ in world.shapes[code]]).convex_hull.buffer(0.002)
+                geometry = shapely.union_all(world.shapes[code]).convex_hull.buffer(0.002)
                 polygons = grid_rings(geometry)
             lengths, steps = packed(polygons)
             corners = np.concatenate([ring for rings in polygons for ring in rings[:1]])

@@ -112,7 +112,8 @@ class World:
         self.drop = {code for entry in overrides["codes"] for code in entry.get("drop", ())}
         self.aliases = {old: new for entry in overrides["aliases"] for old, new in entry["to"].items()}
         self.countries = {entry["code"]: entry for entry in overrides["countries"]}
-        self.zone_of = {c: z for entry in overrides["zones"] for z, codes in entry["of"].items() for c in codes}
+        self.zone_of = {c: z for entry in overrides["zones"] for z, codes in entry.get("of", {}).items() for c in codes}
+        self.far = {zone for entry in overrides["zones"] for zone in entry.get("never_nearest", ())}
         self.places = {entry["code"]: entry for entry in overrides["places"]}
         self.used: set[str] = set()
         self.iso, self.zones = zone_cities()
@@ -288,7 +289,11 @@ def main() -> None:
             elif code == country:
                 zone = cities[0][0]
             else:
-                zone = nearest(cities, latitude, longitude) if cities else special["zone"]
+                zone = (
+                    nearest([city for city in cities if city[0] not in world.far], latitude, longitude)
+                    if cities
+                    else special["zone"]
+                )
             if code == country:
                 names = {lang: str(locales[lang].territories.get(code) or world.iso[code]) for lang in LANGUAGES}
                 others = {

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
+from itertools import pairwise
 from math import acos, cos, pi, radians, sin
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,12 +130,6 @@ def winding_oracle(corners: list[tuple[int, int]], latitude: int, longitude: int
     return winding != 0
 
 
-def has_area(corners: list[tuple[int, int]]) -> bool:
-    """Whether any point is wound around: sampled at every middle of three corners."""
-    a, *rest = corners
-    return any((b[0] - a[0]) * (c[1] - a[1]) != (b[1] - a[1]) * (c[0] - a[0]) for b in rest for c in rest)
-
-
 small = st.integers(-6, 6)
 wide = st.integers(-80 * E6, 80 * E6)
 
@@ -150,7 +147,8 @@ wide = st.integers(-80 * E6, 80 * E6)
 def test_exact_against_whole_numbers(corners: list[tuple[int, int]], asked: list[tuple[int, int]]) -> None:
     """For any ring, crossing itself or not, the answer equals that of a slow oracle that uses whole numbers only."""
     shape = Shape.of([np.array(corners, dtype=np.int64)])
-    points = asked + corners
+    middles = [((a[0] + b[0]) // 2, (a[1] + b[1]) // 2) for a, b in pairwise(corners)]
+    points = asked + corners + middles
     expected = [winding_oracle(corners, *point) for point in points]
     if shape.empty:
         assert {problem.code for problem in shape.problems} & {"geometry.no-area", "geometry.too-few-points"}
@@ -341,3 +339,28 @@ def test_whole_earth_box() -> None:
     band = Shape.of([ring((10, -180), (10, 180), (20, 180), (20, -180))])
     assert covers(band, 15, 0)
     assert not covers(band, 25, 0)
+
+
+def test_real_polygons(shared: Path) -> None:
+    """Every polygon of the real messages is taken in; what is not empty covers its own corners, and all within 10 s."""
+    found = taken = 0
+    start = time.perf_counter()
+    for file in sorted((shared / "cap").rglob("*")):
+        if not file.is_file():
+            continue
+        text = file.read_bytes().decode("utf-8", "replace")
+        for one in re.findall(r"<(?:\w+:)?polygon>([^<]*)</", text)[:300]:
+            pairs = re.findall(r"(-?[0-9.]+),\s*(-?[0-9.]+)", one)
+            found += bool(pairs)
+            corners = np.array([[round(float(lat) * E6), round(float(lon) * E6)] for lat, lon in pairs], dtype=np.int64)
+            shape = Shape.of([corners.reshape(-1, 2)])
+            if shape.empty:
+                assert shape.problems
+                continue
+            taken += 1
+            inside = shape.covers_many(corners)
+            if not any(problem.code == "geometry.axes-swapped" for problem in shape.problems):
+                assert inside.all(), file
+    assert found > 300
+    assert taken / found > 0.98
+    assert time.perf_counter() - start < 10

@@ -113,6 +113,8 @@ class World:
         self.aliases = {old: new for entry in overrides["aliases"] for old, new in entry["to"].items()}
         self.countries = {entry["code"]: entry for entry in overrides["countries"]}
         self.zone_of = {c: z for entry in overrides["zones"] for z, codes in entry.get("of", {}).items() for c in codes}
+        self.groups = {code: entry for part in overrides["groups"] for code, entry in part["area"].items()}
+        self.group_of = {below: code for code, entry in self.groups.items() for below in entry["of"]}
         self.far = {zone for entry in overrides["zones"] for zone in entry.get("never_nearest", ())}
         self.places = {entry["code"]: entry for entry in overrides["places"]}
         self.used: set[str] = set()
@@ -214,6 +216,24 @@ def chunk(steps: np.ndarray[Any, Any]) -> bytes:
     """Longitude steps then latitude steps, low bytes then high bytes, compressed."""
     raw = steps.T.reshape(-1).view(np.uint8).reshape(-1, 2).T.tobytes()
     return zlib.compress(raw, 9)
+
+
+def with_groups(rows: list[dict[str, Any]], world: World) -> list[dict[str, Any]]:
+    """The areas with the regions that hold others, each after its country; its point is that of its middle member."""
+    at = {row["code"]: row for row in rows}
+    for code, entry in world.groups.items():
+        below = [below for below in entry["of"] if below not in world.groups]
+        wrong = [one for one in entry["of"] if one not in at and one not in world.groups] + [code] * (code in at)
+        if wrong or not below:
+            sys.exit(f"group {code}: {wrong or 'nothing in it'}")
+        middle = [sum(at[one]["point"][axis] for one in below) / len(below) for axis in (0, 1)]
+        member = min(below, key=lambda one: math.dist(at[one]["point"], middle))
+        zones = [at[one]["zone"] for one in below]
+        at[code] = {
+            "code": code, "zone": max(set(zones), key=zones.count), "point": at[member]["point"],
+            "names": entry["names"], "short": {}, "others": entry.get("aliases", []),
+        }  # fmt: skip
+    return [at[code] for code in sorted(at)]
 
 
 def main() -> None:
@@ -325,6 +345,7 @@ def main() -> None:
                     "others": sorted(others - set(names.values())),
                 }
             )
+    rows = with_groups(rows, world)
     missing = set(world.places) - {row["code"] for row in rows}
     if missing:
         sys.exit(f"overrides for places that are not there: {sorted(missing)}")
@@ -346,6 +367,7 @@ def main() -> None:
         "longitude": [row["point"][1] for row in rows],
         "names": {lang: "\n".join(row["names"].get(lang, "") for row in rows) for lang in LANGUAGES},
         "others": "\n".join("|".join(row["others"]) for row in rows),
+        "groups": {code: group for code, group in sorted(world.group_of.items())},
         "short": {row["code"]: row["short"] for row in rows if row["short"]},
         "aliases": aliases,
     }

@@ -322,7 +322,9 @@ class Gazetteer:
                 shapes = [shape for one in world.drawn(code) if (shape := self._world_shape(one)) is not None]
                 self._shapes[code] = Shape.union(shapes) if shapes else None
             return self._shapes[code]
-        return self._world_shape(code)
+        parts = [self._world_shape(below) for below in (code, *sorted(self.descendants(code)))]
+        drawn = [part for part in parts if part is not None]
+        return drawn[0] if len(drawn) == 1 else Shape.union(drawn) if drawn else None
 
     def _world_shape(self, code: str) -> Shape | None:
         """The lines the map has under just this code: for a country, the ground that is in no region."""
@@ -390,7 +392,7 @@ def _world() -> Gazetteer:
         places[code] = Place(
             code=code,
             level=1 if "-" in code else 0,
-            parent=code[:2] if "-" in code else None,
+            parent=part.groups.get(code, code[:2]) if "-" in code else None,
             names={tongue: name for tongue, name in zip(part.languages, names, strict=True) if name},
             zone=part.zones[part.zone[at]],
             latitude=part.latitude[at] * 1000,

@@ -226,7 +226,7 @@ def _paths(drawn: Any, tolerance: float, dots: bool) -> list[str]:
         if dots:
             small = [part.centroid for part in shapely.get_parts(whole) if part.area < tolerance * tolerance]
             # Islets of one atoll are one dot.
-            path += "".join(_dot(point) for point in {(p.x // 6, p.y // 6): p for p in small}.values())
+            path += "".join(_dot(point, 6) for point in {(p.x // 12, p.y // 12): p for p in small}.values())
         written.append(path)
     return written
 
@@ -256,6 +256,6 @@ def _pairs(steps: Any) -> str:
     return text
 
 
-def _dot(point: Any) -> str:
+def _dot(point: Any, size: int = 3) -> str:
     """Land too small for this size, as a diamond where it is."""
-    return f"M{round(point.x) - 2} {round(point.y)}l2-2 2 2-2 2z"
+    return f"M{round(point.x) - size} {round(point.y)}l{size}-{size} {size} {size}-{size} {size}z"

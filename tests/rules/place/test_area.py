@@ -263,13 +263,13 @@ def test_huge_polygon_is_fast() -> None:
     angle = np.linspace(0, 2 * np.pi, 100_000, endpoint=False)
     radius = 2 * E6 * (1 + 0.1 * np.sin(97 * angle) + 0.02 * np.sin(9973 * angle))
     points = np.column_stack([50 * E6 + radius * np.sin(angle), 30 * E6 + radius * np.cos(angle)]).astype(np.int64)
-    # The best of three: the machine that runs this may be busy with something else.
+    # Processor time, the best of five: the machine that runs this may be busy with something else.
     spent = []
-    for _ in range(3):
-        start = time.perf_counter()
+    for _ in range(5):
+        start = time.process_time()
         shape = Shape.of([points])
         assert shape.covers(50 * E6, 30 * E6)
-        spent.append(time.perf_counter() - start)
+        spent.append(time.process_time() - start)
     assert min(spent) < 0.1
 
 

@@ -276,3 +276,18 @@ def test_lines_of_one_country_only() -> None:
                 assert ((ring[:, 0] >= south) & (ring[:, 0] <= north)).all()
                 assert ((ring[:, 1] >= west) & (ring[:, 1] <= east)).all()
     assert world.polygons("ZZ") == {}
+
+
+def test_regions_of_regions(gazetteer: Gazetteer) -> None:
+    """An alert for Scotland, Lombardy or Alsace concerns what ISO 3166-2 has within it, and covers its ground."""
+    assert gazetteer.relation("GB-SCT", "GB-EDH") is Relation.CONTAINS
+    assert gazetteer.relation("GB-EDH", "GB-SCT") is Relation.PART
+    assert gazetteer.relation("GB-ENG", "GB-EDH") is None
+    assert gazetteer.ancestors("FR-67") == ("FR-6AE", "FR-GES", "FR")
+    assert gazetteer.ancestors("IT-MI") == ("IT-25", "IT")
+    assert gazetteer.find("Lombardei")[0].code == "IT-25"
+    assert [place.code for place in gazetteer.at(55_950_000, -3_200_000)] == ["GB-EDH", "GB-SCT", "GB"]
+    scotland = gazetteer.shape("GB-SCT")
+    assert scotland is not None
+    assert scotland.covers(57_150_000, -2_110_000)
+    assert scotland.area_km2 == pytest.approx(78_000, rel=0.05)

@@ -367,7 +367,7 @@ def main() -> None:
         "longitude": [row["point"][1] for row in rows],
         "names": {lang: "\n".join(row["names"].get(lang, "") for row in rows) for lang in LANGUAGES},
         "others": "\n".join("|".join(row["others"]) for row in rows),
-        "groups": {code: group for code, group in sorted(world.group_of.items())},
+        "groups": dict(sorted(world.group_of.items())),
         "short": {row["code"]: row["short"] for row in rows if row["short"]},
         "aliases": aliases,
     }
@@ -381,7 +381,11 @@ def main() -> None:
         f" {len(rows):,} areas in {len(world.iso)} countries, {points:,} points, {len(aliases)} aliases of codes"
     )
     without = [
-        row["code"] for row in rows if row["code"] not in index.get(row["code"][:2], [0, {}])[1] and "-" in row["code"]
+        row["code"]
+        for row in rows
+        if row["code"] not in index.get(row["code"][:2], [0, {}])[1]
+        and "-" in row["code"]
+        and row["code"] not in world.groups
     ]
     print("regions without lines:", without or "none")
 

@@ -116,6 +116,7 @@ class World:
         self.groups = {code: entry for part in overrides["groups"] for code, entry in part["area"].items()}
         self.group_of = {below: code for code, entry in self.groups.items() for below in entry["of"]}
         self.far = {zone for entry in overrides["zones"] for zone in entry.get("never_nearest", ())}
+        self.local = {country for entry in overrides["local"] for country in entry["countries"]}
         self.places = {entry["code"]: entry for entry in overrides["places"]}
         self.used: set[str] = set()
         self.iso, self.zones = zone_cities()
@@ -156,10 +157,12 @@ class World:
             self.shapes[code].append(full if geometry.is_empty or full.area < 0.02 else geometry)
 
 
-def unit_names(units: list[dict[str, Any]]) -> tuple[dict[str, str], set[str]]:
+def unit_names(units: list[dict[str, Any]], local: bool) -> tuple[dict[str, str], set[str]]:
     """The names of a region, from its largest unit, and the other names its units have."""
     cities = ("City", "Municipality", "Republican City", "Highly Urbanized City", "Independent Component City")
     main = max(units, key=lambda unit: (unit.get("type_en") not in cities, unit["size"]))
+    if local:
+        return {"en": main["name"]}, set()
     names = {language: main.get(f"name_{language}") or "" for language in LANGUAGES}
     names["en"] = names["en"] or main.get("name") or main.get("woe_name") or main["iso_3166_2"]
     names = {language: name.split("|")[0].strip() for language, name in names.items() if name}
@@ -326,12 +329,12 @@ def main() -> None:
                     ),
                 } - set(names.values())
             else:
-                names, others = unit_names(world.units[code])
+                names, others = unit_names(world.units[code], country in world.local)
             own = world.places.get(code, {})
             latitude, longitude = own.get("point", (latitude, longitude))
             if own:
                 others |= set(names.values()) if len(world.units[code]) > 1 and code[:2] != "UA" else set()
-                if code[:2] == "UA":
+                if code[:2] == "UA" or not own.get("others", True):
                     others = set()  # The map's other names of Ukraine's units are where the mix-ups come from.
                 names = {**names, **own["names"]} if code[:2] == "UA" else own["names"]
                 others |= set(own.get("aliases", ()))

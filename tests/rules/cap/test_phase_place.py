@@ -234,6 +234,21 @@ def test_a_code_that_tells_its_country() -> None:
     assert phase(britain, "UA", 1) == "calm"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("urn:oasis:names:tc:emergency:cap:1.2:profile:CAP-AU:1.0:ISO3166-2", "AU-NSW"),
+        ("ISO 3166-2", "au-nsw"),
+        ("http://www.iso.org/iso/country_codes.html", "AU"),
+        ("ISO3166-1", "AUS"),
+    ],
+)
+def test_names_of_the_lists_of_iso(name: str, value: str) -> None:
+    """The lists of ISO 3166 go by several names, and mean the same codes."""
+    assert phase([act(areas=(geocoded(name, value),))], "AU-NSW", 1) == "act"
+    assert phase([act(areas=(geocoded(name, value),))], "UA-30", 1) == "calm"
+
+
 def test_order_of_phases() -> None:
     """Act before hold before the latest of prepare, all-clear and retracted."""
     acting = ours("a", 0, "act", 1, "a")

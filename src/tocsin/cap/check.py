@@ -15,6 +15,7 @@ from tocsin.cap import envelope, lint, xml
 from tocsin.cap.alert import Alert
 from tocsin.cap.element import NAMESPACES, Walk
 from tocsin.cap.geometry import Budget
+from tocsin.cap.homeland import swapped
 from tocsin.cap.limits import TRUSTED, Limits
 from tocsin.cap.problem import CODES, Findings, Problem, Weight
 from tocsin.cap.profiles import PROFILES
@@ -88,6 +89,7 @@ def _judged(element: Element, found: Findings, profile: str | None, limits: Limi
     namespace = envelope.namespace(element)
     alert = Walk(namespace, found, Budget(limits.points)).alert(element, None)
     sanity(alert, found)
+    swapped(alert, found)
     faults(alert, found)
     PROFILES.get(profile or "cap-1.2", PROFILES["cap-1.2"])(alert, found)
     if NAMESPACES.get(namespace) == "1.2":

@@ -483,7 +483,7 @@ class Walk:
             self.signed = True
             if path != "alert":
                 self.found.add("element.misplaced", path, "Signature", child.sourceline)
-            elif child.getnext() is not None:
+            elif (after := child.getnext()) is not None and after.tag != SIGNATURE:
                 self.found.add("element.order", "alert/Signature", "", child.sourceline)
             return None, ""
         namespace, _, local = tag[1:].rpartition("}") if tag[0] == "{" else ("", "", tag)

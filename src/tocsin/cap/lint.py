@@ -41,7 +41,7 @@ RULES = {
     "L16": "Link only to the sender's own domain, and never ask to install or update anything.",
 }
 # Texts up to this length are for the shortest tier, where the hazard's name must do (practice.md, 90 tier).
-SHORT = 160
+SHORT = 200
 
 _SENTENCES = re.compile(r"(?<=[.!?…。])[\s\"»”)]+|\n+|[:;•]\s+|\s[-–—*]\s|,\s+")
 _WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -121,8 +121,8 @@ def lint(alert: Alert, domains: tuple[str, ...] = ()) -> tuple[Finding, ...]:
     found: list[Finding] = []
     texts = []
     for at, info in enumerate(alert.infos, 1):
-        parts = [part.strip() for part in (info.headline or info.event, info.description, info.instruction)]
-        whole = "\n".join(dict.fromkeys(part for part in parts if part))
+        parts = [part.strip() for part in (info.headline, info.description, info.instruction)]
+        whole = "\n".join(dict.fromkeys(part for part in parts if part)) or info.event
         texts.append(_Text(info, f"alert/info[{at}]", whole, vocabulary(info.language), phase))
     for text in texts:
         for rule in _EACH:
@@ -145,10 +145,10 @@ def _finding(code: str, detail: str, path: str) -> Finding:
 
 def _l1(_alert: Alert, text: _Text) -> str | None:
     name = text.info.sender_name.strip()
-    head, colon, _ = text.whole.partition(":")
     if not name:
         # "Kyiv City: ..." names its source at the beginning of the text.
-        name = head.strip() if colon and len(head) <= 60 and "\n" not in head else ""
+        heads = (part.partition(":") for part in (text.info.headline, text.info.description))
+        name = next((head.strip() for head, colon, _ in heads if colon and len(head) <= 60 and "\n" not in head), "")
         if not name or (text.words is not None and text.words.says("hazard", name)):
             return "no source"
     if _ACRONYM.fullmatch(name):

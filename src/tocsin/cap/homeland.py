@@ -10,10 +10,10 @@ Incident: one national service's composer published swapped axes for months (qui
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
-from tocsin.cap.alert import Alert
+from tocsin.cap.alert import Alert, Info
 from tocsin.cap.problem import Findings
 
 MICRO = 1_000_000
@@ -27,20 +27,28 @@ def bounds() -> dict[str, Box]:
     return {code: (box[0], box[1], box[2], box[3]) for code, box in raw.items()}
 
 
-def countries(alert: Alert) -> set[str]:
-    """The countries that this alert's own words point at; empty when there are none."""
+@lru_cache(maxsize=1024)
+def told(sender: str, language: str) -> tuple[Box, ...]:
+    """The bounds of the countries that a sender's domain and a language tag point at."""
+    end = sender.rpartition("@")[2].rpartition(".")[2].upper()
+    region = language[-2:].upper() if language[-3:-2] == "-" else ""
     known = bounds()
-    found: set[str] = set()
-    sender = alert.sender.rpartition("@")[2].rpartition(".")[2].upper()
-    found.add("GB" if sender == "UK" else sender)
-    for info in alert.infos:
-        region = info.language[-2:].upper() if info.language[-3:-2] == "-" else ""
-        found.add(region)
-        for area in info.areas:
-            for code in area.geocodes:
-                if code.name.upper().replace(" ", "").startswith("ISO3166"):
-                    found.add(code.value[:2].upper())
-    return {code for code in found if code in known}
+    return tuple(known[code] for code in dict.fromkeys(("GB" if end == "UK" else end, region)) if code in known)
+
+
+def _boxes(alert: Alert, info: Info) -> tuple[Box, ...]:
+    """The bounds of all countries that ``info`` points at."""
+    boxes = told(alert.sender, info.language)
+    if boxes:
+        return boxes
+    known = bounds()
+    coded = {
+        code.value[:2].upper()
+        for area in info.areas
+        for code in area.geocodes
+        if code.name[:7].upper() in ("ISO3166", "ISO 316", "ISO-316")
+    }
+    return tuple(known[code] for code in coded if code in known)
 
 
 def _inside(box: Box, shape: Box) -> bool:
@@ -55,21 +63,28 @@ def _inside(box: Box, shape: Box) -> bool:
 
 def swapped(alert: Alert, found: Findings) -> None:
     """Note each area whose shapes lie in the sender's country only when latitude and longitude change places."""
-    if not any(area.polygons or area.circles for info in alert.infos for area in info.areas):
-        return
-    boxes = [bounds()[code] for code in countries(alert)]
-    if not boxes:
-        return
     for at, info in enumerate(alert.infos, 1):
+        boxes: tuple[Box, ...] | None = None
         for number, area in enumerate(info.areas, 1):
+            if not area.polygons and not area.circles:
+                continue
+            if boxes is None:
+                boxes = _boxes(alert, info)
+            if not boxes:
+                break
+            # One point within the country is enough to see that nothing is swapped: that is nearly always so.
+            if area.polygons:
+                latitude, longitude = area.polygons[0].points[0].tolist()
+            else:
+                latitude, longitude = area.circles[0].latitude, area.circles[0].longitude
+            if any(_touches(box, (latitude, longitude, latitude, longitude)) for box in boxes):
+                continue
             shapes: list[Box] = []
             for polygon in area.polygons:
                 south, west = polygon.points.min(axis=0).tolist()
                 north, east = polygon.points.max(axis=0).tolist()
                 shapes.append((south, west, north, east))
             shapes += [(c.latitude, c.longitude, c.latitude, c.longitude) for c in area.circles]
-            if not shapes:
-                continue
             south, west = min(shape[0] for shape in shapes), min(shape[1] for shape in shapes)
             north, east = max(shape[2] for shape in shapes), max(shape[3] for shape in shapes)
             whole, turned = (south, west, north, east), (west, south, east, north)

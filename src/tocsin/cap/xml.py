@@ -49,7 +49,10 @@ def read(data: bytes, *, limits: Limits = PUBLIC) -> Reading:
 
     Never raises for what was sent. The time and memory it takes are bounded by ``limits``.
     """
-    data = bytes(data)
+    if type(data) is not bytes:
+        data = bytes(data)
+    if data[:5] == b"<?xml" or data[:6] == b"<alert":
+        return _document(data, limits)
     head = data[:64].lstrip(b" \t\r\n\xef\xbb\xbf\0")
     if head[:1] in (b"{", b"[") or (head[:1] in (b"\xff", b"\xfe") and data[2:4].strip(b"\0") in (b"{", b"[")):
         return _json(data, limits)

@@ -29,7 +29,8 @@ def say(*words):
 def appends(name):
     n = 0
     while True:
-        made = store.append_new([fact("test:said", f"{run}-{name}-{n + i}", {"x": "y" * 200}) for i in range(n % 4 + 1)])
+        names = [f"{run}-{name}-{n + i}" for i in range(n % 4 + 1)]
+        made = store.append_new([fact("test:said", each, {"x": "y" * 200}) for each in names])
         for entry in made:
             say("said", entry.subject, entry.seq)
         n += len(made)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.errors import ImportFileError
@@ -168,6 +168,7 @@ def test_an_assumed_end_is_said() -> None:
     assert read_recording(text).dirty == {"end was assumed": 1}
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["Kyiv City", "Odeska oblast"]), st.integers(0, 300), st.integers(-5, 120)),

@@ -108,10 +108,12 @@ class World:
 
     def __init__(self, overrides: dict[str, Any]) -> None:
         self.to = {old: new for entry in overrides["codes"] for old, new in entry.get("to", {}).items()}
+        self.mute = {old for entry in overrides["codes"] if not entry.get("alias", True) for old in entry["to"]}
         self.drop = {code for entry in overrides["codes"] for code in entry.get("drop", ())}
         self.aliases = {old: new for entry in overrides["aliases"] for old, new in entry["to"].items()}
         self.countries = {entry["code"]: entry for entry in overrides["countries"]}
-        self.zone_of = {c: z for entry in overrides["zones"] for z, codes in entry["of"].items() for c in codes}
+        self.zone_of = {c: z for entry in overrides["zones"] for z, codes in entry.get("of", {}).items() for c in codes}
+        self.far = {zone for entry in overrides["zones"] for zone in entry.get("never_nearest", ())}
         self.places = {entry["code"]: entry for entry in overrides["places"]}
         self.used: set[str] = set()
         self.iso, self.zones = zone_cities()
@@ -129,12 +131,12 @@ class World:
                 return None
             if key in self.to:
                 self.used.add(key)
-                return self.to[key]
+                return str(self.to[key])
         if ISO.fullmatch(code) and not code.startswith(("XK-", "AI-X")):
             return str(code)
         country = code[:2]
         if country in self.iso:
-            return country  # A part the map invented ("~"): its ground counts for the country, not as a region.
+            return str(country)  # A part the map invented ("~"): its ground counts for the country, not as a region.
         sys.exit(f"{code} ({unit.get('name')}) is no ISO code and no override says what it is")
 
     def take(self, features: list[dict[str, Any]]) -> None:
@@ -172,7 +174,7 @@ def grid_rings(geometry: Any) -> list[list[np.ndarray[Any, Any]]]:
     for polygon in shapely.get_parts(shapely.normalize(geometry)):
         if polygon.geom_type != "Polygon":
             continue
-        rings = []
+        rings: list[np.ndarray[Any, Any]] = []
         for ring in (polygon.exterior, *polygon.interiors):
             points = np.rint(shapely.get_coordinates(ring) * GRID).astype(np.int64)
             keep = np.ones(len(points), dtype=bool)
@@ -189,7 +191,7 @@ def grid_rings(geometry: Any) -> list[list[np.ndarray[Any, Any]]]:
 
 
 def packed(polygons: list[list[np.ndarray[Any, Any]]]) -> tuple[list[list[int]], np.ndarray[Any, Any]]:
-    """Ring lengths by polygon, and all points as int16 steps (a long step is cut into several, marked by its length)."""
+    """Ring lengths by polygon, and all points as int16 steps; a ring starts with two entries that add up."""
     lengths, steps = [], []
     last = np.zeros(2, dtype=np.int64)
     for rings in polygons:
@@ -225,10 +227,7 @@ def main() -> None:
     unused = (set(world.to) | world.drop) - world.used
     if unused:
         print("overrides for codes the map does not have:", *sorted(unused), file=sys.stderr)
-    alpha3 = {
-        row["country_a2"]: row["country_a3"]
-        for row in member(archive, "data/countries/countries.json")
-    }
+    alpha3 = {row["country_a2"]: row["country_a3"] for row in member(archive, "data/countries/countries.json")}
     alpha3.update({code: entry["alpha3"] for code, entry in world.countries.items() if "alpha3" in entry})
     locales = {language: Locale(language) for language in LANGUAGES}
 
@@ -250,7 +249,7 @@ def main() -> None:
             geometry = world.shapes[code][0] if len(world.shapes[code]) == 1 else shapely.union_all(world.shapes[code])
             polygons = grid_rings(geometry)
             if not polygons:
-                geometry = shapely.union_all([shape_ for shape_ in world.shapes[code]]).convex_hull.buffer(0.002)
+                geometry = shapely.union_all(world.shapes[code]).convex_hull.buffer(0.002)
                 polygons = grid_rings(geometry)
             lengths, steps = packed(polygons)
             corners = np.concatenate([ring for rings in polygons for ring in rings[:1]])
@@ -290,30 +289,48 @@ def main() -> None:
             elif code == country:
                 zone = cities[0][0]
             else:
-                zone = nearest(cities, latitude, longitude) if cities else special["zone"]
+                zone = (
+                    nearest([city for city in cities if city[0] not in world.far], latitude, longitude)
+                    if cities
+                    else special["zone"]
+                )
             if code == country:
                 names = {lang: str(locales[lang].territories.get(code) or world.iso[code]) for lang in LANGUAGES}
-                others = {world.iso[code], *(v for lang in LANGUAGES for k in ("short", "variant")
-                          if (v := locales[lang].territories.get(f"{code}-alt-{k}")))} - set(names.values())
+                others = {
+                    world.iso[code],
+                    *(
+                        v
+                        for lang in LANGUAGES
+                        for k in ("short", "variant")
+                        if (v := locales[lang].territories.get(f"{code}-alt-{k}"))
+                    ),
+                } - set(names.values())
             else:
                 names, others = unit_names(world.units[code])
             own = world.places.get(code, {})
+            latitude, longitude = own.get("point", (latitude, longitude))
             if own:
                 others |= set(names.values()) if len(world.units[code]) > 1 and code[:2] != "UA" else set()
                 if code[:2] == "UA":
                     others = set()  # The map's other names of Ukraine's units are where the mix-ups come from.
                 names = {**names, **own["names"]} if code[:2] == "UA" else own["names"]
                 others |= set(own.get("aliases", ()))
-            rows.append({
-                "code": code, "zone": zone, "point": (round(latitude * GRID), round(longitude * GRID)),
-                "names": names, "short": own.get("short", {}), "others": sorted(others - set(names.values())),
-            })
+            rows.append(
+                {
+                    "code": code,
+                    "zone": zone,
+                    "point": (round(latitude * GRID), round(longitude * GRID)),
+                    "names": names,
+                    "short": own.get("short", {}),
+                    "others": sorted(others - set(names.values())),
+                }
+            )
     missing = set(world.places) - {row["code"] for row in rows}
     if missing:
         sys.exit(f"overrides for places that are not there: {sorted(missing)}")
     known = {row["code"] for row in rows}
     aliases = {old: new for old, new in world.aliases.items() if old not in known}
-    aliases |= {old: new for old, new in world.to.items() if ISO.fullmatch(old) and old not in known}
+    aliases |= {old: new for old, new in world.to.items() if ISO.fullmatch(old) and old not in known | world.mute}
     aliases |= {three: two for two, three in alpha3.items() if two in known}
     wrong = {old: new for old, new in aliases.items() if new not in known}
     if wrong:
@@ -337,9 +354,13 @@ def main() -> None:
     target = DATA / "world.bin"
     target.write_bytes(b"TOCSINW2" + struct.pack("<II", len(first), len(second)) + first + second + b"".join(chunks))
     points = sum(sum(map(sum, entry[1])) for _, shapes in index.values() for entry in shapes.values())
-    print(f"{target}: {target.stat().st_size:,} bytes; names {len(first):,}, index {len(second):,};"
-          f" {len(rows):,} areas in {len(world.iso)} countries, {points:,} points, {len(aliases)} aliases of codes")
-    without = [row["code"] for row in rows if row["code"] not in index.get(row["code"][:2], [0, {}])[1] and "-" in row["code"]]
+    print(
+        f"{target}: {target.stat().st_size:,} bytes; names {len(first):,}, index {len(second):,};"
+        f" {len(rows):,} areas in {len(world.iso)} countries, {points:,} points, {len(aliases)} aliases of codes"
+    )
+    without = [
+        row["code"] for row in rows if row["code"] not in index.get(row["code"][:2], [0, {}])[1] and "-" in row["code"]
+    ]
     print("regions without lines:", without or "none")
 
 

@@ -241,8 +241,10 @@ class Gazetteer:
                 found.append((foreign, place.level, kind, code))
         return [self._places[code] for code in dict.fromkeys(code for *_, code in sorted(found))][:limit]
 
-    def suggest(self, typed: str, language: str | None = None, within: str | None = None, limit: int = 10) -> list[Place]:
-        """Places that somebody may mean who is still typing or has mistyped: exact names, then beginnings, then near."""
+    def suggest(
+        self, typed: str, language: str | None = None, within: str | None = None, limit: int = 10
+    ) -> list[Place]:
+        """Places that somebody still typing, or mistyping, may mean: exact names, then beginnings, then near."""
         from rapidfuzz import fuzz, process
 
         exact = self.find(typed, language, within, limit)
@@ -251,7 +253,9 @@ class Gazetteer:
             return exact
         index = self._index()
         begun = sorted((name for name in index if name.startswith(key)), key=len)[: limit * 3]
-        near = [name for name, *_ in process.extract(key, index.keys(), scorer=fuzz.ratio, limit=limit, score_cutoff=80)]
+        near = [
+            name for name, *_ in process.extract(key, index.keys(), scorer=fuzz.ratio, limit=limit, score_cutoff=80)
+        ]
         places = {place.code: place for place in exact}
         for name in [*begun, *near]:
             for code, _, _ in index[name]:
@@ -294,12 +298,12 @@ class Gazetteer:
         best: tuple[float, int, str] | None = None
         candidates = [codes[one] for one in near]
         for code in sorted(candidates, key=lambda one: -self._places[one].level):
-            shape = self._world_shape(code)
-            if shape is not None and shape.covers(latitude, longitude):
+            drawn = self._world_shape(code)
+            if drawn is not None and drawn.covers(latitude, longitude):
                 return tuple(self._places[one] for one in (code, *self.ancestors(code)))
         for code in candidates:
-            shape = self._world_shape(code)
-            away = shape.distance_m(latitude, longitude) if shape is not None else np.inf
+            drawn = self._world_shape(code)
+            away = drawn.distance_m(latitude, longitude) if drawn is not None else np.inf
             if away <= SHORE_M and (best is None or (away, -self._places[code].level, code) < best):
                 best = (away, -self._places[code].level, code)
         return () if best is None else tuple(self._places[one] for one in (best[2], *self.ancestors(best[2])))
@@ -335,9 +339,7 @@ class Gazetteer:
         if plain in _ISO1 or plain in _ISO2:
             code = re.sub(r"[\s_–]+", "-", value.upper()).strip("-")
             if code in self:
-                code = self.canonical(code)
-                # A list of regions that names a country means the whole country, and says so (ISO 3166-2 has aliases).
-                return code
+                return self.canonical(code)
         return None
 
 

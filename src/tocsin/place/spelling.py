@@ -15,18 +15,18 @@ from functools import lru_cache
 
 _BETWEEN = re.compile(r"[\W_]+")
 
-_LATIN = dict(
-    zip(
-        "абвгґдежзиіклмнопрстуфхцчшщ",
-        "a b v h g d e zh z y i k l m n o p r s t u f kh ts ch sh shch".split(),
-        strict=True,
-    )
-)
+_LATIN = {
+    "а": "a", "б": "b", "в": "v", "г": "h", "ґ": "g", "д": "d", "е": "e", "ж": "zh", "з": "z", "и": "y", "і": "i",
+    "к": "k", "л": "l", "м": "m", "н": "n", "о": "o", "п": "p", "р": "r", "с": "s", "т": "t", "у": "u", "ф": "f",
+    "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "shch",
+}  # fmt: skip
 _LATIN |= {"ь": "", "'": "", "’": "", "ʼ": ""}  # The soft sign and the apostrophe are not written.
 _AT_START = {"є": "ye", "ї": "yi", "й": "y", "ю": "yu", "я": "ya"}
 _INSIDE = {"є": "ie", "ї": "i", "й": "i", "ю": "iu", "я": "ia"}
 # Letters that only look like others, or that Unicode does not take apart: both spellings are one name.
-_SAME = str.maketrans({"ł": "l", "đ": "d", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "ё": "е", "ð": "d", "þ": "th"})
+_SAME = str.maketrans(
+    {"ł": "l", "đ": "d", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "ё": "е", "ð": "d", "þ": "th"}
+)
 
 
 @lru_cache(maxsize=65536)

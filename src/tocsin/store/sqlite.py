@@ -340,15 +340,18 @@ class SqliteStore:
             self._writer.execute("COMMIT")
             self._head = self._last  # what nobody could lose any more is what others may see
         except BaseException as wrong:
-            # Nothing of this group is on disk, so nobody of it may believe that it is.
+            # Nobody of this group may believe that it is on disk; what truly is there, only the file can say.
             self._last = before
             with contextlib.suppress(apsw.Error):
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
+                self._head = self._last = file.head_of(self._writer)
             told = StoreError(f"{self.path} was not written: {wrong}")
             told.__cause__ = wrong
             for _, future, _ in jobs:
                 future.set_exception(told)
+            if not isinstance(wrong, Exception):
+                raise
             return
         for future, result, fault in done:
             if fault is None:

@@ -275,4 +275,4 @@ def test_the_demo_shows_every_phase_at_full_speed() -> None:
         assert shown == ["act", "all-clear"] * 4, seen
     finally:
         running.terminate()
-        running.wait(timeout=20)
+        running.communicate(timeout=20)

@@ -62,6 +62,7 @@ class Facts(Struct, frozen=True):
     emergency_number: str = "112"
     languages: tuple[str, ...] = (FALLBACK,)
     heartbeat_seconds: int = 15
+    all_clear_for: timedelta = timedelta(minutes=30)
 
 
 class Moment(Struct, frozen=True):
@@ -152,7 +153,8 @@ class View(Struct, frozen=True):
     lost_headline: str
     event_id: str
     version: int
-    ends: str
+    next_change: str
+    seq: int
     heartbeat_seconds: int
 
 
@@ -229,9 +231,20 @@ def view(facts: Facts, t: Texts) -> View:
         lost_headline=t.about("headline.unknown", facts.code, place),
         event_id=standing.event_id,
         version=standing.version,
-        ends=standing.ends.isoformat() if standing.ends else "",
+        next_change=_next_change(facts),
+        seq=facts.seq,
         heartbeat_seconds=facts.heartbeat_seconds,
     )
+
+
+def _next_change(facts: Facts) -> str:
+    """When the clock alone will change this: the planned end, or the moment an all-clear becomes calm."""
+    standing = facts.standing
+    if standing.ends is not None and standing.phase not in DANGER:
+        return standing.ends.isoformat()
+    if standing.phase in ENDED and standing.since is not None:
+        return (standing.since + facts.all_clear_for).isoformat()
+    return ""
 
 
 class _Said(Struct, frozen=True):

@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from tocsin import errors
 from tocsin.errors import TocsinError
-from tocsin.web.words import TITLES, language_of
+from tocsin.web.titles import TITLES, language_of
 
 PROBLEM_JSON = "application/problem+json"
 

@@ -1,7 +1,7 @@
-"""The words of the machine-readable edge in en, uk, de and fr: titles of problems and labels of the ten plain lines.
+"""What each fault is called in uk, de and fr, and which language a reader of the interface is answered in.
 
-- A title says what is wrong; where it helps, what to do. English titles are the errors' own docstrings.
-- What a warning says to people is not here: that is the phrase book's.
+- A title says what is wrong and, where it helps, what to do; the English one is the error's own docstring.
+- A code nobody has translated yet keeps its English sentence; a test names it.
 """
 
 from __future__ import annotations

@@ -91,6 +91,12 @@ class MediaTypeError(InputError):
     code = "input.media-type"
 
 
+class MethodError(InputError):
+    """This address does not do that."""
+
+    code = "input.method"
+
+
 class HeadersTooLargeError(InputError):
     """The address or the headers of this request are too long."""
 
@@ -164,12 +170,6 @@ class ForeignSenderError(PersonError):
     """This token may not speak for that sender."""
 
     code = "person.foreign-sender"
-
-
-class MethodError(PersonError):
-    """This address does not do that."""
-
-    code = "person.method"
 
 
 class NotFoundError(PersonError):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tocsin.clock import Clock
-from tocsin.errors import JournalBrokenError
+from tocsin.errors import JournalBrokenError, UnknownPlaceError
 from tocsin.journal import Entry, Fact, Head, Journal
 from tocsin.sense.source import SOURCE_HEARD, SOURCE_LOST, Source
 from tocsin.settings import Settings
@@ -31,7 +31,7 @@ from tocsin.web.submit import Submissions
 from tocsin.web.token import Tokens
 
 if TYPE_CHECKING:
-    from tocsin.place.gazetteer import Gazetteer
+    from tocsin.place.gazetteer import Gazetteer, Place
     from tocsin.sense.intake import Intake
     from tocsin.warn.situation import Situation
     from tocsin.web.health import Ailment
@@ -119,6 +119,7 @@ class House:
         self.limits = Limits(self.settings.reads_per_second, self.settings.writes_per_second)
         self.submitting = asyncio.Lock()
         self.measures = Measures(self)
+        self.ready_answers = 0
         self.upto = 0
         self.broken: int | None = None
         self._hash: bytes | None = None
@@ -136,10 +137,22 @@ class House:
         """The last entry that what is shown follows from."""
         return Head(self.situation.seq, self.situation.head)
 
+    def place(self, code: str) -> Place:
+        """The place with this code, however its letters are cased; :class:`UnknownPlaceError` if there is none."""
+        pack, colon, value = code.partition(":")
+        for spelt in (code, code.upper(), f"{pack.lower()}:{value}" if colon else code.lower()):
+            if spelt in self.gazetteer:
+                return self.gazetteer.get(spelt)
+        raise UnknownPlaceError(code[:80])
+
     def source_name(self, source: str, language: str) -> str:
         """What a source is called in ``language``; its id when it is not configured (any more)."""
         known = self.sources.get(source)
         return (known.names.get(language) or known.name) if known else source
+
+    def last_heard(self, source: str) -> datetime | None:
+        """When a source last spoke, by its own word; None when it has not since the start."""
+        return self.intake.last_heard(source) if source in self.intake.sources else None
 
     def apply(self, entry: Entry) -> None:
         """Take in one entry. The rooms that only remember go first, so that what a listener asks for is there."""

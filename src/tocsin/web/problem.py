@@ -48,7 +48,7 @@ STATUS: dict[str, int] = {
     "person.illegal-step": 409,
     "person.rate-limited": 429,
     "person.foreign-sender": 403,
-    "person.method": 405,
+    "input.method": 405,
     "person.not-found": 404,
     "other-side": 502,
     "other-side.source": 502,

@@ -45,7 +45,7 @@ class Repeats:
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
-        self._busy: dict[str, asyncio.Lock] = {}
+        self._busy: dict[str, tuple[asyncio.Lock, int]] = {}
 
     async def once(
         self, request: Request, owner: str, content: bytes, at: datetime, work: Callable[[], Awaitable[Response]]
@@ -58,7 +58,8 @@ class Repeats:
             raise ParameterError(f"Idempotency-Key: 1 to {LONGEST} printable ASCII characters")
         name, secret = _derive(owner, request.url.path, key)
         mark = digest(request.method.encode(), request.headers.get("content-type", "").encode(), content)
-        lock = self._busy.setdefault(name, asyncio.Lock())
+        lock, waiting = self._busy.get(name, (asyncio.Lock(), 0))
+        self._busy[name] = lock, waiting + 1
         try:
             async with lock:
                 known = await asyncio.to_thread(self._answers.get, name, at)
@@ -72,8 +73,9 @@ class Repeats:
                 sealed = nonce + AESGCM(secret).encrypt(nonce, msgspec.msgpack.encode(kept), mark)
                 return _open(await asyncio.to_thread(self._answers.keep, name, mark, sealed, at), mark, secret)
         finally:
-            if not lock.locked():
-                self._busy.pop(name, None)
+            _, waiting = self._busy.pop(name)
+            if waiting > 1:
+                self._busy[name] = lock, waiting - 1
 
 
 def digest(*parts: bytes) -> bytes:

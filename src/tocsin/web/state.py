@@ -85,7 +85,7 @@ def moment(at: datetime | None) -> str | None:
 
 def state(house: House, code: str, language: str, at: datetime) -> State:
     """What holds at the place ``code`` at ``at``, in ``language``; an unknown code raises UnknownPlaceError."""
-    place = house.gazetteer.get(code)
+    place = house.place(code)
     standing = house.situation.at_place(place.code, at)
     name = house.gazetteer.name(place.code, language)
     headline, instruction = words(house, standing, place.code, name, language)
@@ -177,7 +177,7 @@ def _bytes(text: str) -> int:
 def plain(house: House, code: str, language: str, at: datetime) -> str:
     """The state in ten plain lines for a terminal or a screen reader, at most 1 KB."""
     now = state(house, code, language, at)
-    place = house.gazetteer.get(code)
+    place = house.place(code)
     standing = house.situation.at_place(place.code, at)
     spoken = texts(offered((language, *house.languages))[0])
     own = spoken.language

@@ -124,7 +124,7 @@ TITLES: dict[str, dict[str, str]] = {
         "de": "Dieses Token darf nicht für diesen Absender sprechen.",
         "fr": "Ce jeton ne peut pas parler au nom de cet émetteur.",
     },
-    "person.method": {
+    "input.method": {
         "uk": "За цією адресою таке не роблять.",
         "de": "Das geht unter dieser Adresse nicht.",
         "fr": "Cette adresse ne fait pas cela.",

@@ -139,7 +139,7 @@ def sayings(alert: Alert) -> tuple[Saying, ...]:
             frozenset(_DO.intersection(info.response_types)),
             info.effective,
             info.onset,
-            info.expires,
+            _end(info, means),
             info.areas or everywhere,
             _moment(info.parameter(NEXT_UPDATE_BY)),
             own is not None or kind != MsgType.CANCEL or alert.parameter(CANCEL_REASON) is not None,
@@ -230,6 +230,14 @@ def version(alert: Alert) -> int | None:
     """Our own version number, or None for a foreign message or one that is not a number."""
     text = (alert.parameter(VERSION) or "").strip()
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
+
+
+def _end(info: Info, phase: Phase) -> datetime | None:
+    """expires, or a later end of the event itself: expires may only mean that the text is old (quirk 45)."""
+    event_ends = _moment(info.parameter("eventEndingTime")) if phase == PREPARE else None
+    if info.expires is None or event_ends is None:
+        return info.expires
+    return max(info.expires, event_ends)
 
 
 def _word(text: str | None) -> str:

@@ -18,7 +18,8 @@ class Published(Struct, frozen=True):
     """The body of ``alert:published``; the entry's subject is the identifier and its realm the message's.
 
     ``areas`` are area codes that the message names (ISO 3166 or of an area pack), ``source`` the id of the source whose
-    word this repeats (empty for our own), ``report`` the id of the report it came from, ``cap`` the XML as published.
+    word this repeats (empty for our own), ``report`` the id of the report it came from, ``cap`` the XML as published,
+    ``report_of`` the ``sender,identifier`` of the CAP message it repeats.
     """
 
     identifier: str
@@ -32,3 +33,4 @@ class Published(Struct, frozen=True):
     cap: str
     report: str = ""
     supersedes: str = ""
+    report_of: str = ""

@@ -39,7 +39,8 @@ class Facts(Struct, frozen=True):
 
     ``turns`` are the last 24 hours, oldest first, the first one being the phase the day began with; ``last_known`` the
     newest phase that was not unknown. ``live`` are all alerts that concern the place, ``phases`` the country's regions.
-    ``name`` gives the name of an area code in a language.
+    ``name`` gives the name of an area code in a language, ``short`` the one for a map's label; ``point`` is where
+    on the map the place lies.
     """
 
     code: str
@@ -55,6 +56,7 @@ class Facts(Struct, frozen=True):
     phases: Mapping[str, Phase] = {}
     map: Map | None = None
     point: tuple[float, float] | None = None
+    short: Callable[[str, str], str] | None = None
     sources: Mapping[str, Source] = {}
     seq: int = 0
     hash: str = ""
@@ -145,6 +147,7 @@ class View(Struct, frozen=True):
     view_box: str
     map_title: str
     label: tuple[float, float] | None
+    label_text: str
     exercise: tuple[Spoken, ...]
     choices: tuple[tuple[str, str], ...]
     number: str
@@ -221,6 +224,7 @@ def view(facts: Facts, t: Texts) -> View:
             list=", ".join(t.count("map.count", len(group.places), word=group.word) for group in groups),
         ),
         label=facts.point,
+        label_text=facts.short(facts.code, t.language) if facts.short else place,
         exercise=tuple(Spoken(texts(one).say("exercise.word"), one) for one in facts.languages if one != t.language)
         if facts.realm == "exercise"
         else (),

@@ -28,7 +28,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from tocsin.cap.alert import Scope as AlertScope
-from tocsin.cap.phase import UNKNOWN, Phase
+from tocsin.cap.phase import Phase
 from tocsin.place.language import negotiate
 from tocsin.place.map import Map, country_map
 from tocsin.web.ready import Ready
@@ -111,7 +111,6 @@ def facts(house: House, code: str, at: datetime) -> Facts:
         short=gazetteer.short_name,
         live=tuple(live for live in situation.live(at) if _concerns(house, live, place.code)),
         turns=turns,
-        last_known=_last_known(house, place.code, at) if standing.phase == UNKNOWN else None,
         country=country,
         phases=situation.phases(regions, at) if regions else {},
         map=outline,
@@ -138,14 +137,6 @@ def _concerns(house: House, live: Live, code: str) -> bool:
     return live.published.scope == AlertScope.PUBLIC and any(
         area in house.gazetteer and house.gazetteer.relation(area, code) is not None for area in live.published.areas
     )
-
-
-def _last_known(house: House, code: str, at: datetime) -> Turn | None:
-    """The newest phase before the unknown one, within the last week; calm counts only where a source had said so."""
-    for change in reversed(house.situation.history(code, at - 7 * DAY, at)):
-        if change.phase != UNKNOWN:
-            return Turn(change.at, Phase(change.phase))
-    return None
 
 
 class Pages:

@@ -37,8 +37,7 @@ class Turn(Struct, frozen=True):
 class Facts(Struct, frozen=True):
     """What the house knows about a place at ``at``, before any language.
 
-    ``turns`` are the last 24 hours, oldest first, the first one being the phase the day began with; ``last_known`` the
-    newest phase that was not unknown. ``live`` are all alerts that concern the place, ``phases`` the country's regions.
+    ``turns`` are the last 24 hours, oldest first, the first one being the phase the day began with. ``live`` are all alerts that concern the place, ``phases`` the country's regions.
     ``name`` gives the name of an area code in a language, ``short`` the one for a map's label; ``point`` is where
     on the map the place lies.
     """
@@ -51,7 +50,6 @@ class Facts(Struct, frozen=True):
     name: Callable[[str, str], str]
     live: tuple[Live, ...] = ()
     turns: tuple[Turn, ...] = ()
-    last_known: Turn | None = None
     country: str = ""
     phases: Mapping[str, Phase] = {}
     map: Map | None = None
@@ -367,9 +365,10 @@ def _over(old: Phase, new: Phase) -> bool:
 
 def _last_word(facts: Facts, t: Texts) -> tuple[Spoken, ...]:
     standing, lead = facts.standing, []
-    if facts.last_known is not None:
-        when = t.time(facts.last_known.at, facts.zone, facts.at)
-        lead.append(t.say("lead.unknown", word=t.say(f"phase.{facts.last_known.phase}"), time=when))
+    known = standing.last_heard or standing.since
+    if known is not None and standing.last_phase != Phase.UNKNOWN:
+        when = t.time(known, facts.zone, facts.at)
+        lead.append(t.say("lead.unknown", word=t.say(f"phase.{standing.last_phase}"), time=when))
     else:
         lead.append(t.say("lead.unknown.none"))
     source = _source(facts, t, standing.source)
@@ -387,13 +386,13 @@ def _other(live: Live, facts: Facts, t: Texts) -> Other:
     else:
         lines = instructions(info)[:STEPS]
     ends = live.ends or (info.expires if info is not None else None)
-    when = t.say("others.since", time=t.time(live.since, facts.zone, facts.at))
+    when = [] if live.since is None else [t.say("others.since", time=t.time(live.since, facts.zone, facts.at))]
     if ends is not None and phase is Phase.PREPARE:
-        when = f"{when}, {t.say('others.until', time=t.time(ends, facts.zone, facts.at))}"
+        when.append(t.say("others.until", time=t.time(ends, facts.zone, facts.at)))
     word = t.say(f"phase.{phase}")
     headline = _spoken(info, "headline") or _spoken(info, "event") or Spoken(word, t.language)
     said = _source(facts, t, live.published.source) or (info.sender_name if info is not None else "")
-    return Other(phase, word, headline, lines, when, said, live.published.identifier)
+    return Other(phase, word, headline, lines, ", ".join(when), said, live.published.identifier)
 
 
 def _groups(facts: Facts, t: Texts) -> tuple[Group, ...]:

@@ -108,6 +108,7 @@ class World:
 
     def __init__(self, overrides: dict[str, Any]) -> None:
         self.to = {old: new for entry in overrides["codes"] for old, new in entry.get("to", {}).items()}
+        self.mute = {old for entry in overrides["codes"] if not entry.get("alias", True) for old in entry["to"]}
         self.drop = {code for entry in overrides["codes"] for code in entry.get("drop", ())}
         self.aliases = {old: new for entry in overrides["aliases"] for old, new in entry["to"].items()}
         self.countries = {entry["code"]: entry for entry in overrides["countries"]}
@@ -225,10 +226,7 @@ def main() -> None:
     unused = (set(world.to) | world.drop) - world.used
     if unused:
         print("overrides for codes the map does not have:", *sorted(unused), file=sys.stderr)
-    alpha3 = {
-        row["country_a2"]: row["country_a3"]
-        for row in member(archive, "data/countries/countries.json")
-    }
+    alpha3 = {row["country_a2"]: row["country_a3"] for row in member(archive, "data/countries/countries.json")}
     alpha3.update({code: entry["alpha3"] for code, entry in world.countries.items() if "alpha3" in entry})
     locales = {language: Locale(language) for language in LANGUAGES}
 
@@ -293,27 +291,41 @@ def main() -> None:
                 zone = nearest(cities, latitude, longitude) if cities else special["zone"]
             if code == country:
                 names = {lang: str(locales[lang].territories.get(code) or world.iso[code]) for lang in LANGUAGES}
-                others = {world.iso[code], *(v for lang in LANGUAGES for k in ("short", "variant")
-                          if (v := locales[lang].territories.get(f"{code}-alt-{k}")))} - set(names.values())
+                others = {
+                    world.iso[code],
+                    *(
+                        v
+                        for lang in LANGUAGES
+                        for k in ("short", "variant")
+                        if (v := locales[lang].territories.get(f"{code}-alt-{k}"))
+                    ),
+                } - set(names.values())
             else:
                 names, others = unit_names(world.units[code])
             own = world.places.get(code, {})
+            latitude, longitude = own.get("point", (latitude, longitude))
             if own:
                 others |= set(names.values()) if len(world.units[code]) > 1 and code[:2] != "UA" else set()
                 if code[:2] == "UA":
                     others = set()  # The map's other names of Ukraine's units are where the mix-ups come from.
                 names = {**names, **own["names"]} if code[:2] == "UA" else own["names"]
                 others |= set(own.get("aliases", ()))
-            rows.append({
-                "code": code, "zone": zone, "point": (round(latitude * GRID), round(longitude * GRID)),
-                "names": names, "short": own.get("short", {}), "others": sorted(others - set(names.values())),
-            })
+            rows.append(
+                {
+                    "code": code,
+                    "zone": zone,
+                    "point": (round(latitude * GRID), round(longitude * GRID)),
+                    "names": names,
+                    "short": own.get("short", {}),
+                    "others": sorted(others - set(names.values())),
+                }
+            )
     missing = set(world.places) - {row["code"] for row in rows}
     if missing:
         sys.exit(f"overrides for places that are not there: {sorted(missing)}")
     known = {row["code"] for row in rows}
     aliases = {old: new for old, new in world.aliases.items() if old not in known}
-    aliases |= {old: new for old, new in world.to.items() if ISO.fullmatch(old) and old not in known}
+    aliases |= {old: new for old, new in world.to.items() if ISO.fullmatch(old) and old not in known | world.mute}
     aliases |= {three: two for two, three in alpha3.items() if two in known}
     wrong = {old: new for old, new in aliases.items() if new not in known}
     if wrong:
@@ -337,9 +349,13 @@ def main() -> None:
     target = DATA / "world.bin"
     target.write_bytes(b"TOCSINW2" + struct.pack("<II", len(first), len(second)) + first + second + b"".join(chunks))
     points = sum(sum(map(sum, entry[1])) for _, shapes in index.values() for entry in shapes.values())
-    print(f"{target}: {target.stat().st_size:,} bytes; names {len(first):,}, index {len(second):,};"
-          f" {len(rows):,} areas in {len(world.iso)} countries, {points:,} points, {len(aliases)} aliases of codes")
-    without = [row["code"] for row in rows if row["code"] not in index.get(row["code"][:2], [0, {}])[1] and "-" in row["code"]]
+    print(
+        f"{target}: {target.stat().st_size:,} bytes; names {len(first):,}, index {len(second):,};"
+        f" {len(rows):,} areas in {len(world.iso)} countries, {points:,} points, {len(aliases)} aliases of codes"
+    )
+    without = [
+        row["code"] for row in rows if row["code"] not in index.get(row["code"][:2], [0, {}])[1] and "-" in row["code"]
+    ]
     print("regions without lines:", without or "none")
 
 

@@ -161,7 +161,10 @@ class Shape:
                 box = self._boxes[place] + [turn, 0, turn, 0]
                 boxes = other._boxes
                 hits = np.flatnonzero(
-                    (boxes[:, 0] <= box[2]) & (boxes[:, 2] >= box[0]) & (boxes[:, 1] <= box[3]) & (boxes[:, 3] >= box[1])
+                    (boxes[:, 0] <= box[2])
+                    & (boxes[:, 2] >= box[0])
+                    & (boxes[:, 1] <= box[3])
+                    & (boxes[:, 3] >= box[1])
                 )
                 if hits.size:
                     moved = part if turn == 0 else shapely.transform(part, _turned(turn))

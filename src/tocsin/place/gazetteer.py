@@ -241,7 +241,9 @@ class Gazetteer:
                 found.append((foreign, place.level, kind, code))
         return [self._places[code] for code in dict.fromkeys(code for *_, code in sorted(found))][:limit]
 
-    def suggest(self, typed: str, language: str | None = None, within: str | None = None, limit: int = 10) -> list[Place]:
+    def suggest(
+        self, typed: str, language: str | None = None, within: str | None = None, limit: int = 10
+    ) -> list[Place]:
         """Places that somebody may mean who is still typing or has mistyped: exact names, then beginnings, then near."""
         from rapidfuzz import fuzz, process
 
@@ -251,7 +253,9 @@ class Gazetteer:
             return exact
         index = self._index()
         begun = sorted((name for name in index if name.startswith(key)), key=len)[: limit * 3]
-        near = [name for name, *_ in process.extract(key, index.keys(), scorer=fuzz.ratio, limit=limit, score_cutoff=80)]
+        near = [
+            name for name, *_ in process.extract(key, index.keys(), scorer=fuzz.ratio, limit=limit, score_cutoff=80)
+        ]
         places = {place.code: place for place in exact}
         for name in [*begun, *near]:
             for code, _, _ in index[name]:

@@ -164,7 +164,9 @@ def area_m2(area: Any) -> float:
             turn, rise = np.diff(x), np.diff(y)
             # The mean of the sine along an edge: cosines' difference by the rise, or the sine where it is level.
             with np.errstate(divide="ignore", invalid="ignore"):
-                mean = np.where(np.abs(rise) > 1e-9, (np.cos(y[:-1]) - np.cos(y[1:])) / rise, np.sin((y[:-1] + y[1:]) / 2))
+                mean = np.where(
+                    np.abs(rise) > 1e-9, (np.cos(y[:-1]) - np.cos(y[1:])) / rise, np.sin((y[:-1] + y[1:]) / 2)
+                )
             total += sign * abs(float((turn * mean).sum())) * _AUTHALIC_M**2
     return total
 

@@ -18,7 +18,7 @@ _BETWEEN = re.compile(r"[\W_]+")
 _LATIN = dict(
     zip(
         "абвгґдежзиіклмнопрстуфхцчшщ",
-        "a b v h g d e zh z y i k l m n o p r s t u f kh ts ch sh shch".split(),
+        ["a", "b", "v", "h", "g", "d", "e", "zh", "z", "y", "i", "k", "l", "m", "n", "o", "p", "r", "s", "t", "u", "f", "kh", "ts", "ch", "sh", "shch"],
         strict=True,
     )
 )
@@ -26,7 +26,9 @@ _LATIN |= {"ь": "", "'": "", "’": "", "ʼ": ""}  # The soft sign and the apos
 _AT_START = {"є": "ye", "ї": "yi", "й": "y", "ю": "yu", "я": "ya"}
 _INSIDE = {"є": "ie", "ї": "i", "й": "i", "ю": "iu", "я": "ia"}
 # Letters that only look like others, or that Unicode does not take apart: both spellings are one name.
-_SAME = str.maketrans({"ł": "l", "đ": "d", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "ё": "е", "ð": "d", "þ": "th"})
+_SAME = str.maketrans(
+    {"ł": "l", "đ": "d", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "ё": "е", "ð": "d", "þ": "th"}
+)
 
 
 @lru_cache(maxsize=65536)

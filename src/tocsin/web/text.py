@@ -21,7 +21,8 @@ from babel import Locale
 from babel.dates import format_skeleton, get_timezone_location
 from msgspec import Struct
 
-RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
+from tocsin.place.language import direction
+
 FALLBACK = "en"
 
 
@@ -41,7 +42,7 @@ class Texts(Struct, frozen=True):
     @property
     def direction(self) -> str:
         """``ltr`` or ``rtl``."""
-        return "rtl" if self.language.partition("-")[0] in RIGHT_TO_LEFT else "ltr"
+        return direction(self.language)
 
     @property
     def locale(self) -> Locale:

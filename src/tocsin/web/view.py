@@ -39,7 +39,8 @@ class Facts(Struct, frozen=True):
 
     ``turns`` are the last 24 hours, oldest first, the first one being the phase the day began with; ``last_known`` the
     newest phase that was not unknown. ``live`` are all alerts that concern the place, ``phases`` the country's regions.
-    ``name`` gives the name of an area code in a language.
+    ``name`` gives the name of an area code in a language, ``short`` the one for a map's label; ``point`` is where
+    on the map the place lies.
     """
 
     code: str
@@ -55,6 +56,7 @@ class Facts(Struct, frozen=True):
     phases: Mapping[str, Phase] = {}
     map: Map | None = None
     point: tuple[float, float] | None = None
+    short: Callable[[str, str], str] | None = None
     sources: Mapping[str, Source] = {}
     seq: int = 0
     hash: str = ""
@@ -62,6 +64,7 @@ class Facts(Struct, frozen=True):
     emergency_number: str = "112"
     languages: tuple[str, ...] = (FALLBACK,)
     heartbeat_seconds: int = 15
+    all_clear_for: timedelta = timedelta(minutes=30)
 
 
 class Moment(Struct, frozen=True):
@@ -144,6 +147,7 @@ class View(Struct, frozen=True):
     view_box: str
     map_title: str
     label: tuple[float, float] | None
+    label_text: str
     exercise: tuple[Spoken, ...]
     choices: tuple[tuple[str, str], ...]
     number: str
@@ -152,7 +156,8 @@ class View(Struct, frozen=True):
     lost_headline: str
     event_id: str
     version: int
-    ends: str
+    next_change: str
+    seq: int
     heartbeat_seconds: int
 
 
@@ -219,6 +224,7 @@ def view(facts: Facts, t: Texts) -> View:
             list=", ".join(t.count("map.count", len(group.places), word=group.word) for group in groups),
         ),
         label=facts.point,
+        label_text=facts.short(facts.code, t.language) if facts.short else place,
         exercise=tuple(Spoken(texts(one).say("exercise.word"), one) for one in facts.languages if one != t.language)
         if facts.realm == "exercise"
         else (),
@@ -229,9 +235,20 @@ def view(facts: Facts, t: Texts) -> View:
         lost_headline=t.about("headline.unknown", facts.code, place),
         event_id=standing.event_id,
         version=standing.version,
-        ends=standing.ends.isoformat() if standing.ends else "",
+        next_change=_next_change(facts),
+        seq=facts.seq,
         heartbeat_seconds=facts.heartbeat_seconds,
     )
+
+
+def _next_change(facts: Facts) -> str:
+    """When the clock alone will change this: the planned end, or the moment an all-clear becomes calm."""
+    standing = facts.standing
+    if standing.ends is not None and standing.phase not in DANGER:
+        return standing.ends.isoformat()
+    if standing.phase in ENDED and standing.since is not None:
+        return (standing.since + facts.all_clear_for).isoformat()
+    return ""
 
 
 class _Said(Struct, frozen=True):

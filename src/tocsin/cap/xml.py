@@ -17,12 +17,16 @@ from tocsin.cap.element import Walk
 from tocsin.cap.envelope import Link
 from tocsin.cap.geometry import Budget
 from tocsin.cap.limits import PUBLIC, TRUSTED, Limits
+from tocsin.cap.plain import plain
 from tocsin.cap.problem import CODES, Findings, Problem
 from tocsin.cap.rules import sanity
+from tocsin.cap.schema import schema
 from tocsin.cap.spelling import write
 from tocsin.cap.tree import Element, Grown, grow
 
 __all__ = ["PUBLIC", "TRUSTED", "Limits", "Link", "Problem", "Reading", "read", "write"]
+
+_TODAY = "{urn:oasis:names:tc:emergency:cap:1.2}alert"
 
 
 class Reading(Struct, frozen=True):
@@ -66,6 +70,13 @@ def _document(data: bytes, limits: Limits) -> Reading:
     root = grown.root
     if root is None:
         return _refused(grown.refused, grown.detail, _told(grown))
+    if root.tag == _TODAY and not grown.problems and schema().validate(root):
+        quick = plain(grown.plain, data)
+        if quick is not None:
+            found = Findings()
+            sanity(quick, found)
+            noted = found.close() if found.found else ()
+            return Reading((quick,), noted, None, (noted,))
     told = _told(grown) if grown.problems else ()
     budget = Budget(limits.points)
     if envelope.is_alert(root):

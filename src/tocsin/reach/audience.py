@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
@@ -83,6 +84,8 @@ class Audience:
 
     def __init__(self, places: Places) -> None:
         self.places = places
+        # Subscriptions are made in the threads that write them, while the dispatch asks in its own.
+        self._lock = threading.RLock()
         self._all: dict[int, Subscription] = {}
         self._numbers: dict[str, int] = {}
         self._by_code: dict[str, set[int]] = {}
@@ -107,76 +110,81 @@ class Audience:
 
     def add(self, number: int, one: Subscription) -> None:
         """Take in a subscription under its number, in place of what stood there."""
-        self.remove(number)
-        self._all[number] = one
-        self._numbers[one.id] = number
-        for code in one.areas:
-            self._by_code.setdefault(code, set()).add(number)
-        for latitude, longitude in one.points:
-            self._point(number, latitude, longitude)
+        with self._lock:
+            self.remove(number)
+            self._all[number] = one
+            self._numbers[one.id] = number
+            for code in one.areas:
+                self._by_code.setdefault(code, set()).add(number)
+            for latitude, longitude in one.points:
+                self._point(number, latitude, longitude)
 
     def remove(self, number: int) -> None:
         """Forget a subscription."""
-        one = self._all.pop(number, None)
-        if one is None:
-            return
-        del self._numbers[one.id]
-        for code in one.areas:
-            _discard(self._by_code, code, number)
-        if one.points:
-            for code in [code for code, numbers in self._by_spot.items() if number in numbers]:
-                _discard(self._by_spot, code, number)
-            kept = self._owners[: self._used] != number
-            count = int(kept.sum())
-            self._points[:count] = self._points[: self._used][kept]
-            self._owners[:count] = self._owners[: self._used][kept]
-            self._used = count
+        with self._lock:
+            one = self._all.pop(number, None)
+            if one is None:
+                return
+            del self._numbers[one.id]
+            for code in one.areas:
+                _discard(self._by_code, code, number)
+            if one.points:
+                for code in [code for code, numbers in self._by_spot.items() if number in numbers]:
+                    _discard(self._by_spot, code, number)
+                kept = self._owners[: self._used] != number
+                count = int(kept.sum())
+                self._points[:count] = self._points[: self._used][kept]
+                self._owners[:count] = self._owners[: self._used][kept]
+                self._used = count
 
     def match(
         self, areas: Sequence[str], phase: str, scope: str = "Public", shape: Outline | None = None
     ) -> dict[str, Numbers]:
         """Whom an alert concerns: by channel, subscription numbers in rising order."""
-        reach = related(self.places, areas)
-        numbers = _union(self._by_code, reach)
-        if shape is None:
-            numbers |= _union(self._by_spot, reach)
-        else:
-            if self._used:
-                inside = shape.covers_many(self._points[: self._used])
-                numbers.update(self._owners[: self._used][inside].tolist())
-            if not areas:
-                for code, subscribed in self._by_code.items():
-                    outline = self.places.shape(code) if code in self.places else None
-                    if outline is not None and shape.overlaps(outline):
-                        numbers |= subscribed
-        return self.by_channel(number for number in numbers if self._wants(number, phase, scope))
+        with self._lock:
+            reach = related(self.places, areas)
+            numbers = _union(self._by_code, reach)
+            if shape is None:
+                numbers |= _union(self._by_spot, reach)
+            else:
+                if self._used:
+                    inside = shape.covers_many(self._points[: self._used])
+                    numbers.update(self._owners[: self._used][inside].tolist())
+                if not areas:
+                    for code, subscribed in self._by_code.items():
+                        outline = self.places.shape(code) if code in self.places else None
+                        if outline is not None and shape.overlaps(outline):
+                            numbers |= subscribed
+            return self.by_channel(number for number in numbers if self._wants(number, phase, scope))
 
     def by_channel(self, numbers: Iterable[int]) -> dict[str, Numbers]:
         """``numbers`` of live subscriptions by their channel, in rising order."""
-        split: dict[str, list[int]] = {}
-        for number in numbers:
-            if (one := self._all.get(number)) is not None:
-                split.setdefault(one.channel, []).append(number)
-        return {name: np.unique(np.array(found, dtype=np.int64)) for name, found in sorted(split.items())}
+        with self._lock:
+            split: dict[str, list[int]] = {}
+            for number in numbers:
+                if (one := self._all.get(number)) is not None:
+                    split.setdefault(one.channel, []).append(number)
+            return {name: np.unique(np.array(found, dtype=np.int64)) for name, found in sorted(split.items())}
 
     def why(self, number: int, areas: Sequence[str], shape: Outline | None = None) -> tuple[Why, ...]:
         """Why an alert for ``areas`` and ``shape`` concerns a subscription; empty if it does not."""
-        one = self._all.get(number)
-        if one is None:
-            return ()
-        found = [why for code in one.areas if (why := self._relation(areas, code)) is not None]
-        if shape is not None and not areas:
-            for code in one.areas:
-                outline = self.places.shape(code) if code in self.places else None
-                if outline is not None and shape.overlaps(outline):
-                    found.append(Why("overlaps", place=code))
-        for latitude, longitude in one.points:
-            if shape is not None:
-                if shape.covers(latitude, longitude):
-                    found.append(Why("inside"))
-            elif (spots := self.places.at(latitude, longitude)) and (why := self._relation(areas, spots[0].code)):
-                found.append(why)
-        return tuple(found)
+        with self._lock:
+            one = self._all.get(number)
+            if one is None:
+                return ()
+            found = [why for code in one.areas if (why := self._relation(areas, code)) is not None]
+            if shape is not None and not areas:
+                for code in one.areas:
+                    outline = self.places.shape(code) if code in self.places else None
+                    if outline is not None and shape.overlaps(outline):
+                        found.append(Why("overlaps", place=code))
+            for latitude, longitude in one.points:
+                if shape is not None:
+                    if shape.covers(latitude, longitude):
+                        found.append(Why("inside"))
+                elif (spots := self.places.at(latitude, longitude)) and (why := self._relation(areas, spots[0].code)):
+                    found.append(why)
+            return tuple(found)
 
     def _relation(self, areas: Sequence[str], place: str) -> Why | None:
         if place in areas:

@@ -1,4 +1,4 @@
-"""The bulletin: what one alert says to machines, in the same JSON on the stream, to webhooks and to every later channel.
+"""The bulletin: what one alert says to machines, in the same JSON on the stream, to webhooks and on every channel.
 
 - It is made once from the published CAP message and its bytes are used unchanged everywhere (F7).
 - Event, version, phase and the reason of a cancellation are fields of their own: nobody has to read the text to know

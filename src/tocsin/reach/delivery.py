@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -17,6 +17,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from msgspec import Struct
+
+from tocsin.journal import Fact
 
 DELIVERY_SEALED = "delivery:sealed"
 DELIVERY_SETTLED = "delivery:settled"
@@ -82,7 +84,7 @@ class Address(Struct, frozen=True):
 
 
 class Delivery(Struct, frozen=True):
-    """One alert for one subscriber; ``body`` is the bulletin's JSON, ``deadline`` when it is no longer worth sending."""
+    """One alert for one subscriber; ``body`` is the bulletin's JSON, ``deadline`` its last moment."""
 
     alert: str
     event_id: str
@@ -165,12 +167,13 @@ class Proof(Struct, frozen=True):
 class Batches(Protocol):
     """Where sealed batches are kept; calls block, and what they wrote is on disk when they return or resolve."""
 
-    def seal(self, plans: Sequence[Plan]) -> list[Batch]:
-        """Seal ``plans`` in one commit and remember their versions; an alert that was sealed before stays as it is."""
-        ...
+    def seal(
+        self, follower: str, upto: int, facts: Sequence[Fact], plans: Sequence[Plan], versions: Mapping[str, int]
+    ) -> list[Batch]:
+        """Seal ``plans``, remember the newest ``versions`` of events, record ``facts`` and move the cursor: one commit.
 
-    def note(self, versions: dict[str, int]) -> None:
-        """Remember the newest version of these events, also where nobody was to be told."""
+        A cursor that is at or beyond ``upto`` means that this was done before: nothing happens.
+        """
         ...
 
     def newest(self, event_ids: Sequence[str]) -> dict[str, int]:
@@ -190,23 +193,19 @@ class Batches(Protocol):
         ...
 
     def release(self, ids: Sequence[int]) -> None:
-        """These batches are settled and saved: their marks are no longer written on."""
+        """These batches are settled and saved: nobody writes on their marks any more."""
         ...
 
-    def reached(self, event_id: str) -> dict[str, Numbers]:
-        """By channel, everybody who may have seen any version of this event."""
+    def reached(self, event_id: str) -> Numbers:
+        """Everybody who may have seen any version of this event, in rising order."""
         ...
 
-    def tally(self, alert: str) -> dict[str, tuple[int, dict[str, int]]]:
-        """By channel: how many batches are not settled, and how many recipients have which mark."""
+    def announce(self, alerts: Sequence[str]) -> None:
+        """Record ``delivery:settled`` for each of these alerts on each channel where all is settled; once each."""
         ...
 
     def unannounced(self) -> list[str]:
-        """Alerts whose batches are all settled on some channel, which the journal may not say yet."""
-        ...
-
-    def announce(self, alert: str, channel: str) -> None:
-        """The journal says that this alert is settled on this channel."""
+        """Alerts that are settled on some channel, but the journal does not say so."""
         ...
 
     def proofs(self, number: int) -> list[Proof]:

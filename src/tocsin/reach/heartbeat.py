@@ -93,9 +93,9 @@ def heartbeat(
     )
 
 
-def verify(data: bytes | str, public_pem: bytes) -> Heartbeat | None:
+def verify(data: bytes | str, public_pem: str) -> Heartbeat | None:
     """The heartbeat in ``data`` if the key in ``public_pem`` signed it, otherwise None."""
-    key = load_pem_public_key(public_pem)
+    key = load_pem_public_key(public_pem.encode())
     if not isinstance(key, Ed25519PublicKey):
         return None
     try:

@@ -65,11 +65,12 @@ class Ended(Struct, frozen=True):
 
 
 class Book(Protocol):
-    """Where addresses, secrets and points are kept, sealed. Calls block; what they wrote is on disk on return."""
+    """Where one realm's addresses, secrets and points are kept, sealed.
 
-    def enter(
-        self, subscription: str, channel: str, address: str, kept: Sequence[str], points: Sequence[Point]
-    ) -> int:
+    Calls block; what they wrote is on disk on return.
+    """
+
+    def enter(self, subscription: str, channel: str, address: str, kept: Sequence[str], points: Sequence[Point]) -> int:
         """Keep an address with its secrets and points, and give it a number that is never used again."""
         ...
 

@@ -82,6 +82,7 @@ class _Watched:
         self.recorded: datetime | None = None
         self.lost = False
         self.areas: set[str] | None = None
+        self.trouble = ""
 
 
 class Intake:
@@ -211,6 +212,7 @@ class Intake:
             watched.floor = None
         if at <= (watched.last or at - EVERY) or (watched.floor is not None and at < watched.floor):
             return None
+        watched.trouble = ""
         again = watched.lost or watched.last is None
         watched.last = at
         for call in self._calls:
@@ -222,6 +224,10 @@ class Intake:
             return []
         watched.recorded, watched.lost = now, False
         return [self._freshness(SOURCE_HEARD, watched, reason)]
+
+    def trouble(self, source_id: str, message: str) -> None:
+        """What a feed could not do: said with the source's loss, should it come to that, forgotten when it speaks."""
+        self._watched[source_id].trouble = message[:500]
 
     def check(self, at: datetime | None = None) -> list[Entry]:
         """Record each source that is no longer heard as lost, once; returns what was recorded."""
@@ -257,6 +263,8 @@ class Intake:
                 continue
             watched.lost = True
             reason = "not heard since the start" if watched.last is None else "silent for too long"
+            if watched.trouble:
+                reason = f"{reason}: {watched.trouble}"
             facts.append(self._freshness(SOURCE_LOST, watched, reason))
         return facts
 

@@ -140,9 +140,9 @@ class House:
     def place(self, code: str) -> Place:
         """The place with this code, however its letters are cased; :class:`UnknownPlaceError` if there is none."""
         pack, colon, value = code.partition(":")
-        for spelt in (code, code.upper(), f"{pack.lower()}:{value}" if colon else code.lower()):
-            if spelt in self.gazetteer:
-                return self.gazetteer.get(spelt)
+        for spelt in (code, f"{pack.lower()}:{value}" if colon else code):
+            if spelt in self.gazetteer or not colon:
+                return self.gazetteer.get(spelt[:80])
         raise UnknownPlaceError(code[:80])
 
     def source_name(self, source: str, language: str) -> str:

@@ -46,7 +46,7 @@ class Limits(Struct, frozen=True):
     """What the stream allows.
 
     ``connections`` in all and ``per_address`` from one address that is not a trusted proxy; ``areas`` in one request;
-    ``buffer`` bytes a reader may be behind; ``ring`` events kept in memory; ``replays`` readings of old entries at once.
+    ``buffer`` bytes a reader may be behind; ``ring`` events kept in memory; ``replays`` readings of old ones at once.
     """
 
     connections: int = 20_000
@@ -225,7 +225,11 @@ class StreamHub:
     async def run(self) -> None:
         """Follow the journal and send heartbeats until cancelled."""
         loop, wake = asyncio.get_running_loop(), asyncio.Event()
-        stop = self.journal.on_append(lambda seq: loop.call_soon_threadsafe(wake.set))
+
+        def woken(seq: int) -> None:
+            loop.call_soon_threadsafe(wake.set)
+
+        stop = self.journal.on_append(woken)
         beating = asyncio.create_task(self._keep_beating())
         try:
             while True:
@@ -346,7 +350,7 @@ class StreamHub:
                 stream.transport.write(b": closing\nretry: %d\n\n" % random.randint(1000, 5000))  # noqa: S311
                 stream.transport.close()
         # Who does not take these last bytes must not keep the server from stopping.
-        asyncio.get_running_loop().call_later(2, lambda: [stream.transport.abort() for stream in leaving])
+        asyncio.get_running_loop().call_later(2, _abort, leaving)
 
     def _join(self, stream: Stream, areas: frozenset[str]) -> None:
         group = self._groups.get(areas)
@@ -400,9 +404,7 @@ class StreamHub:
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def _listeners(self, piece: Piece) -> list[Stream]:
-        return [
-            stream for group in self._groups.values() if _concerns(piece, group.areas) for stream in group.streams
-        ]
+        return [stream for group in self._groups.values() if _concerns(piece, group.areas) for stream in group.streams]
 
     def _spread(self, data: bytes, streams: list[Stream]) -> None:
         # A heartbeat that is still on its way is overtaken, and then no longer says up to which number all was told.
@@ -446,6 +448,11 @@ def _write(data: bytes, streams: list[Stream]) -> None:
             except RuntimeError:
                 # The transport is closing and says so next turn; nobody is there to be told.
                 continue
+
+
+def _abort(streams: list[Stream]) -> None:
+    for stream in streams:
+        stream.transport.abort()
 
 
 def _concerns(piece: Piece, areas: frozenset[str]) -> bool:

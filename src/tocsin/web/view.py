@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -20,18 +20,11 @@ from tocsin.cap.phase import DANGER, ENDED, RANK, Phase
 from tocsin.place.map import Map
 from tocsin.sense.source import Source
 from tocsin.warn.situation import Live, Standing
+from tocsin.web.day import DAY, Turn, alerts_of, dark
 from tocsin.web.text import FALLBACK, Spoken, Texts, texts
 
 ORDER = tuple(sorted(Phase, key=lambda phase: -RANK[phase]))  # what asks most of a person stands first
 STEPS = 5  # practice.md section 7: what to do, at most five lines
-DAY = timedelta(hours=24)
-
-
-class Turn(Struct, frozen=True):
-    """A place entered ``phase`` at ``at``."""
-
-    at: datetime
-    phase: Phase
 
 
 class Facts(Struct, frozen=True):
@@ -406,35 +399,6 @@ def _groups(facts: Facts, t: Texts) -> tuple[Group, ...]:
     return tuple(groups)
 
 
-class Span(Struct, frozen=True):
-    """A stretch of time."""
-
-    start: datetime
-    end: datetime
-
-    @property
-    def length(self) -> timedelta:
-        return self.end - self.start
-
-
-def alerts_of(turns: Sequence[Turn], at: datetime) -> list[Span]:
-    """The alerts among ``turns``, up to ``at``: from act to all-clear or retraction, silence in between included.
-
-    An alert during which contact was lost is one alert and not two, and silence does not end it.
-    """
-    spans: list[Span] = []
-    start: datetime | None = None
-    for turn in turns:
-        if start is None and turn.phase in DANGER:
-            start = turn.at
-        elif start is not None and turn.phase not in DANGER and turn.phase is not Phase.UNKNOWN:
-            spans.append(Span(start, turn.at))
-            start = None
-    if start is not None:
-        spans.append(Span(start, at))
-    return spans
-
-
 def _day(facts: Facts, t: Texts) -> Day:
     spans = alerts_of(facts.turns, facts.at)
     title, text = t.say("day.none"), ""
@@ -447,14 +411,10 @@ def _day(facts: Facts, t: Texts) -> Day:
             duration=t.duration(sum((span.length for span in spans), timedelta())),
             longest=f"{ends[0]}–{ends[1]}",
         )
-    ends_of = [*(turn.at for turn in facts.turns[1:]), facts.at]
-    dark = sum(
-        (end - turn.at for turn, end in zip(facts.turns, ends_of, strict=True) if turn.phase is Phase.UNKNOWN),
-        timedelta(),
-    ) if facts.turns else timedelta()
-    if dark >= timedelta(minutes=1):
-        text = f"{text} {t.say('day.gap', duration=t.duration(dark))}".strip()
-        if not spans and dark >= DAY - timedelta(minutes=1):
+    gap = dark(facts.turns, facts.at)
+    if gap >= timedelta(minutes=1):
+        text = f"{text} {t.say('day.gap', duration=t.duration(gap))}".strip()
+        if not spans and gap >= DAY - timedelta(minutes=1):
             # Nobody knows whether there were alerts: "no alerts" would be an invention.
             title = t.say("phase.unknown")
     changes = tuple(

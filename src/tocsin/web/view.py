@@ -30,9 +30,9 @@ STEPS = 5  # practice.md section 7: what to do, at most five lines
 class Facts(Struct, frozen=True):
     """What the house knows about a place at ``at``, before any language.
 
-    ``turns`` are the last 24 hours, oldest first, the first one being the phase the day began with. ``live`` are all alerts that concern the place, ``phases`` the country's regions.
-    ``name`` gives the name of an area code in a language, ``short`` the one for a map's label; ``point`` is where
-    on the map the place lies.
+    ``turns`` are the last 24 hours, oldest first, the first one being the phase the day began with. ``live`` are
+    all alerts that concern the place, ``phases`` the country's regions. ``name`` gives the name of an area code in a
+    language, ``short`` the one for a map's label; ``point`` is where on the map the place lies.
     """
 
     code: str

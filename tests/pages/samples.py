@@ -137,7 +137,9 @@ def facts(phase: Phase | str, realm: str = "actual", **given: Any) -> Facts:
         last_phase=Phase.ACT if phase is Phase.UNKNOWN else phase,
         since=since,
         ends=at(22) if phase is Phase.PREPARE else None,
-        next_update_by=None if phase in (Phase.CALM, Phase.UNKNOWN) else now + timedelta(minutes=29, seconds=-now.second),
+        next_update_by=None
+        if phase in (Phase.CALM, Phase.UNKNOWN)
+        else now + timedelta(minutes=29, seconds=-now.second),
         alerts=alerts,
         why=(),
         source="embassy" if phase is Phase.PREPARE else "air",

@@ -136,7 +136,10 @@ def test_whole_without_a_script(browser: Browser, server: Server, phase: str) ->
     for needed in ("Kyiv", "As of", "Kyiv time", "Source", "Next word", "112", "Do not call"):
         assert needed in text, needed
     assert "loads itself anew every 30 seconds" in text
-    assert page.locator("head noscript meta[http-equiv=refresh]").count() + page.locator("meta[http-equiv=refresh]").count()
+    assert (
+        page.locator("head noscript meta[http-equiv=refresh]").count()
+        + page.locator("meta[http-equiv=refresh]").count()
+    )
     assert page.locator(".r").count() >= 27
     if phase in {"act", "hold"}:
         assert "cannot reach a shelter" in text
@@ -145,7 +148,12 @@ def test_whole_without_a_script(browser: Browser, server: Server, phase: str) ->
 
 
 STARTS = {
-    "retracted": {"en": "You are safe", "uk": "Ви в безпеці", "de": "Sie sind in Sicherheit", "fr": "Vous êtes en sécurité"},
+    "retracted": {
+        "en": "You are safe",
+        "uk": "Ви в безпеці",
+        "de": "Sie sind in Sicherheit",
+        "fr": "Vous êtes en sécurité",
+    },
     "all-clear": {"en": "It is over", "uk": "Відбій", "de": "Es ist vorbei", "fr": "C’est fini"},
     "unknown": {"en": "We do not know", "uk": "Ми не знаємо", "de": "Wir wissen", "fr": "Nous ne connaissons pas"},
     "act": {"en": "Go to a shelter now", "uk": "Негайно прямуйте", "de": "Gehen Sie jetzt", "fr": "Allez dans un abri"},
@@ -162,7 +170,9 @@ def test_the_headline_says_first_what_counts(phase: str, language: str) -> None:
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_an_exercise_cannot_be_taken_for_the_real_thing(browser: Browser, server: Server, phase: str, pictures: Path) -> None:
+def test_an_exercise_cannot_be_taken_for_the_real_thing(
+    browser: Browser, server: Server, phase: str, pictures: Path
+) -> None:
     """The title starts with the word, the banner has it in every language, the border is hatched, the icon differs."""
     page = visit(browser, server, phase, "en", realm="exercise")
     for language, word in zip(LANGUAGES, ("EXERCISE", "НАВЧАННЯ", "ÜBUNG", "EXERCICE"), strict=True):
@@ -276,7 +286,9 @@ def test_right_to_left(browser: Browser, server: Server, pictures: Path) -> None
 
     def mirrored(value: object) -> object:
         if isinstance(value, str):
-            return re.sub(r"\{\w+\}|[^{}]+", lambda m: m[0] if m[0][0] == "{" else m[0].lower().translate(letters), value)
+            return re.sub(
+                r"\{\w+\}|[^{}]+", lambda m: m[0] if m[0][0] == "{" else m[0].lower().translate(letters), value
+            )
         if isinstance(value, list):
             return [mirrored(one) for one in value]
         return {key: mirrored(one) for key, one in value.items()}  # type: ignore[attr-defined]

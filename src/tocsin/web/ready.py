@@ -27,7 +27,7 @@ SMALLEST_TO_COMPRESS = 256
 class Ready:
     """One representation, ready to send: plain, gzip, and 304."""
 
-    __slots__ = ("body", "etag", "modified", "small", "_etags", "_full", "_gzip", "_not_modified", "_stamp")
+    __slots__ = ("_etags", "_full", "_gzip", "_not_modified", "_stamp", "body", "etag", "modified", "small")
 
     def __init__(
         self,

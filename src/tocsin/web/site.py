@@ -1,7 +1,7 @@
 """The site: one ASGI application for pages, interface and feeds, and the server that it runs in.
 
-- In front stands the :class:`~tocsin.web.guard.Guard`. Behind it, answers that are kept ready (states, feed, messages) go
-  out without a router; everything else is routed: first the table of the interface, then the pages.
+- Answers that are kept ready (states, feed, messages) go out at once. In front of everything else stands the
+  :class:`~tocsin.web.guard.Guard`; behind it the table of the interface is routed, then the pages.
 - One path is one route with all its methods, so that 405 names exactly those that there are.
 - Reading is allowed from any web page (CORS); writing is not.
 """
@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -19,12 +20,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tocsin import __version__
 from tocsin.errors import MethodError, NotFoundError, TocsinError
-from tocsin.web.api import TABLE, Interface
+from tocsin.web.api import Interface
 from tocsin.web.guard import Guard
 from tocsin.web.openapi import Operation, document
 from tocsin.web.problem import Refusal, refuse
+from tocsin.web.table import TABLE
 
 if TYPE_CHECKING:
     from tocsin.web.house import House
@@ -39,7 +40,9 @@ class Path:
 
     def __init__(self, interface: Interface, operations: tuple[Operation, ...]) -> None:
         self.interface = interface
-        self.does: dict[str, Callable[[Any, Request], Awaitable[ASGIApp]]] = {one.method: one.does for one in operations}
+        self.does: dict[str, Callable[[Any, Request], Awaitable[ASGIApp]]] = {
+            one.method: one.does for one in operations
+        }
         methods = {*self.does, "OPTIONS"} | ({"HEAD"} if "GET" in self.does else set())
         self.allow = ", ".join(sorted(methods))
 
@@ -70,21 +73,30 @@ def options(scope: Scope, allow: str) -> Response:
 
 
 class Site:
-    """The routed application with the ready answers in front of it."""
+    """The outermost application: ready answers, and behind the guard everything else.
 
-    def __init__(self, house: House, interface: Interface, routed: ASGIApp) -> None:
-        self.house, self.feed, self.states, self.routed = house, interface.feed, interface.states, routed
+    A ready answer bears its hardening already, and to refuse it would cost as much as to give it; so it passes the
+    guard by. Whatever is wrong with such a request is found out, and said, behind the guard.
+    """
+
+    def __init__(self, house: House, interface: Interface, guarded: ASGIApp) -> None:
+        self.measures, self.guarded = house.measures, guarded
+        self.feed, self.states = interface.feed, interface.states
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] in READING:
-            path = scope["path"]
-            if self.feed.takes(path):
-                self.house.ready_answers += 1
-                return await self.feed(scope, receive, send)
-            if self.states.takes(path):
-                self.house.ready_answers += 1
-                return await self.states(scope, receive, send)
-        return await self.routed(scope, receive, send)
+            path: str = scope["path"]
+            try:
+                ready = self.states.answer(path, scope) or self.feed.ready(path, scope["query_string"])
+            except TocsinError:
+                ready = None
+            if ready is not None:
+                start, body = ready.answer(scope["headers"])
+                self.measures.ready += 1
+                await send(start)
+                await send(body)
+                return
+        await self.guarded(scope, receive, send)
 
 
 def create(house: House) -> ASGIApp:
@@ -92,7 +104,7 @@ def create(house: House) -> ASGIApp:
     from tocsin.web.public import routes as pages
 
     interface = Interface(house)
-    interface.described = document(TABLE, __version__, house.settings.public_url)
+    interface.described = document(TABLE, version("tocsin"))
     routed = Starlette(
         routes=[*routes(interface), *pages(house)],
         exception_handlers={
@@ -103,9 +115,8 @@ def create(house: House) -> ASGIApp:
             Exception: _refuse,
         },
     )
-    site = Site(house, interface, routed)
     sizes = {"/v1/alerts": house.settings.max_message_bytes}
-    return Guard(site, house.limits, sizes, house.measures.count)
+    return Site(house, interface, Guard(routed, house.limits, sizes, house.measures.count))
 
 
 def routes(interface: Interface, table: tuple[Operation, ...] = TABLE) -> list[Route]:

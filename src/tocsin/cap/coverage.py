@@ -28,8 +28,6 @@ from tocsin.place.gazetteer import Gazetteer
 WHOLE_SHARE = 0.95
 PART_SHARE = 0.10
 SLIVER_M = 3_000.0
-COAST_M = 3_000.0
-"""A point that no coarse shape holds (a pier, an island) belongs to a coded area that is at most this far away."""
 CODE = "tocsin:area"
 """The geocode name under which an area code of ours stands in an :class:`~tocsin.cap.alert.Area` as it is."""
 
@@ -71,7 +69,7 @@ class _Ground(Struct, frozen=True):
 
 _NOWHERE = Touch()
 # Codes whose first letters or whose registry tell the country. The European registries say UK and EL.
-_BY_LETTERS = re.compile(r"EMMA_?ID|NUTS[0-3]?|ISO.?3166.*", re.IGNORECASE)
+_BY_LETTERS = re.compile(rf"EMMA_?ID|NUTS[0-3]?|ISO.?3166.*|{CODE}", re.IGNORECASE)
 _BY_REGISTRY = (
     (re.compile(r"WARNCELLID|AMTLICHER.*|SHN|ARS", re.IGNORECASE), "DE"),
     (re.compile(r"SAME|FIPS6?|UGC", re.IGNORECASE), "US"),
@@ -159,14 +157,14 @@ class Coverage:
     def _code(self, named: Named) -> str | None:
         value = named.value.strip()
         if named.name == CODE:
-            return value
+            return self.gazetteer.canonical(value) if value in self.gazetteer else None
         return self.gazetteer.geocode(named.name.strip(), value)
 
     def _around(self, named: Named) -> Iterable[str]:
         """Codes of ours that an area in a foreign code must lie within."""
         name, value = named.name.strip(), named.value.strip().upper()
         country = next((code for pattern, code in _BY_REGISTRY if pattern.fullmatch(name)), "")
-        if _BY_LETTERS.fullmatch(name) and value[:2].isalpha():
+        if _BY_LETTERS.fullmatch(name) and value[:2].isalpha() and ":" not in value:
             country = _LETTERS.get(value[:2], value[:2])
         state = f"US-{value[:2]}"
         if name.upper() == "UGC" and state in self.gazetteer:
@@ -189,20 +187,12 @@ class Coverage:
             inside = ground.shape.covers(point.latitude, point.longitude)
             return Touch(True, relation="contains") if inside else _NOWHERE
         around = [place.code for place in self.gazetteer.at(point.latitude, point.longitude)]
-        if not around:
-            near = [code for code in ground.codes if self._near(code, point)]
-            if near:
-                return Touch(True, relation="contains")
         touches = [self._of_code(code, around[0], point) for code in ground.codes] if around else []
         if any(touch.whole for touch in touches):
             return Touch(True, relation="contains")
         parts = frozenset(part for touch in touches for part in touch.parts)
         unclear = not ground.codes and (not ground.within or any(code in ground.within for code in around))
         return Touch(False, parts, "part" if parts else "", unclear)
-
-    def _near(self, code: str, point: Point) -> bool:
-        shape = self.gazetteer.shape(code) if code in self.gazetteer else None
-        return shape is not None and shape.distance_m(point.latitude, point.longitude) <= COAST_M
 
     def _of_code(self, code: str, finest: str, point: Point) -> Touch:
         relation = self.gazetteer.relation(code, finest)

@@ -18,12 +18,14 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tocsin.cap.coverage import Coverage, Touch, Where
 from tocsin.cap.phase import ACT, CALM, DANGER, ENDED, HOLD, PREPARE, RANK, UNKNOWN, Phase, Saying
 from tocsin.cap.thread import ALL_CLEAR_FOR, SOON, Course, Step, Thread, reached, settled
 
 _DAWN = datetime(1, 1, 1, tzinfo=UTC)
+_FAR = timedelta(days=100 * 365)
 
 
 class Contact(Struct, frozen=True):
@@ -32,6 +34,9 @@ class Contact(Struct, frozen=True):
     covered: bool = True
     lost: tuple[str, ...] = ()
     lost_since: datetime | None = None
+
+
+IN_CONTACT = Contact()
 
 
 class Strand(Struct, frozen=True):
@@ -133,7 +138,7 @@ def place_standing(
     where: Where,
     at: datetime,
     coverage: Coverage,
-    contact: Contact = Contact(),
+    contact: Contact = IN_CONTACT,
     *,
     fresh: Callable[[Thread], bool] | None = None,
     all_clear_for: timedelta = ALL_CLEAR_FOR,
@@ -150,13 +155,22 @@ def place_standing(
     for of in threads:
         alive = fresh(of) if fresh is not None else not contact.lost
         found, doubt = strands_of(of, where, at, coverage, fresh=alive, all_clear_for=all_clear_for, ahead=ahead)
-        strands += found
+        strands += _distinct(found)
         if doubt is not None and doubt.phase not in (CALM, *ENDED):
             doubts.append(doubt)
         if found or doubt is not None:
             until = _sooner(until, _turn(of, at, all_clear_for, ahead))
-    judged = _judged(_resolved(strands), doubts, contact)
-    return _with_until(judged, until)
+    return replace(_judged(_resolved(strands), doubts, contact), until=until)
+
+
+def _distinct(found: list[Strand]) -> list[Strand]:
+    """``found`` with each alert and phase once, for the whole rather than for a part."""
+    once: dict[tuple[int, Phase], Strand] = {}
+    for strand in found:
+        key = (id(strand.course.step), strand.course.phase)
+        if key not in once or once[key].relation == "part":
+            once[key] = strand
+    return list(once.values())
 
 
 def _resolved(strands: list[Strand]) -> list[Strand]:
@@ -186,7 +200,10 @@ def _judged(strands: list[Strand], doubts: list[Course], contact: Contact) -> Ju
         return _decided(live, strands)
     out = [strand for strand in strands if strand.course.phase == UNKNOWN and strand.course.last in DANGER]
     if out:
-        return _decided(out, strands)
+        judged = _decided(out, strands)
+        if judged.since is None and contact.lost:
+            return replace(judged, since=contact.lost_since)
+        return judged
     if contact.lost:
         return _lost(strands, contact)
     changes = [strand for strand in strands if strand.course.phase in (PREPARE, *ENDED)]
@@ -246,20 +263,18 @@ def _turn(of: Thread, at: datetime, all_clear_for: timedelta, ahead: timedelta) 
     """The next moment after ``at`` at which a clock changes something in ``of``."""
     found: datetime | None = None
     for one in of.steps:
-        moments = [one.sent - ahead if one.sent is not None else None]
+        # How long after each moment something may change: a message may count before its time by ``ahead``.
+        waits = [(one.sent, -ahead)]
         for said in one.says:
-            begins = said.begins or one.sent
-            moments += [said.ends, said.begins and said.begins - ahead]
-            moments.append(said.onset and said.onset - SOON - ahead)
+            waits += [(said.ends, timedelta(0)), (said.begins, -ahead), (said.onset, -SOON - ahead)]
             if said.phase in ENDED:
-                moments += [start + all_clear_for for start in (begins, one.sent) if start is not None]
-        found = _sooner(found, min((moment for moment in moments if moment and moment > at), default=None))
+                waits += [(said.begins, all_clear_for), (one.sent, all_clear_for)]
+        for moment, after in waits:
+            # As differences, because a feed's year may be 1 or 9999, from where nothing can be added or taken off.
+            if moment is not None and moment - at > -after and moment - at < _FAR:
+                found = _sooner(found, moment + after)
     return found
 
 
 def _sooner(one: datetime | None, other: datetime | None) -> datetime | None:
     return min((moment for moment in (one, other) if moment is not None), default=None)
-
-
-def _with_until(judged: Judgement, until: datetime | None) -> Judgement:
-    return Judgement(judged.phase, judged.last, judged.since, judged.ends, judged.strands, judged.why, until)

@@ -318,7 +318,7 @@ def _in_force(said: Sequence[Saying], at: datetime) -> tuple[Saying | None, bool
     best_planned = False
     for saying in said:
         later = saying.begins is not None and saying.begins > at
-        distant = saying.onset is not None and saying.onset > at + SOON and not saying.machine and saying.phase == ACT
+        distant = saying.onset is not None and saying.onset - at > SOON and not saying.machine and saying.phase == ACT
         planned = later or distant
         if planned:
             if saying.phase in ENDED:
@@ -341,7 +341,7 @@ def _since(one: Step, saying: Saying) -> datetime | None:
     """When what ``one`` says began: its effective time, unless that is a slip (quirk 42)."""
     if saying.begins is None:
         return one.sent
-    if one.sent is not None and saying.begins < one.sent - STALE_START:
+    if one.sent is not None and one.sent - saying.begins > STALE_START:
         return one.sent
     return saying.begins
 

@@ -21,16 +21,16 @@ from tocsin.cap.phase import Phase
 from tocsin.cap.reading import line
 from tocsin.errors import MediaTypeError, NotFoundError, NotReadyError, NotSignedInError, ParameterError, TooSlowError
 from tocsin.reach.heartbeat import SourceContact, heartbeat
-from tocsin.web.feed import FOR_EVER, Feed
+from tocsin.web.feed import FEED, FOR_EVER, Feed
 from tocsin.web.feed import address_of as message_at
 from tocsin.web.geojson import MEDIA_TYPE as GEOJSON
 from tocsin.web.geojson import collection, feature
-from tocsin.web.health import Doctor
+from tocsin.web.health import Doctor, Unready
 from tocsin.web.kept import States
 from tocsin.web.listing import AlertList, AlertsQuery, Listing, listed, point_of
 from tocsin.web.measure import CONTENT_TYPE as METRICS
 from tocsin.web.openapi import asked, decoded, page
-from tocsin.web.problem import PROBLEM_JSON, Refusal, problem, respond
+from tocsin.web.problem import Refusal, problem, respond
 from tocsin.web.ready import Ready
 from tocsin.web.repeat import Repeats
 from tocsin.web.shapes import (
@@ -74,11 +74,19 @@ class Interface:
 
     async def at_json(self, request: Request) -> ASGIApp:
         """The state of a place."""
-        return self.states.ready(request.path_params["code"], self.states.language(request.scope), ".json")
+        return self.states.ready(
+            request.path_params["code"],
+            self.states.language(request.scope["query_string"], request.scope["headers"]),
+            ".json",
+        )
 
     async def at_txt(self, request: Request) -> ASGIApp:
         """The state of a place in ten plain lines."""
-        return self.states.ready(request.path_params["code"], self.states.language(request.scope), ".txt")
+        return self.states.ready(
+            request.path_params["code"],
+            self.states.language(request.scope["query_string"], request.scope["headers"]),
+            ".txt",
+        )
 
     async def phase(self, request: Request) -> ASGIApp:
         """The phase at a point or a place."""
@@ -315,11 +323,22 @@ class Interface:
         if found.ready:
             return _json(found, request.url.path, cache="no-store")
         language = language_of(request)
-        document = problem(NotReadyError(" ".join(one.sentence for one in found.faults)), language)
-        # The faults of the installation stand where the faults of a message would: code, message, and no path.
-        told = {**msgspec.to_builtins(document), **msgspec.to_builtins(found)}
+        document = problem(NotReadyError(), language)
+        told = Unready(
+            document.type,
+            document.title,
+            document.status,
+            document.code,
+            found.ready,
+            found.at,
+            found.realm,
+            found.faults,
+            found.checked,
+        )
         response = respond(document, language)
-        return Response(msgspec.json.encode(told), 503, dict(response.headers) | {"content-length": ""}, PROBLEM_JSON)
+        return Response(
+            msgspec.json.encode(told), 503, {n: v for n, v in response.headers.items() if n != "content-length"}
+        )
 
     async def metrics(self, request: Request) -> ASGIApp:
         """For Prometheus."""

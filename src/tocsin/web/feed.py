@@ -23,7 +23,7 @@ from lxml import etree
 
 from tocsin.cap.alert import Info
 from tocsin.clock import EPOCH, spell
-from tocsin.errors import NotFoundError, ParameterError
+from tocsin.errors import ParameterError
 from tocsin.journal import EXERCISE
 from tocsin.settings import Settings
 from tocsin.warn.phrase import book

@@ -52,6 +52,20 @@ class Readiness(Struct, frozen=True):
     checked: Annotated[tuple[str, ...], Meta(description="What was looked at, each by its name.")]
 
 
+class Unready(Struct, frozen=True):
+    """A problem document (RFC 9457) that says what stands in the way of a warning."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    ready: bool
+    at: Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+    realm: str
+    faults: tuple[Ailment, ...]
+    checked: tuple[str, ...]
+
+
 def journal_written(touch: Callable[[datetime], None], at: datetime) -> Iterable[Ailment]:
     """The store takes a write and has it on disk."""
     try:

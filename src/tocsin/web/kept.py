@@ -8,16 +8,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import msgspec
-from starlette.types import Scope
 
 from tocsin.place.language import negotiate
-from tocsin.web.ready import Ready
+from tocsin.web.ready import Headers, Ready
 from tocsin.web.state import State, encode, plain, state
 
 if TYPE_CHECKING:
@@ -45,23 +45,24 @@ class States:
         self._kept: OrderedDict[tuple[str, str, str], _Kept] = OrderedDict()
         self._languages: OrderedDict[bytes, str] = OrderedDict()
 
-    def answer(self, path: str, scope: Scope) -> Ready | None:
+    def answer(self, path: str, language: str) -> Ready | None:
         """The answer for ``path``, or None where it is not ours; an unknown place raises UnknownPlaceError."""
         if not path.startswith(AT) or not path.endswith((".json", ".txt")):
             return None
         name, dot, form = path[len(AT) :].rpartition(".")
         if "/" in name:
             return None
-        return self.ready(name, self.language(scope), dot + form)
+        return self.ready(name, language, dot + form)
 
-    def language(self, scope: Scope) -> str:
+    def language(self, query: bytes, headers: Headers) -> str:
         """The language asked for: ``?lang=`` where it is offered, else by Accept-Language."""
         offered = self.house.languages
-        if scope["query_string"]:
-            asked: str = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20).get("lang", [""])[0]
-            if asked in offered:
-                return asked
-        header = next((value for name, value in scope["headers"] if name == b"accept-language"), b"")
+        if query:
+            with contextlib.suppress(ValueError):  # more parameters than anybody means
+                asked: str = parse_qs(query.decode("latin-1"), max_num_fields=20).get("lang", [""])[0]
+                if asked in offered:
+                    return asked
+        header = next((value for name, value in headers if name == b"accept-language"), b"")
         known = self._languages.get(header)
         if known is None:
             known = self._languages[header] = negotiate(header.decode("latin-1"), offered)

@@ -30,8 +30,10 @@ class StateQuery(Struct, frozen=True):
 class FeedQuery(Struct, frozen=True):
     """Which page of the feed."""
 
-    before: Annotated[str, Meta(pattern="^[0-9]{1,18}$", description="Older alerts: the number in the feed's next link.")
-    ] | None = None
+    before: (
+        Annotated[str, Meta(pattern="^[0-9]{1,18}$", description="Older alerts: the number in the feed's next link.")]
+        | None
+    ) = None
 
 
 class Nothing(Struct, frozen=True, forbid_unknown_fields=True):

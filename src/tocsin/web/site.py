@@ -25,11 +25,14 @@ from tocsin.web.api import Interface
 from tocsin.web.guard import Guard
 from tocsin.web.openapi import Operation, document
 from tocsin.web.problem import Refusal, refuse
+from tocsin.web.ready import Ready
 from tocsin.web.table import TABLE
+from tocsin.web.wire import protocol
 
 if TYPE_CHECKING:
     from tocsin.web.house import House
 
+READY = ("/at/", "/alerts")
 READING = frozenset({"GET", "HEAD"})
 PREFLIGHT_SECONDS = "86400"
 READ_HEADERS = "Accept, Accept-Language, If-None-Match, If-Modified-Since, Last-Event-ID"
@@ -83,23 +86,29 @@ class Site:
         self.measures, self.guarded = house.measures, guarded
         self.feed, self.states = interface.feed, interface.states
 
+    def ready(self, path: str, query: bytes, language: str) -> Ready | None:
+        """The ready answer for ``path``; None where there is none, or where something is wrong with what is asked."""
+        try:
+            found = self.states.answer(path, language) or self.feed.ready(path, query)
+        except TocsinError:
+            return None
+        if found is not None:
+            self.measures.ready += 1
+        return found
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] in READING:
-            path: str = scope["path"]
-            try:
-                ready = self.states.answer(path, scope) or self.feed.ready(path, scope["query_string"])
-            except TocsinError:
-                ready = None
+        if scope["type"] == "http" and scope["method"] in READING and scope["path"].startswith(READY):
+            query, headers = scope["query_string"], scope["headers"]
+            ready = self.ready(scope["path"], query, self.states.language(query, headers))
             if ready is not None:
-                start, body = ready.answer(scope["headers"])
-                self.measures.ready += 1
+                start, body = ready.answer(headers)
                 await send(start)
                 await send(body)
                 return
         await self.guarded(scope, receive, send)
 
 
-def create(house: House) -> ASGIApp:
+def create(house: House) -> Site:
     """The application of one house."""
     from tocsin.web.public import routes as pages
 
@@ -127,7 +136,7 @@ def routes(interface: Interface, table: tuple[Operation, ...] = TABLE) -> list[R
     return [Route(path, Path(interface, tuple(operations))) for path, operations in paths.items()]
 
 
-def config(house: House, app: ASGIApp | None = None, **given: Any) -> uvicorn.Config:
+def config(house: House, app: Site | None = None, **given: Any) -> uvicorn.Config:
     """uvicorn's settings for a house: uvloop, the stream's protocol in front, nothing said about what runs here."""
     settled: dict[str, Any] = {
         "loop": "uvloop",
@@ -139,13 +148,9 @@ def config(house: House, app: ASGIApp | None = None, **given: Any) -> uvicorn.Co
         "timeout_graceful_shutdown": 5,
         "log_config": None,
     }
-    if house.hub is not None:
-        from tocsin.reach.channels.streamgate import http_protocol
-
-        settled["http"] = http_protocol(house.hub)
-    else:
-        settled["http"] = "httptools"
-    return uvicorn.Config(app or create(house), **(settled | given))
+    site = app or create(house)
+    settled["http"] = protocol(site, house.hub)
+    return uvicorn.Config(site, **(settled | given))
 
 
 async def _refuse(request: Request, wrong: Exception) -> Response:

@@ -10,10 +10,10 @@ from tocsin.reach.heartbeat import SignedHeartbeat
 from tocsin.web.api import Interface
 from tocsin.web.feed import ATOM_TYPE, CAP_TYPE
 from tocsin.web.geojson import MEDIA_TYPE as GEOJSON
-from tocsin.web.health import Readiness
+from tocsin.web.health import Readiness, Unready
 from tocsin.web.listing import AlertList, AlertsQuery
 from tocsin.web.openapi import Answer, Operation
-from tocsin.web.problem import PROBLEM_JSON, Problem
+from tocsin.web.problem import PROBLEM_JSON
 from tocsin.web.shapes import (
     JSON,
     AlertFate,
@@ -226,7 +226,7 @@ TABLE: tuple[Operation, ...] = (
         "/readyz",
         Interface.readyz,
         "Whether a warning can go out right now, one sentence for each thing in the way.",
-        (Answer(200, "It can.", JSON, Readiness), Answer(503, "It cannot.", PROBLEM_JSON, Problem)),
+        (Answer(200, "It can.", JSON, Readiness), Answer(503, "It cannot.", PROBLEM_JSON, Unready)),
     ),
     Operation("GET", "/metrics", Interface.metrics, "For Prometheus.", (Answer(200, "Measures.", "text/plain"),)),
 )

@@ -71,9 +71,7 @@ class Building:
         situation = Situation(gazetteer, realm, {source.id: source}, timedelta(minutes=30), 2.0)
         audience = Audience(gazetteer)
         subscribers = Subscribers(self.store, SqlBook(self.store, folder, realm), audience, self.clock, realm)
-        hub = StreamHub(
-            self.store, gazetteer, realm, self.keys, self.clock, parse=lambda data: read(data).alerts[0]
-        )
+        hub = StreamHub(self.store, gazetteer, realm, self.keys, self.clock, parse=lambda data: read(data).alerts[0])
         self.house = House(
             self.settings,
             self.clock,

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-from datetime import timedelta
-from urllib.parse import quote
-
-from lxml import etree
-
 from tests.contracts.web.conftest import Server
-from tocsin.cap.alert import Area, Named, Polygon
 from tocsin.cap.geometry import __doc__ as _  # noqa: F401
 
 ATOM = "{http://www.w3.org/2005/Atom}"

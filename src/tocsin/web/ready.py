@@ -73,10 +73,10 @@ class Ready:
             return start(200, etag, kind, length, *more), {"type": "http.response.body", "body": content}
 
         full = whole(body, self.etag)
-        packed = whole(self.small, packed_etag, (b"content-encoding", b"gzip")) if self.small else full
+        small = whole(self.small, packed_etag, (b"content-encoding", b"gzip")) if self.small else full
         empty: Message = {"type": "http.response.body", "body": b""}
         unchanged, unchanged_packed = (start(304, self.etag), empty), (start(304, packed_etag), empty)
-        self._messages = (full, packed, unchanged, unchanged_packed if self.small else unchanged)
+        self._messages = (full, small, unchanged, unchanged_packed if self.small else unchanged)
         self._wires: list[bytes | None] = [None] * 4
 
     def answer(self, headers: Headers) -> tuple[Message, Message]:

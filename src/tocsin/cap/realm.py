@@ -4,7 +4,8 @@
   TEST in its header and none in its code). Status, event, headline, note, code, eventCode and a parameter named test
   are read; so are the words of every enabled language, because in 2015 only readers of Hebrew could tell (F28).
 - Descriptions and instructions are long texts in which "test" has other meanings, so only a full phrase counts there
-  ("this is a test"); so it is with the note and headline of a Cancel, which may say that what it cancels was a test.
+  ("this is a test"). In the note and headline of a Cancel, which may say that what it cancels was a test, only a mark
+  that stands first counts: the retraction of a test that went out as Actual must reach everyone (F2).
 - "This is not a test" marks nothing, nor do "exercise caution" and "missile test": a real warning that is taken for a
   test is as bad as a test that is taken for a warning.
 - Draft and System are for nobody. A missing or unheard-of status counts as Actual: unclear is never calm.
@@ -31,7 +32,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     ),
     "fr": ("tests?", "essai", "exercice"),
     "ru": ("тест", "тестов\\w+", "учебн\\w+", "учени[ея]"),
-    "pl": ("test\\w*", "ćwiczeni\\w+", "próbny alarm"),
+    "pl": ("testow\\w+", "ćwiczeni\\w+", "próbny alarm"),
     "es": ("simulacro", "prueba", "ejercicio"),
     "it": ("esercitazione", "prova"),
     "pt": ("simulado", "exercício", "teste"),
@@ -111,7 +112,8 @@ def mark(alert: Alert) -> str:
     if status.lower() not in ("", "actual") and _word(status):
         return f"status: {status}"
     ending = alert.msg_type in (MsgType.CANCEL, MsgType.ERROR)
-    loose = _phrase if ending else _word
+    # What ends a message may say that the message was a test; it is one itself only where that leads.
+    loose = _led if ending else _word
     for name, text, find in (("note", alert.note, loose), *(("code", code, _word) for code in alert.codes)):
         if found := find(text):
             return f"{name}: {found}"
@@ -149,4 +151,11 @@ def _phrase(text: str) -> str:
         return ""
     left = _OTHER.sub(" ", _NOT.sub(" ", text))
     found = _LEADS.search(left) or _PHRASE.search(left)
+    return found.group().strip() if found else ""
+
+
+@lru_cache(4096)
+def _led(text: str) -> str:
+    """The test mark that a text begins with; empty where it begins with anything else."""
+    found = _LEADS.search(_OTHER.sub(" ", _NOT.sub(" ", text)))
     return found.group().strip() if found else ""

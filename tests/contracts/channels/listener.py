@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 
+from tests.rules.reach.stage import until
 from tocsin.reach.channels.stream import StreamHub, http_protocol
 
 
@@ -33,8 +34,7 @@ async def serving(hub: StreamHub, *, run: bool = True) -> AsyncIterator[tuple[in
         tasks = [asyncio.create_task(server.serve(sockets=[sock]))]
         if run:
             tasks.append(asyncio.create_task(hub.run()))
-        while not server.started:
-            await asyncio.sleep(0.001)
+        await until(lambda: server.started)
         try:
             yield port, server
         finally:
@@ -62,7 +62,9 @@ class Listener:
         self.status, self.headers = 0, dict[str, str]()
 
     @classmethod
-    async def open(cls, port: int, query: str = "", *headers: str, method: str = "GET", version: str = "1.1") -> Listener:
+    async def open(
+        cls, port: int, query: str = "", *headers: str, method: str = "GET", version: str = "1.1"
+    ) -> Listener:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
         lines = [f"{method} /v1/stream{query} HTTP/{version}", "Host: here", *headers, "", ""]
         writer.write("\r\n".join(lines).encode())

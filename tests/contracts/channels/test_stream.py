@@ -120,7 +120,12 @@ async def test_lost_source_is_told(hub: StreamHub, journal: SqliteStore) -> None
         while (told := await listener.next()).event != "source":
             pass
         data = msgspec.json.decode(told.data)
-        assert (data["source"], data["state"], data["areas"], data["reason"]) == ("ua-alerts", "lost", ["UA"], "timeout")
+        assert (data["source"], data["state"], data["areas"], data["reason"]) == (
+            "ua-alerts",
+            "lost",
+            ["UA"],
+            "timeout",
+        )
         await listener.close()
 
 
@@ -163,7 +168,7 @@ async def test_resume_without_gap_or_double(hub: StreamHub, journal: SqliteStore
 
 async def test_resume_races_with_new_alerts(hub: StreamHub, journal: SqliteStore) -> None:
     """However often a listener breaks off and comes back while alerts pour in, it has each of them once, in order."""
-    total, chance = 300, random.Random(20)  # noqa: S311
+    total, chance = 300, random.Random(20)
 
     async def write() -> None:
         version = 0
@@ -173,7 +178,7 @@ async def test_resume_races_with_new_alerts(hub: StreamHub, journal: SqliteStore
             version += count
 
     async def listen(port: int, seed: int) -> list[int]:
-        own, heard, last = random.Random(seed), list[int](), 0  # noqa: S311
+        own, heard, last = random.Random(seed), list[int](), 0
         while len(heard) < total:
             listener = await Listener.open(port, "?area=UA-30", f"Last-Event-ID: {last}")
             for told in await listener.alerts(min(own.randint(1, 25), total - len(heard))):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -22,7 +23,7 @@ PARENTS = {"UA": None, "UA-30": "UA", "UA-32": "UA", "UA-63": "UA", "pack:bucha"
 class Map:
     """A gazetteer of seven places; the points of a degree square belong to one of them."""
 
-    squares = {(50, 30): "UA-30", (50, 29): "pack:bucha", (49, 36): "UA-63", (52, 13): "DE-BE"}
+    squares: ClassVar = {(50, 30): "UA-30", (50, 29): "pack:bucha", (49, 36): "UA-63", (52, 13): "DE-BE"}
 
     class Spot:
         def __init__(self, code: str) -> None:
@@ -87,9 +88,7 @@ class Pen:
     def __init__(self) -> None:
         self._key = Ed25519PrivateKey.generate()
         self.key_id = "test-key"
-        self.public_pem = (
-            self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-        )
+        self.public_pem = self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
     def sign(self, data: bytes) -> bytes:
         return self._key.sign(data)
@@ -123,5 +122,5 @@ class Notes:
 async def until(holds: Callable[[], object], within: float = 10.0) -> None:
     """Return as soon as ``holds`` does; fail after ``within`` seconds of real time."""
     async with asyncio.timeout(within):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - it waits for what says nothing when it changes
             await asyncio.sleep(0.002)

@@ -110,10 +110,22 @@ def vet_url(text: str, *, loopback: bool = False) -> yarl.URL:
     try:
         literal = ipaddress.ip_address(host)
     except ValueError:
+        _vet_name(host.rstrip(".").lower(), loopback)
         return url.with_fragment(None)
     if not public(literal, loopback=loopback):
         raise ForbiddenError("address.not-public")
     return url.with_fragment(None)
+
+
+def _vet_name(name: str, loopback: bool) -> None:
+    """Refuse names that never mean a host on the Internet (RFC 6761, 6762, 8375; old spellings of IPv4 addresses)."""
+    last = name.rpartition(".")[2]
+    if last.isdigit() or last.startswith("0x"):
+        raise ForbiddenError("address.malformed")
+    if loopback and name == "localhost":
+        return
+    if "." not in name or last in ("localhost", "local", "internal", "arpa", "onion", "test", "invalid"):
+        raise ForbiddenError("address.not-public")
 
 
 class VettedResolver(AbstractResolver):
@@ -129,9 +141,7 @@ class VettedResolver(AbstractResolver):
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
         results = [
-            ResolveResult(
-                hostname=host, host=text, port=port, family=kind, proto=protocol, flags=socket.AI_NUMERICHOST
-            )
+            ResolveResult(hostname=host, host=text, port=port, family=kind, proto=protocol, flags=socket.AI_NUMERICHOST)
             for kind, _, protocol, _, where in found
             for text in (self._vet(str(where[0])),)
         ]

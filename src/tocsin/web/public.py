@@ -28,12 +28,12 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from tocsin.cap.alert import Scope as AlertScope
-from tocsin.cap.phase import UNKNOWN, Phase
 from tocsin.place.language import negotiate
 from tocsin.place.map import Map, country_map
+from tocsin.web.day import DAY, Turn, turns
 from tocsin.web.ready import Ready
 from tocsin.web.text import offered, texts
-from tocsin.web.view import DAY, Facts, Turn, View, view
+from tocsin.web.view import Facts, View, view
 
 if TYPE_CHECKING:
     from tocsin.warn.situation import Live
@@ -99,7 +99,11 @@ def facts(house: House, code: str, at: datetime) -> Facts:
     regions = tuple(one for one in gazetteer.children(country) if gazetteer.get(one).level == 1) if country else ()
     outline = _map(country) if country else None
     standing = situation.at_place(place.code, at)
-    turns = tuple(Turn(change.at, Phase(change.phase)) for change in situation.history(place.code, at - DAY, at))
+    all_clear_for = timedelta(minutes=settings.all_clear_minutes)
+    told = turns(situation.history(place.code, at - 2 * DAY, at), at - DAY, at, all_clear_for)
+    if told and told[-1].phase != standing.phase and standing.since is not None and standing.since > told[-1].at:
+        # What a clock did (a planned end, a silence) is in nobody's record; the standing knows it.
+        told = (*told, Turn(standing.since, standing.phase))
     head = house.head()
     return Facts(
         code=place.code,
@@ -110,8 +114,7 @@ def facts(house: House, code: str, at: datetime) -> Facts:
         name=gazetteer.name,
         short=gazetteer.short_name,
         live=tuple(live for live in situation.live(at) if _concerns(house, live, place.code)),
-        turns=turns,
-        last_known=_last_known(house, place.code, at) if standing.phase == UNKNOWN else None,
+        turns=told,
         country=country,
         phases=situation.phases(regions, at) if regions else {},
         map=outline,
@@ -123,7 +126,7 @@ def facts(house: House, code: str, at: datetime) -> Facts:
         emergency_number=settings.emergency_number,
         languages=offered(settings.languages),
         heartbeat_seconds=settings.heartbeat_seconds,
-        all_clear_for=timedelta(minutes=settings.all_clear_minutes),
+        all_clear_for=all_clear_for,
     )
 
 
@@ -138,14 +141,6 @@ def _concerns(house: House, live: Live, code: str) -> bool:
     return live.published.scope == AlertScope.PUBLIC and any(
         area in house.gazetteer and house.gazetteer.relation(area, code) is not None for area in live.published.areas
     )
-
-
-def _last_known(house: House, code: str, at: datetime) -> Turn | None:
-    """The newest phase before the unknown one, within the last week; calm counts only where a source had said so."""
-    for change in reversed(house.situation.history(code, at - 7 * DAY, at)):
-        if change.phase != UNKNOWN:
-            return Turn(change.at, Phase(change.phase))
-    return None
 
 
 class Pages:

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -20,27 +20,19 @@ from tocsin.cap.phase import DANGER, ENDED, RANK, Phase
 from tocsin.place.map import Map
 from tocsin.sense.source import Source
 from tocsin.warn.situation import Live, Standing
+from tocsin.web.day import DAY, Turn, alerts_of, dark
 from tocsin.web.text import FALLBACK, Spoken, Texts, texts
 
 ORDER = tuple(sorted(Phase, key=lambda phase: -RANK[phase]))  # what asks most of a person stands first
 STEPS = 5  # practice.md section 7: what to do, at most five lines
-DAY = timedelta(hours=24)
-
-
-class Turn(Struct, frozen=True):
-    """A place entered ``phase`` at ``at``."""
-
-    at: datetime
-    phase: Phase
 
 
 class Facts(Struct, frozen=True):
     """What the house knows about a place at ``at``, before any language.
 
-    ``turns`` are the last 24 hours, oldest first, the first one being the phase the day began with; ``last_known`` the
-    newest phase that was not unknown. ``live`` are all alerts that concern the place, ``phases`` the country's regions.
-    ``name`` gives the name of an area code in a language, ``short`` the one for a map's label; ``point`` is where
-    on the map the place lies.
+    ``turns`` are the last 24 hours, oldest first, the first one being the phase the day began with. ``live`` are
+    all alerts that concern the place, ``phases`` the country's regions. ``name`` gives the name of an area code in a
+    language, ``short`` the one for a map's label; ``point`` is where on the map the place lies.
     """
 
     code: str
@@ -51,7 +43,6 @@ class Facts(Struct, frozen=True):
     name: Callable[[str, str], str]
     live: tuple[Live, ...] = ()
     turns: tuple[Turn, ...] = ()
-    last_known: Turn | None = None
     country: str = ""
     phases: Mapping[str, Phase] = {}
     map: Map | None = None
@@ -367,9 +358,10 @@ def _over(old: Phase, new: Phase) -> bool:
 
 def _last_word(facts: Facts, t: Texts) -> tuple[Spoken, ...]:
     standing, lead = facts.standing, []
-    if facts.last_known is not None:
-        when = t.time(facts.last_known.at, facts.zone, facts.at)
-        lead.append(t.say("lead.unknown", word=t.say(f"phase.{facts.last_known.phase}"), time=when))
+    known = standing.last_heard or standing.since
+    if known is not None and standing.last_phase != Phase.UNKNOWN:
+        when = t.time(known, facts.zone, facts.at)
+        lead.append(t.say("lead.unknown", word=t.say(f"phase.{standing.last_phase}"), time=when))
     else:
         lead.append(t.say("lead.unknown.none"))
     source = _source(facts, t, standing.source)
@@ -387,13 +379,13 @@ def _other(live: Live, facts: Facts, t: Texts) -> Other:
     else:
         lines = instructions(info)[:STEPS]
     ends = live.ends or (info.expires if info is not None else None)
-    when = t.say("others.since", time=t.time(live.since, facts.zone, facts.at))
+    when = [] if live.since is None else [t.say("others.since", time=t.time(live.since, facts.zone, facts.at))]
     if ends is not None and phase is Phase.PREPARE:
-        when = f"{when}, {t.say('others.until', time=t.time(ends, facts.zone, facts.at))}"
+        when.append(t.say("others.until", time=t.time(ends, facts.zone, facts.at)))
     word = t.say(f"phase.{phase}")
     headline = _spoken(info, "headline") or _spoken(info, "event") or Spoken(word, t.language)
     said = _source(facts, t, live.published.source) or (info.sender_name if info is not None else "")
-    return Other(phase, word, headline, lines, when, said, live.published.identifier)
+    return Other(phase, word, headline, lines, ", ".join(when), said, live.published.identifier)
 
 
 def _groups(facts: Facts, t: Texts) -> tuple[Group, ...]:
@@ -405,35 +397,6 @@ def _groups(facts: Facts, t: Texts) -> tuple[Group, ...]:
             count = t.count("regions.count", len(places))
             groups.append(Group(phase, t.say(f"phase.{phase}"), count, tuple(places)))
     return tuple(groups)
-
-
-class Span(Struct, frozen=True):
-    """A stretch of time."""
-
-    start: datetime
-    end: datetime
-
-    @property
-    def length(self) -> timedelta:
-        return self.end - self.start
-
-
-def alerts_of(turns: Sequence[Turn], at: datetime) -> list[Span]:
-    """The alerts among ``turns``, up to ``at``: from act to all-clear or retraction, silence in between included.
-
-    An alert during which contact was lost is one alert and not two, and silence does not end it.
-    """
-    spans: list[Span] = []
-    start: datetime | None = None
-    for turn in turns:
-        if start is None and turn.phase in DANGER:
-            start = turn.at
-        elif start is not None and turn.phase not in DANGER and turn.phase is not Phase.UNKNOWN:
-            spans.append(Span(start, turn.at))
-            start = None
-    if start is not None:
-        spans.append(Span(start, at))
-    return spans
 
 
 def _day(facts: Facts, t: Texts) -> Day:
@@ -448,14 +411,10 @@ def _day(facts: Facts, t: Texts) -> Day:
             duration=t.duration(sum((span.length for span in spans), timedelta())),
             longest=f"{ends[0]}–{ends[1]}",
         )
-    ends_of = [*(turn.at for turn in facts.turns[1:]), facts.at]
-    dark = sum(
-        (end - turn.at for turn, end in zip(facts.turns, ends_of, strict=True) if turn.phase is Phase.UNKNOWN),
-        timedelta(),
-    ) if facts.turns else timedelta()
-    if dark >= timedelta(minutes=1):
-        text = f"{text} {t.say('day.gap', duration=t.duration(dark))}".strip()
-        if not spans and dark >= DAY - timedelta(minutes=1):
+    gap = dark(facts.turns, facts.at)
+    if gap >= timedelta(minutes=1):
+        text = f"{text} {t.say('day.gap', duration=t.duration(gap))}".strip()
+        if not spans and gap >= DAY - timedelta(minutes=1):
             # Nobody knows whether there were alerts: "no alerts" would be an invention.
             title = t.say("phase.unknown")
     changes = tuple(

@@ -7,6 +7,8 @@
  * - An answer whose time stands still is an old copy and no contact.
  */
 
+import { lost } from "./phase.js";
+
 const TIMEOUT_MS = 6000;
 const STALE_MS = 30000;
 
@@ -99,7 +101,7 @@ export class Link {
       this.heard(state.as_of);
       this.on.state(state);
     } catch {
-      if (this.since(this.last) > this.beat * 2000) this.lose();
+      if (lost(0, this.since(this.last), this.beat * 1000)) this.lose();
     } finally {
       this.asking = false;
     }

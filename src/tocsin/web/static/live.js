@@ -7,7 +7,7 @@
  */
 
 import { Link } from "./link.js";
-import { supersedes } from "./phase.js";
+import { known, legal, newer, take } from "./phase.js";
 
 const body = document.body;
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
@@ -16,9 +16,10 @@ const main = () => by("main");
 
 let skew = Date.parse(main().dataset.asOf) - Date.now();
 let contact = Date.parse(main().dataset.asOf);
+const seen = new Map();
+let doubted = "";
 let refreshing = null;
 let pending = false;
-let refreshed = performance.now();
 let due = 0;
 
 const now = () => Date.now() + skew;
@@ -83,18 +84,28 @@ function trace(element) {
   return element.getAttribute("href") ? `#main ${element.localName}[href="${CSS.escape(element.getAttribute("href"))}"]` : null;
 }
 
+/** The event that a rendered page follows from, for the table of phases. */
+const told = (from) => ({ event_id: from.event, version: Number(from.version), phase: from.phase, realm: body.dataset.realm });
+
 /** Put a freshly rendered page in place of this one, unless it is older. */
 function show(page) {
   const fresh = page.getElementById("main");
   if (!fresh) throw new Error("not our page");
   const [was, is] = [main().dataset, fresh.dataset];
   if (Date.parse(is.asOf) < Date.parse(was.asOf)) return;
-  const older = (from) => ({ event_id: from.event, version: Number(from.version), phase: from.phase });
-  if (!supersedes(older(was), older(is))) return;
+  if (is.event && !newer(seen, told(is)) && seen.get(is.event).version !== Number(is.version)) return;
   const wasLost = "lost" in body.dataset;
+  if (!wasLost && !legal(known(was.phase), known(is.phase)) && doubted !== is.phase) {
+    // What may not follow is not believed at once: an all-clear may have been missed, or one answer may be wrong.
+    doubted = is.phase;
+    setTimeout(refresh, 500);
+    return;
+  }
+  doubted = "";
   const changed = wasLost || was.phase !== is.phase || was.event !== is.event || was.version !== is.version;
   const focus = trace(document.activeElement);
   const [x, y] = [scrollX, scrollY];
+  if (is.event) take(seen, told(is), now());
   main().replaceWith(document.adoptNode(fresh));
   by("lost").replaceWith(document.adoptNode(page.getElementById("lost")));
   by("entry").textContent = page.getElementById("entry").textContent;
@@ -125,7 +136,6 @@ function refresh() {
       });
       if (!answer.ok) throw new Error(String(answer.status));
       show(new DOMParser().parseFromString(await answer.text(), "text/html"));
-      refreshed = performance.now();
       heard(Math.max(contact, Date.parse(main().dataset.asOf)));
       return true;
     } catch {
@@ -190,6 +200,7 @@ const link = new Link({
   asOf: contact,
   on: { heard, news, state, lost },
 });
+if (main().dataset.event) take(seen, told(main().dataset), now());
 link.start();
 link.ask();
 setInterval(tick, 1000);

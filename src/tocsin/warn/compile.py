@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
@@ -22,7 +22,7 @@ from tocsin.cap import alert as cap
 from tocsin.cap.alert import Alert, Area, Circle, Info, MsgType, Named, Polygon, Reference, ResponseType, Status
 from tocsin.cap.phase import Phase
 from tocsin.cap.xml import write
-from tocsin.clock import EPOCH, spell
+from tocsin.clock import spell
 from tocsin.errors import GeometryError, IllegalStepError
 from tocsin.journal import EXERCISE
 from tocsin.place.gazetteer import Gazetteer
@@ -64,6 +64,8 @@ CODES: Mapping[Phase, Codes] = {
     Phase.RETRACTED: Codes((ResponseType.NONE,), "Past", "Minor", "Observed"),
 }
 
+UNSENT = datetime(2000, 1, 1, tzinfo=UTC)
+"""Stands for ``sent`` until publication freezes it."""
 NOTE_ERROR = "Issued in error. There is no danger from it."
 UNCONFIRMED = {
     "en": "Not checked by a reader of this language: ",
@@ -193,19 +195,19 @@ def compile_content(content: Content, kit: Kit, before: Reference | None = None)
     if phase not in CODES or phase is Phase.RETRACTED:
         raise IllegalStepError(f"{content.phase} cannot be composed")
     alert = _alert(content, kit, phase, content.version, before)
-    own = Reference(kit.issuer.sender, alert.identifier, spell(EPOCH))
+    own = Reference(kit.issuer.sender, alert.identifier, spell(UNSENT))
     return Compiled(
         alert, (withdrawn := _alert(content, kit, Phase.RETRACTED, content.version + 1, own)), digest(alert, withdrawn)
     )
 
 
 def digest(alert: Alert, retraction: Alert | None) -> str:
-    """SHA-256 over both messages, in hexadecimal, with the ``sent`` that publication freezes at the epoch in both."""
-    sealed = hashlib.sha256(write(msgspec.structs.replace(alert, sent=EPOCH, original=None)))
+    """SHA-256 over both messages, in hexadecimal, with the ``sent`` that publication freezes at UNSENT in both."""
+    sealed = hashlib.sha256(write(msgspec.structs.replace(alert, sent=UNSENT, original=None)))
     if retraction is not None:
-        reference = msgspec.structs.replace(retraction.references[0], sent=spell(EPOCH))
+        reference = msgspec.structs.replace(retraction.references[0], sent=spell(UNSENT))
         sealed.update(b"\0")
-        sealed.update(write(msgspec.structs.replace(retraction, sent=EPOCH, references=(reference,), original=None)))
+        sealed.update(write(msgspec.structs.replace(retraction, sent=UNSENT, references=(reference,), original=None)))
     return sealed.hexdigest()
 
 

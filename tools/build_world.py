@@ -112,7 +112,10 @@ class World:
         self.drop = {code for entry in overrides["codes"] for code in entry.get("drop", ())}
         self.aliases = {old: new for entry in overrides["aliases"] for old, new in entry["to"].items()}
         self.countries = {entry["code"]: entry for entry in overrides["countries"]}
-        self.zone_of = {c: z for entry in overrides["zones"] for z, codes in entry["of"].items() for c in codes}
+        self.zone_of = {c: z for entry in overrides["zones"] for z, codes in entry.get("of", {}).items() for c in codes}
+        self.groups = {code: entry for part in overrides["groups"] for code, entry in part["area"].items()}
+        self.group_of = {below: code for code, entry in self.groups.items() for below in entry["of"]}
+        self.far = {zone for entry in overrides["zones"] for zone in entry.get("never_nearest", ())}
         self.places = {entry["code"]: entry for entry in overrides["places"]}
         self.used: set[str] = set()
         self.iso, self.zones = zone_cities()
@@ -130,12 +133,12 @@ class World:
                 return None
             if key in self.to:
                 self.used.add(key)
-                return self.to[key]
+                return str(self.to[key])
         if ISO.fullmatch(code) and not code.startswith(("XK-", "AI-X")):
             return str(code)
         country = code[:2]
         if country in self.iso:
-            return country  # A part the map invented ("~"): its ground counts for the country, not as a region.
+            return str(country)  # A part the map invented ("~"): its ground counts for the country, not as a region.
         sys.exit(f"{code} ({unit.get('name')}) is no ISO code and no override says what it is")
 
     def take(self, features: list[dict[str, Any]]) -> None:
@@ -173,7 +176,7 @@ def grid_rings(geometry: Any) -> list[list[np.ndarray[Any, Any]]]:
     for polygon in shapely.get_parts(shapely.normalize(geometry)):
         if polygon.geom_type != "Polygon":
             continue
-        rings = []
+        rings: list[np.ndarray[Any, Any]] = []
         for ring in (polygon.exterior, *polygon.interiors):
             points = np.rint(shapely.get_coordinates(ring) * GRID).astype(np.int64)
             keep = np.ones(len(points), dtype=bool)
@@ -190,7 +193,7 @@ def grid_rings(geometry: Any) -> list[list[np.ndarray[Any, Any]]]:
 
 
 def packed(polygons: list[list[np.ndarray[Any, Any]]]) -> tuple[list[list[int]], np.ndarray[Any, Any]]:
-    """Ring lengths by polygon, and all points as int16 steps (a long step is cut into several, marked by its length)."""
+    """Ring lengths by polygon, and all points as int16 steps; a ring starts with two entries that add up."""
     lengths, steps = [], []
     last = np.zeros(2, dtype=np.int64)
     for rings in polygons:
@@ -213,6 +216,24 @@ def chunk(steps: np.ndarray[Any, Any]) -> bytes:
     """Longitude steps then latitude steps, low bytes then high bytes, compressed."""
     raw = steps.T.reshape(-1).view(np.uint8).reshape(-1, 2).T.tobytes()
     return zlib.compress(raw, 9)
+
+
+def with_groups(rows: list[dict[str, Any]], world: World) -> list[dict[str, Any]]:
+    """The areas with the regions that hold others, each after its country; its point is that of its middle member."""
+    at = {row["code"]: row for row in rows}
+    for code, entry in world.groups.items():
+        below = [below for below in entry["of"] if below not in world.groups]
+        wrong = [one for one in entry["of"] if one not in at and one not in world.groups] + [code] * (code in at)
+        if wrong or not below:
+            sys.exit(f"group {code}: {wrong or 'nothing in it'}")
+        middle = [sum(at[one]["point"][axis] for one in below) / len(below) for axis in (0, 1)]
+        member = min(below, key=lambda one: math.dist(at[one]["point"], middle))
+        zones = [at[one]["zone"] for one in below]
+        at[code] = {
+            "code": code, "zone": max(set(zones), key=zones.count), "point": at[member]["point"],
+            "names": entry["names"], "short": {}, "others": entry.get("aliases", []),
+        }  # fmt: skip
+    return [at[code] for code in sorted(at)]
 
 
 def main() -> None:
@@ -248,7 +269,7 @@ def main() -> None:
             geometry = world.shapes[code][0] if len(world.shapes[code]) == 1 else shapely.union_all(world.shapes[code])
             polygons = grid_rings(geometry)
             if not polygons:
-                geometry = shapely.union_all([shape_ for shape_ in world.shapes[code]]).convex_hull.buffer(0.002)
+                geometry = shapely.union_all(world.shapes[code]).convex_hull.buffer(0.002)
                 polygons = grid_rings(geometry)
             lengths, steps = packed(polygons)
             corners = np.concatenate([ring for rings in polygons for ring in rings[:1]])
@@ -288,7 +309,11 @@ def main() -> None:
             elif code == country:
                 zone = cities[0][0]
             else:
-                zone = nearest(cities, latitude, longitude) if cities else special["zone"]
+                zone = (
+                    nearest([city for city in cities if city[0] not in world.far], latitude, longitude)
+                    if cities
+                    else special["zone"]
+                )
             if code == country:
                 names = {lang: str(locales[lang].territories.get(code) or world.iso[code]) for lang in LANGUAGES}
                 others = {
@@ -320,6 +345,7 @@ def main() -> None:
                     "others": sorted(others - set(names.values())),
                 }
             )
+    rows = with_groups(rows, world)
     missing = set(world.places) - {row["code"] for row in rows}
     if missing:
         sys.exit(f"overrides for places that are not there: {sorted(missing)}")
@@ -341,6 +367,7 @@ def main() -> None:
         "longitude": [row["point"][1] for row in rows],
         "names": {lang: "\n".join(row["names"].get(lang, "") for row in rows) for lang in LANGUAGES},
         "others": "\n".join("|".join(row["others"]) for row in rows),
+        "groups": dict(sorted(world.group_of.items())),
         "short": {row["code"]: row["short"] for row in rows if row["short"]},
         "aliases": aliases,
     }
@@ -354,7 +381,11 @@ def main() -> None:
         f" {len(rows):,} areas in {len(world.iso)} countries, {points:,} points, {len(aliases)} aliases of codes"
     )
     without = [
-        row["code"] for row in rows if row["code"] not in index.get(row["code"][:2], [0, {}])[1] and "-" in row["code"]
+        row["code"]
+        for row in rows
+        if row["code"] not in index.get(row["code"][:2], [0, {}])[1]
+        and "-" in row["code"]
+        and row["code"] not in world.groups
     ]
     print("regions without lines:", without or "none")
 

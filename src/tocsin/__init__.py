@@ -3,3 +3,5 @@
 One journal holds it all. It protects civilians and nothing else, under three laws: silence is never green; a person
 decides; no warning leaves without its retraction ready.
 """
+
+__version__ = "0.1.0"

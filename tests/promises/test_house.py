@@ -18,14 +18,30 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src" / "tocsin").rglob("*.py"))
 
 # The glossary's "not" column and the names that hide a missing noun (architecture.md, docs/glossary.md).
-BANNED_MODULES = {"utils", "common", "helpers", "models", "manager", "service", "core", "base", "misc", "util", "helper"}
+BANNED_MODULES = {
+    "utils",
+    "common",
+    "helpers",
+    "models",
+    "manager",
+    "service",
+    "core",
+    "base",
+    "misc",
+    "util",
+    "helper",
+}
 BANNED_WORDS = re.compile(r"(Notification|Provider|Article|Manager|Helper|Service|Utils?)$")
 
 
 def test_the_import_rule_holds() -> None:
     """A step imports only what stands before it, and rules touch no wire and no disk."""
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -230,7 +230,7 @@ class Walk:
                     if seen & bit:
                         self._again(child, reading, name, values, path)
                         continue
-                    text = self._odd(child, text, path)
+                    text = self._odd(child, text, path, bool(must[0] & bit))
                     seen |= bit
                     if not text:
                         continue
@@ -303,13 +303,14 @@ class Walk:
             self.found.add(code, f"{path}/{_local(child)}", text, child.sourceline)
         return read
 
-    def _odd(self, child: Element, text: str | None, path: str) -> str:
+    def _odd(self, child: Element, text: str | None, path: str, must: bool = False) -> str:
         """The text of an element that is empty or has elements inside."""
         if len(child):
             self.found.add("element.children", f"{path}/{_local(child)}", "", child.sourceline)
             return "".join(child.itertext())
         if not text:
-            self.found.add("element.empty", f"{path}/{_local(child)}", "", child.sourceline)
+            code = "element.blank" if must else "headline.empty" if _local(child) == "headline" else "element.empty"
+            self.found.add(code, f"{path}/{_local(child)}", "", child.sourceline)
         return text or ""
 
     def _again(self, child: Element, reading: int, name: str, values: dict[str, Any], path: str) -> None:
@@ -482,7 +483,7 @@ class Walk:
             self.signed = True
             if path != "alert":
                 self.found.add("element.misplaced", path, "Signature", child.sourceline)
-            elif child.getnext() is not None:
+            elif (after := child.getnext()) is not None and after.tag != SIGNATURE:
                 self.found.add("element.order", "alert/Signature", "", child.sourceline)
             return None, ""
         namespace, _, local = tag[1:].rpartition("}") if tag[0] == "{" else ("", "", tag)

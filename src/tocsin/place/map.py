@@ -107,10 +107,11 @@ def _drawn(country: str, width: int, tolerance: float) -> Map:
     drawn = shapely.transform(
         flat, lambda xy: np.column_stack([(xy[:, 0] - west) * scale + shift, (north - xy[:, 1]) * scale + margin])
     )
-    paths = _paths(drawn, tolerance)
+    dots = float(shapely.area(drawn).sum()) < 0.02 * wide * high
+    paths = _paths(drawn, tolerance, dots)
     while len(zlib.compress("".join(paths).encode())) > BUDGET and tolerance < width / 20:
         tolerance *= 1.2
-        paths = _paths(drawn, tolerance)
+        paths = _paths(drawn, tolerance, dots)
     regions = []
     for region, path in zip(codes, paths, strict=True):
         label = placing(_label(region))[0]
@@ -211,13 +212,23 @@ def _framed(flat: Any) -> Any:
     )  # fmt: skip
 
 
-def _paths(drawn: Any, tolerance: float) -> list[str]:
-    """One path a region; a region that vanishes at this size is a dot, one outside the frame is empty."""
+def _paths(drawn: Any, tolerance: float, dots: bool) -> list[str]:
+    """One path a region; a region that vanishes at this size is a dot, one outside the frame is empty.
+
+    ``dots``: islands too small to see are dots too, as a country of atolls would be an empty frame without them.
+    """
     simple = shapely.coverage_simplify(drawn, tolerance)
-    return [
-        _path(area, tolerance) or ("" if shapely.is_empty(whole) else _dot(whole))
-        for area, whole in zip(simple, drawn, strict=True)
-    ]
+    written = []
+    for area, whole in zip(simple, drawn, strict=True):
+        path = _path(area, tolerance)
+        if not path and not shapely.is_empty(whole):
+            path = _dot(shapely.point_on_surface(whole))
+        if dots:
+            small = [part.centroid for part in shapely.get_parts(whole) if part.area < tolerance * tolerance]
+            # Islets of one atoll are one dot.
+            path += "".join(_dot(point, 6) for point in {(p.x // 12, p.y // 12): p for p in small}.values())
+        written.append(path)
+    return written
 
 
 def _path(area: Any, tolerance: float) -> str:
@@ -226,6 +237,8 @@ def _path(area: Any, tolerance: float) -> str:
     for part in shapely.get_parts(area):
         if part.geom_type != "Polygon" or shapely.area(part) < tolerance * tolerance:
             continue
+        # SVG fills a hole unless it runs against its shell.
+        part = shapely.orient_polygons(part)
         for ring in (part.exterior, *part.interiors):
             points = np.rint(shapely.get_coordinates(ring)).astype(int)
             steps = np.diff(points, axis=0)
@@ -243,7 +256,6 @@ def _pairs(steps: Any) -> str:
     return text
 
 
-def _dot(area: Any) -> str:
-    """A region too small for this size, as a diamond where it is."""
-    point = shapely.point_on_surface(area)
-    return f"M{round(point.x) - 2} {round(point.y)}l2-2 2 2-2 2z"
+def _dot(point: Any, size: int = 3) -> str:
+    """Land too small for this size, as a diamond where it is."""
+    return f"M{round(point.x) - size} {round(point.y)}l{size}-{size} {size} {size}-{size} {size}z"

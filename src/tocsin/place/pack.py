@@ -169,13 +169,8 @@ def _walk(
 
 
 def _language(labels: Sequence[str]) -> str:
-    """The language of a list of names, as far as its letters show it."""
-    text = "".join(labels).casefold()
-    if any(letter in text for letter in "іїєґ"):
-        return "uk"
-    if any("а" <= letter <= "я" for letter in text):
-        return UNKNOWN
-    return "en" if text.isascii() else UNKNOWN
+    """The language of a list of names, as far as its letters prove it: Ukrainian has ї, є, ґ and і."""
+    return "uk" if any(letter in "їєґі" for letter in "".join(labels).casefold()) else UNKNOWN
 
 
 def _aliases(label: str) -> tuple[str, ...]:

@@ -127,8 +127,14 @@ class Dispatch:
             self._start(self._keep_flushing(), *(work for lane in self.lanes.values() for work in self._keep(lane)))
             while True:
                 wake.clear()
-                while await self._catch_up():
-                    pass
+                try:
+                    while await self._catch_up():
+                        pass
+                except Exception:
+                    # A disk that is full for a moment must not end all sending; every step here can be done again.
+                    _log.exception("what was published could not be taken up")
+                    await self.pace.sleep(1.0)
+                    continue
                 self._turned.set()
                 await wake.wait()
         finally:
@@ -253,6 +259,9 @@ class Dispatch:
     async def _supersede(self, versions: Mapping[str, int]) -> None:
         """Take what is older than these versions out of every queue, and end what of it is under way."""
         old = [work for work in self._works.values() if work.batch.version < versions.get(work.batch.event_id, -1)]
+        for work in old:
+            # From here on no lane picks it, also while those under way are ended.
+            work.closed = True
         under_way = [task for work in old for task in work.tasks]
         for task in under_way:
             task.cancel()
@@ -355,6 +364,8 @@ class Dispatch:
 
     def _note(self, lane: Lane, work: Work, places: list[int], outcomes: Sequence[Outcome]) -> None:
         """Put down how an attempt went."""
+        if work.closed:
+            return
         now = self.clock.now()
         for place, outcome in zip(places, outcomes, strict=True):
             if outcome.kind == "accepted":

@@ -44,6 +44,19 @@ class Subscription(Struct, frozen=True):
     made: datetime | None = None
 
 
+class Wish(Struct, frozen=True):
+    """A subscription to be made: what it wants, and ``address`` and ``kept`` (its secrets, newest first)."""
+
+    channel: str
+    address: str
+    kept: tuple[str, ...] = ()
+    areas: tuple[str, ...] = ()
+    points: tuple[Point, ...] = ()
+    phases: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    audience: str = "public"
+
+
 class Made(Struct, frozen=True):
     """The body of ``subscription:made``; the entry's subject is the subscription's id."""
 
@@ -70,8 +83,8 @@ class Book(Protocol):
     Calls block; what they wrote is on disk on return.
     """
 
-    def enter(self, subscription: str, channel: str, address: str, kept: Sequence[str], points: Sequence[Point]) -> int:
-        """Keep an address with its secrets and points, and give it a number that is never used again."""
+    def enter(self, wishes: Sequence[tuple[str, Wish]]) -> list[int]:
+        """Keep the addresses, secrets and points of subscriptions (id, wish); their numbers, never used again."""
         ...
 
     def points(self) -> dict[int, tuple[Point, ...]]:
@@ -142,28 +155,40 @@ class Subscribers:
             self.book.erase(sorted(unused))
         return len(live)
 
-    def make(
-        self,
-        channel: str,
-        address: str,
-        *,
-        kept: Sequence[str] = (),
-        areas: Sequence[str] = (),
-        points: Sequence[Point] = (),
-        phases: Sequence[str] = (),
-        languages: Sequence[str] = (),
-        audience: str = "public",
-    ) -> Subscription:
-        """Make a subscription; ``kept`` are its secrets (newest first). It is on disk on return."""
-        name = secrets.token_urlsafe(18)
-        number = self.book.enter(name, channel, address, kept, points)
-        made = Made(number, channel, tuple(areas), len(points), tuple(phases), tuple(languages), audience)
-        entry = self.journal.append([fact(SUBSCRIPTION_MADE, name, made, self.realm)])[0]
-        one = Subscription(
-            name, channel, made.areas, tuple(points), made.phases, made.languages, audience, number, entry.at
-        )
-        self.roll.add(number, one)
-        return one
+    def make(self, wish: Wish) -> Subscription:
+        """Make a subscription; it is on disk on return."""
+        return self.make_all([wish])[0]
+
+    def make_all(self, wishes: Sequence[Wish]) -> list[Subscription]:
+        """Make many subscriptions in two commits; all or none of them are there."""
+        names = [secrets.token_urlsafe(18) for _ in wishes]
+        numbers = self.book.enter(list(zip(names, wishes, strict=True)))
+        facts = [
+            fact(
+                SUBSCRIPTION_MADE,
+                name,
+                Made(number, wish.channel, wish.areas, len(wish.points), wish.phases, wish.languages, wish.audience),
+                self.realm,
+            )
+            for name, number, wish in zip(names, numbers, wishes, strict=True)
+        ]
+        made = [
+            Subscription(
+                entry.subject,
+                wish.channel,
+                wish.areas,
+                wish.points,
+                wish.phases,
+                wish.languages,
+                wish.audience,
+                number,
+                entry.at,
+            )
+            for entry, number, wish in zip(self.journal.append(facts), numbers, wishes, strict=True)
+        ]
+        for one in made:
+            self.roll.add(one.number, one)
+        return made
 
     def end(self, subscription: str, reason: str = "owner") -> bool:
         """End a subscription and erase its address; false if there is none, which nobody outside is to be told."""

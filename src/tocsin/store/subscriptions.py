@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from tocsin.errors import KeyMissingError
 from tocsin.reach.delivery import Address
-from tocsin.reach.subscriber import Point
+from tocsin.reach.subscriber import Point, Wish
 from tocsin.store.file import sync
 from tocsin.store.sqlite import SqliteStore
 
@@ -62,19 +62,30 @@ class SqlBook:
         self._cipher = AESGCM(secret)
         self._lookup = hmac.new(secret, b"tocsin address lookup", hashlib.sha256).digest()
 
-    def enter(self, subscription: str, channel: str, address: str, kept: Sequence[str], points: Sequence[Point]) -> int:
-        """Keep an address with its secrets and points, and give it a number that is never used again."""
-        box = self._seal("box", subscription, msgspec.json.encode(Box(address, tuple(kept))))
-        spots = self._seal("points", subscription, msgspec.json.encode(tuple(points))) if points else None
-        values = (subscription, self.realm, channel, self._hash(channel, address), box, spots)
-
-        def row(connection: apsw.Connection) -> int:
-            connection.execute(
-                "INSERT INTO addresses (id, realm, channel, lookup, box, points) VALUES (?, ?, ?, ?, ?, ?)", values
+    def enter(self, wishes: Sequence[tuple[str, Wish]]) -> list[int]:
+        """Keep the addresses, secrets and points of subscriptions (id, wish) in one commit; their numbers."""
+        values = [
+            (
+                name,
+                self.realm,
+                wish.channel,
+                self._hash(wish.channel, wish.address),
+                self._seal("box", name, msgspec.json.encode(Box(wish.address, wish.kept, wish.languages))),
+                self._seal("points", name, msgspec.json.encode(wish.points)) if wish.points else None,
             )
-            return int(connection.last_insert_rowid())
+            for name, wish in wishes
+        ]
 
-        return self.store.write(row).result()
+        def rows(connection: apsw.Connection) -> list[int]:
+            numbers = []
+            for row in values:
+                connection.execute(
+                    "INSERT INTO addresses (id, realm, channel, lookup, box, points) VALUES (?, ?, ?, ?, ?, ?)", row
+                )
+                numbers.append(int(connection.last_insert_rowid()))
+            return numbers
+
+        return self.store.write(rows).result()
 
     def points(self) -> dict[int, tuple[Point, ...]]:
         """The points of every subscription that has some."""

@@ -58,8 +58,7 @@ class PhraseBook:
         book = self._books[language]
         entry = book.get(hazard, {})
         if phase not in entry:
-            hazard = "other" if phase in book["other"] else "air"
-            entry = book[hazard]
+            hazard, entry = "other", book["other"]
         words = entry[phase]
         try:
             return Phrase(

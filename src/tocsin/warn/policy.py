@@ -44,7 +44,9 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
         line = self.line_for(source)
         if line is None or not areas or (line.hazards and hazard not in line.hazards):
             return False
-        return all(any(gazetteer.relation(allowed, area) in ("same", "contains") for allowed in line.areas) for area in areas)
+        return all(
+            any(gazetteer.relation(allowed, area) in ("same", "contains") for allowed in line.areas) for area in areas
+        )
 
 
 def load(

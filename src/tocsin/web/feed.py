@@ -15,21 +15,18 @@ from __future__ import annotations
 
 import uuid
 from collections import OrderedDict
-from datetime import datetime
 from itertools import islice
+from typing import Any
 from urllib.parse import parse_qs, quote
 
 from lxml import etree
-from starlette.requests import HTTPConnection
-from starlette.types import Receive, Scope, Send
 
 from tocsin.cap.alert import Info
 from tocsin.clock import EPOCH, spell
-from tocsin.errors import NotFoundError, ParameterError
+from tocsin.errors import ParameterError
 from tocsin.journal import EXERCISE
 from tocsin.settings import Settings
 from tocsin.warn.phrase import book
-from tocsin.web.problem import refuse
 from tocsin.web.ready import Ready
 from tocsin.web.register import Register, Shown
 
@@ -42,6 +39,7 @@ JSON_TYPE = "application/json"
 FOR_EVER = "public, max-age=31536000, immutable"
 
 ATOM, CAP = "http://www.w3.org/2005/Atom", "urn:oasis:names:tc:emergency:cap:1.2"
+_NAMES: dict[Any, str] = {None: ATOM, "cap": CAP}
 _XML10 = {code: None for code in range(32) if code not in (9, 10, 13)} | {0xFFFE: None, 0xFFFF: None}
 
 
@@ -61,37 +59,25 @@ def in_language(infos: tuple[Info, ...], language: str) -> Info | None:
 
 
 class Feed:
-    """The feed of one register as a raw ASGI application: ``/alerts.atom`` and ``/alerts/{identifier}.xml``."""
+    """The feed of one register as ready answers: ``/alerts.atom`` and ``/alerts/{identifier}.xml``."""
 
     def __init__(self, register: Register, settings: Settings) -> None:
         self.register, self.settings = register, settings
         self.base = settings.public_url.rstrip("/")
         self.language = settings.languages[0]
-        self.hits = 0
         self._first: Ready | None = None
         self._upto = -1
         self._entries: OrderedDict[int, bytes] = OrderedDict()
         self._messages: OrderedDict[str, Ready] = OrderedDict()
         self._pages: OrderedDict[int, Ready] = OrderedDict()
 
-    def takes(self, path: str) -> bool:
-        """Whether ``path`` is answered here."""
-        return path == FEED or (path.startswith(MESSAGES) and path.endswith(".xml"))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.hits += 1
-        path = scope["path"]
-        try:
-            if path == FEED:
-                ready = self.page(_before(scope["query_string"])) if scope["query_string"] else self.first()
-            else:
-                ready = self.message(path[len(MESSAGES) : -len(".xml")])
-        except (NotFoundError, ParameterError) as wrong:
-            await refuse(HTTPConnection(scope), wrong)(scope, receive, send)
-            return
-        start, body = ready.answer(scope["headers"])
-        await send(start)
-        await send(body)
+    def ready(self, path: str, query: bytes) -> Ready | None:
+        """The answer for ``path``, or None where it is not ours; an alert nobody published raises NotFoundError."""
+        if path == FEED:
+            return self.page(_before(query)) if query else self.first()
+        if path.startswith(MESSAGES) and path.endswith(".xml"):
+            return self.message(path[len(MESSAGES) : -len(".xml")])
+        return None
 
     def first(self) -> Ready:
         """The newest alerts, made anew only when there is a newer one."""
@@ -133,8 +119,12 @@ class Feed:
         shown = [self.register.show(row) for row in islice(self.register.newest(before), NEWEST + 1)]
         more, shown = len(shown) > NEWEST, shown[:NEWEST]
         updated = max((one.published.sent for one in shown), default=EPOCH)
-        root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM, "cap": CAP})
-        _text(root, "id", f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'tocsin:{self.settings.sender}/{self.register.realm}')}")
+        root = etree.Element(f"{{{ATOM}}}feed", nsmap=_NAMES)
+        _text(
+            root,
+            "id",
+            f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'tocsin:{self.settings.sender}/{self.register.realm}')}",
+        )
         _text(root, "title", self._title())
         _text(root, "updated", spell(updated))
         _text(etree.SubElement(root, f"{{{ATOM}}}author"), "name", self.settings.sender_name)
@@ -166,7 +156,7 @@ class Feed:
     def _make(self, shown: Shown) -> etree._Element:
         published, alert = shown.published, shown.alert
         info = in_language(alert.infos, self.language) or Info()
-        entry = etree.Element(f"{{{ATOM}}}entry", nsmap={None: ATOM, "cap": CAP})
+        entry = etree.Element(f"{{{ATOM}}}entry", nsmap=_NAMES)
         own = f"cap:{alert.sender},{alert.identifier},{spell(published.sent)}"
         _text(entry, "id", f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, own)}")
         title = info.headline or info.event or published.identifier

@@ -44,7 +44,10 @@ HARDENED: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
-    (b"permissions-policy", b"camera=(), microphone=(), payment=(), usb=(), geolocation=(self), screen-wake-lock=(self)"),
+    (
+        b"permissions-policy",
+        b"camera=(), microphone=(), payment=(), usb=(), geolocation=(self), screen-wake-lock=(self)",
+    ),
 )
 """What every response bears. Geolocation stays possible for our own page: one fix, on the reader's own device."""
 
@@ -116,6 +119,11 @@ class Limits:
         self.writes = Buckets(writes, writes * BURST_SECONDS)
         self.failures = Buckets(0.5, 20)
 
+    @staticmethod
+    def visitor(client: Any) -> str:
+        """The key of somebody without a token."""
+        return f"address:{neighbour(client)}"
+
     def read(self, client: Any) -> None:
         """Count one read; :class:`Refusal` with the wait when it is too much."""
         self._take(self.reads, neighbour(client))
@@ -177,8 +185,8 @@ class Guard:
                 await refuse(HTTPConnection(scope), wrong)(scope, receive, hardened)
         finally:
             if self.count is not None:
-                route = scope.get("route")
-                self.count(getattr(route, "path", "none"), scope["method"], status, self.limits.steady() - began)
+                route = getattr(scope.get("route"), "path", "none").replace(":path", "")
+                self.count(route, scope["method"], status, self.limits.steady() - began)
 
     def _bound(self, scope: Scope) -> None:
         headers = scope["headers"]

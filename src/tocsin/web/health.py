@@ -52,21 +52,40 @@ class Readiness(Struct, frozen=True):
     checked: Annotated[tuple[str, ...], Meta(description="What was looked at, each by its name.")]
 
 
+class Unready(Struct, frozen=True):
+    """A problem document (RFC 9457) that says what stands in the way of a warning."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    ready: bool
+    at: Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+    realm: str
+    faults: tuple[Ailment, ...]
+    checked: tuple[str, ...]
+
+
 def journal_written(touch: Callable[[datetime], None], at: datetime) -> Iterable[Ailment]:
     """The store takes a write and has it on disk."""
     try:
         touch(at)
     except (TocsinError, OSError, RuntimeError) as wrong:
-        yield Ailment("journal.not-written", f"The journal cannot be written: free the disk or repair it ({_short(wrong)}).")
+        yield Ailment(
+            "journal.not-written", f"The journal cannot be written: free the disk or repair it ({_short(wrong)})."
+        )
 
 
 def journal_kept_up(behind: int, broken: int | None) -> Iterable[Ailment]:
     """What is shown follows from the newest entries, and the chain holds."""
     if behind > MOST_BEHIND:
-        yield Ailment("journal.behind", f"What is shown is {behind:,} entries behind the journal: give it time, or restart.")
+        yield Ailment(
+            "journal.behind", f"What is shown is {behind:,} entries behind the journal: give it time, or restart."
+        )
     if broken is not None:
         yield Ailment(
-            "journal.broken", f"The journal's chain breaks at entry {broken}: run tocsin journal verify, restore a backup."
+            "journal.broken",
+            f"The journal's chain breaks at entry {broken}: run tocsin journal verify, restore a backup.",
         )
 
 
@@ -84,7 +103,8 @@ def sources_heard(
             yield Ailment("source.never-heard", f"{source.name} has not been heard yet: its areas are unknown.")
         elif not source.fresh(heard, at, intervals):
             yield Ailment(
-                "source.lost", f"{source.name} was last heard at {spell(heard)}: its areas are unknown; check its address."
+                "source.lost",
+                f"{source.name} was last heard at {spell(heard)}: its areas are unknown; check its address.",
             )
 
 
@@ -101,7 +121,9 @@ def key_usable(sign: Callable[[bytes], bytes], ends: datetime | None, at: dateti
         yield Ailment("key.ending", f"The realm's key ends in {(ends - at).days} days: prepare the next one.")
 
 
-def disk_free(folder: Path | None, usage: Callable[[Path], tuple[int, int, int]] = shutil.disk_usage) -> Iterable[Ailment]:
+def disk_free(
+    folder: Path | None, usage: Callable[[Path], tuple[int, int, int]] = shutil.disk_usage
+) -> Iterable[Ailment]:
     """There is room to write for days, not for minutes."""
     if folder is None:
         return
@@ -126,14 +148,17 @@ class ClockWatch:
         now = self.clock.now()
         if newest is not None and newest - now > SKEW:
             yield Ailment(
-                "clock.behind", f"The clock says {spell(now)}, but the journal was already at {spell(newest)}: set it right."
+                "clock.behind",
+                f"The clock says {spell(now)}, but the journal was already at {spell(newest)}: set it right.",
             )
         if not isinstance(self.clock, SystemClock):
             return
         drift = (now - self._at) - timedelta(seconds=self.steady() - self._began)
         if abs(drift) > SKEW:
             seconds = drift.total_seconds()
-            yield Ailment("clock.jumped", f"The clock was moved by {seconds:+.1f} s while running: check time synchronisation.")
+            yield Ailment(
+                "clock.jumped", f"The clock was moved by {seconds:+.1f} s while running: check time synchronisation."
+            )
             # Told until a minute after, and not for ever: a clock that was set right is right.
             if self.steady() - self._began > 60:
                 self._began, self._at = self.steady(), now
@@ -185,7 +210,9 @@ class Doctor:
             except Exception as wrong:
                 # A check that breaks is not a check that passed.
                 faults.append(Ailment("check.broken", f"A check could not be made ({_short(wrong)})."))
-        return Readiness(not faults, spell(at.replace(microsecond=0)), house.settings.realm, tuple(faults), tuple(checked))
+        return Readiness(
+            not faults, spell(at.replace(microsecond=0)), house.settings.realm, tuple(faults), tuple(checked)
+        )
 
 
 def _newest(house: House) -> datetime | None:

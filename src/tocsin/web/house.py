@@ -119,7 +119,6 @@ class House:
         self.limits = Limits(self.settings.reads_per_second, self.settings.writes_per_second)
         self.submitting = asyncio.Lock()
         self.measures = Measures(self)
-        self.ready_answers = 0
         self.upto = 0
         self.broken: int | None = None
         self._hash: bytes | None = None

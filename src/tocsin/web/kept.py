@@ -8,19 +8,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import msgspec
-from starlette.requests import HTTPConnection
-from starlette.types import Receive, Scope, Send
 
-from tocsin.errors import TocsinError
 from tocsin.place.language import negotiate
-from tocsin.web.problem import refuse
-from tocsin.web.ready import Ready
+from tocsin.web.ready import Headers, Ready
 from tocsin.web.state import State, encode, plain, state
 
 if TYPE_CHECKING:
@@ -41,37 +38,31 @@ class _Kept:
 
 
 class States:
-    """The states of all places as a raw ASGI application."""
+    """The states of all places as ready answers."""
 
     def __init__(self, house: House) -> None:
         self.house = house
         self._kept: OrderedDict[tuple[str, str, str], _Kept] = OrderedDict()
         self._languages: OrderedDict[bytes, str] = OrderedDict()
 
-    def takes(self, path: str) -> bool:
-        """Whether ``path`` is answered here."""
-        return path.startswith(AT) and path.endswith((".json", ".txt")) and "/" not in path[len(AT) :]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: str = scope["path"]
+    def answer(self, path: str, language: str) -> Ready | None:
+        """The answer for ``path``, or None where it is not ours; an unknown place raises UnknownPlaceError."""
+        if not path.startswith(AT) or not path.endswith((".json", ".txt")):
+            return None
         name, dot, form = path[len(AT) :].rpartition(".")
-        try:
-            ready = self.ready(name, self.language(scope), dot + form)
-        except TocsinError as wrong:
-            await refuse(HTTPConnection(scope), wrong)(scope, receive, send)
-            return
-        start, body = ready.answer(scope["headers"])
-        await send(start)
-        await send(body)
+        if "/" in name:
+            return None
+        return self.ready(name, language, dot + form)
 
-    def language(self, scope: Scope) -> str:
+    def language(self, query: bytes, headers: Headers) -> str:
         """The language asked for: ``?lang=`` where it is offered, else by Accept-Language."""
         offered = self.house.languages
-        if scope["query_string"]:
-            asked = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20).get("lang", [""])[0]
-            if asked in offered:
-                return asked
-        header = next((value for name, value in scope["headers"] if name == b"accept-language"), b"")
+        if query:
+            with contextlib.suppress(ValueError):  # more parameters than anybody means
+                asked: str = parse_qs(query.decode("latin-1"), max_num_fields=20).get("lang", [""])[0]
+                if asked in offered:
+                    return asked
+        header = next((value for name, value in headers if name == b"accept-language"), b"")
         known = self._languages.get(header)
         if known is None:
             known = self._languages[header] = negotiate(header.decode("latin-1"), offered)

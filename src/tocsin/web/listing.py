@@ -44,9 +44,13 @@ class AlertsQuery(Struct, frozen=True, forbid_unknown_fields=True):
     status: Annotated[
         Literal["Actual", "Exercise", "Test", "System"] | None, Meta(description="The message's CAP status.")
     ] = None
-    after: Annotated[
-        str | None, Meta(pattern="^[bf]?[0-9]{1,18}$", description="A cursor from next or newer, or a stream's event id.")
-    ] = None
+    after: (
+        Annotated[
+            str,
+            Meta(pattern="^[bf]?[0-9]{1,18}$", description="A cursor from next or newer, or a stream's event id."),
+        ]
+        | None
+    ) = None
     limit: Limit = 50
     format: Annotated[Literal["json", "geojson"] | None, Meta(description="Wins over Accept.")] = None
 

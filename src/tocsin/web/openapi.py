@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from tocsin.errors import ParameterError, UnreadableError
 from tocsin.web.problem import PROBLEM_JSON, SENTENCES, STATUS, Problem
@@ -46,7 +46,7 @@ class Operation(Struct, frozen=True):
 
     method: str
     path: str
-    does: Callable[[Any, Request], Awaitable[Response]]
+    does: Callable[[Any, Request], Awaitable[ASGIApp]]
     summary: str
     answers: tuple[Answer, ...]
     query: Any = None
@@ -86,7 +86,7 @@ def decoded(content: bytes, shape: type[T]) -> T:
         raise UnreadableError(str(wrong)) from None
 
 
-def document(operations: Sequence[Operation], version: str, url: str) -> dict[str, Any]:
+def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
     """The OpenAPI document of these operations."""
     shapes = {Problem}
     for one in operations:
@@ -113,7 +113,7 @@ def document(operations: Sequence[Operation], version: str, url: str) -> dict[st
             ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": url}],
+        "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
             "schemas": {name: schema for name, schema in components.items() if name not in queries},
@@ -123,11 +123,17 @@ def document(operations: Sequence[Operation], version: str, url: str) -> dict[st
 
 
 def _operation(one: Operation, named: Mapping[Any, Any], components: Mapping[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {"summary": one.summary, "operationId": _name(one), "parameters": _parameters(one, components)}
+    made: dict[str, Any] = {
+        "summary": one.summary,
+        "operationId": _name(one),
+        "parameters": _parameters(one, components),
+    }
     if one.takes:
         made["requestBody"] = {
             "required": True,
-            "content": {kind: {"schema": named[shape] if shape else {"type": "string"}} for kind, shape in one.takes.items()},
+            "content": {
+                kind: {"schema": named[shape] if shape else {"type": "string"}} for kind, shape in one.takes.items()
+            },
         }
     if one.scope or one.bearer:
         made["security"] = [{"token": []}]
@@ -161,7 +167,13 @@ def _operation(one: Operation, named: Mapping[Any, Any], components: Mapping[str
 
 def _parameters(one: Operation, components: Mapping[str, Any]) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string", "minLength": 1}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": text,
+            "schema": {"type": "string", "minLength": 1},
+        }
         for name, text in one.parameters.items()
     ]
     if one.query is not None:
@@ -210,7 +222,7 @@ def page(described: Mapping[str, Any], codes: Mapping[str, str] = SENTENCES) -> 
     ]
     for path, methods in described["paths"].items():
         for method, one in methods.items():
-            parts.append(f"<h2 id=\"{esc(one['operationId'])}\"><code>{method.upper()} {esc(path)}</code></h2>")
+            parts.append(f'<h2 id="{esc(one["operationId"])}"><code>{method.upper()} {esc(path)}</code></h2>')
             parts.append(f"<p>{esc(one['summary'])}</p>")
             if one.get("security"):
                 parts.append("<p>Needs <code>Authorization: Bearer</code>.</p>")
@@ -231,7 +243,9 @@ def page(described: Mapping[str, Any], codes: Mapping[str, str] = SENTENCES) -> 
     parts.append("<h2>Codes of faults</h2><dl>")
     for code, sentence in sorted(codes.items()):
         parts.append(f'<dt id="{esc(code)}"><code>{esc(code)}</code> ({STATUS.get(code, 500)})<dd>{esc(sentence)}</dd>')
-    parts.append(f"</dl><p>Titles are also given in {', '.join(LANGUAGES[1:])}, by Accept-Language.</p></main></body></html>")
+    parts.append(
+        f"</dl><p>Titles are also given in {', '.join(LANGUAGES[1:])}, by Accept-Language.</p></main></body></html>"
+    )
     return "\n".join(parts)
 
 

@@ -92,7 +92,11 @@ def tree(root: type[TocsinError] = TocsinError) -> Iterable[type[TocsinError]]:
         yield from tree(branch)
 
 
-SENTENCES: dict[str, str] = {kind.code: (kind.__doc__ or "").strip().splitlines()[0] for kind in tree()}
+SENTENCES: dict[str, str] = {}
+"""The English sentence of every code."""
+for _kind in tree():
+    # Where two errors share a code, the one that stands in errors.py has the word.
+    SENTENCES.setdefault(_kind.code, (_kind.__doc__ or "").strip().splitlines()[0])
 
 
 def status_of(code: str) -> int:

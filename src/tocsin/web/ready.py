@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
@@ -22,12 +23,15 @@ from tocsin.clock import utc
 from tocsin.web.guard import harden
 
 SMALLEST_TO_COMPRESS = 256
+OK, NOT_MODIFIED = b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 304 Not Modified\r\n"
+
+Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Ready:
     """One representation, ready to send: plain, gzip, and 304."""
 
-    __slots__ = ("body", "etag", "modified", "small", "_etags", "_full", "_gzip", "_not_modified", "_stamp")
+    __slots__ = ("_etags", "_messages", "_stamp", "_wires", "body", "etag", "modified", "small")
 
     def __init__(
         self,
@@ -68,28 +72,36 @@ class Ready:
             length = (b"content-length", str(len(content)).encode())
             return start(200, etag, kind, length, *more), {"type": "http.response.body", "body": content}
 
-        self._full = whole(body, self.etag)
-        self._gzip = whole(self.small, packed_etag, (b"content-encoding", b"gzip")) if self.small else self._full
+        full = whole(body, self.etag)
+        small = whole(self.small, packed_etag, (b"content-encoding", b"gzip")) if self.small else full
         empty: Message = {"type": "http.response.body", "body": b""}
-        self._not_modified = (start(304, self.etag), empty), (start(304, packed_etag), empty)
+        unchanged, unchanged_packed = (start(304, self.etag), empty), (start(304, packed_etag), empty)
+        self._messages = (full, small, unchanged, unchanged_packed if self.small else unchanged)
+        self._wires: list[bytes | None] = [None] * 4
 
-    def answer(self, headers: list[tuple[bytes, bytes]]) -> tuple[Message, Message]:
+    def answer(self, headers: Headers) -> tuple[Message, Message]:
         """The two messages that answer a request with these headers."""
-        encoding = match = since = b""
-        for name, value in headers:
-            if name == b"accept-encoding":
-                encoding = value
-            elif name == b"if-none-match":
-                match = value
-            elif name == b"if-modified-since":
-                since = value
-        packed = bool(self.small) and accepts_gzip(encoding)
+        return self._messages[self.choose(*conditions(headers))]
+
+    def wire(self, gzip_accepted: bool, match: bytes, since: bytes) -> tuple[bytes, bytes]:
+        """The status line, and everything after it but the date, as it goes over the wire in HTTP/1.1."""
+        chosen = self.choose(gzip_accepted, match, since)
+        made = self._wires[chosen]
+        if made is None:
+            start, body = self._messages[chosen]
+            lines = b"".join(b"%b: %b\r\n" % pair for pair in start["headers"])
+            made = self._wires[chosen] = b"%b\r\n%b" % (lines, body["body"])
+        return (OK, NOT_MODIFIED)[chosen >= 2], made
+
+    def choose(self, gzip_accepted: bool, match: bytes, since: bytes) -> int:
+        """Which form answers these conditions: 0 plain, 1 gzip, 2 and 3 that the plain or gzip form is unchanged."""
+        packed = gzip_accepted and bool(self.small)
         if match:
             if match in self._etags or self._named(match):
-                return self._not_modified[packed]
+                return 2 + packed
         elif since and self._stamp and (since == self._stamp or self._unmodified(since)):
-            return self._not_modified[packed]
-        return self._gzip if packed else self._full
+            return 2 + packed
+        return int(packed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start, body = self.answer(scope["headers"])
@@ -107,6 +119,19 @@ class Ready:
         except (ValueError, TypeError):
             return False
         return self.modified is not None and asked.tzinfo is not None and self.modified <= asked
+
+
+def conditions(headers: Headers) -> tuple[bool, bytes, bytes]:
+    """What a request's headers ask for: whether gzip is accepted, If-None-Match, If-Modified-Since."""
+    encoding = match = since = b""
+    for name, value in headers:
+        if name == b"accept-encoding":
+            encoding = value
+        elif name == b"if-none-match":
+            match = value
+        elif name == b"if-modified-since":
+            since = value
+    return accepts_gzip(encoding), match, since
 
 
 def accepts_gzip(encoding: bytes) -> bool:

@@ -1,7 +1,7 @@
 """The site: one ASGI application for pages, interface and feeds, and the server that it runs in.
 
-- In front stands the :class:`~tocsin.web.guard.Guard`. Behind it, answers that are kept ready (states, feed, messages) go
-  out without a router; everything else is routed: first the table of the interface, then the pages.
+- Answers that are kept ready (states, feed, messages) go out at once. In front of everything else stands the
+  :class:`~tocsin.web.guard.Guard`; behind it the table of the interface is routed, then the pages.
 - One path is one route with all its methods, so that 405 names exactly those that there are.
 - Reading is allowed from any web page (CORS); writing is not.
 """
@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -19,16 +20,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tocsin import __version__
 from tocsin.errors import MethodError, NotFoundError, TocsinError
-from tocsin.web.api import TABLE, Interface
+from tocsin.web.api import Interface
 from tocsin.web.guard import Guard
 from tocsin.web.openapi import Operation, document
 from tocsin.web.problem import Refusal, refuse
+from tocsin.web.ready import Ready
+from tocsin.web.table import TABLE
+from tocsin.web.wire import protocol
 
 if TYPE_CHECKING:
     from tocsin.web.house import House
 
+READY = ("/at/", "/alerts")
 READING = frozenset({"GET", "HEAD"})
 PREFLIGHT_SECONDS = "86400"
 READ_HEADERS = "Accept, Accept-Language, If-None-Match, If-Modified-Since, Last-Event-ID"
@@ -39,7 +43,9 @@ class Path:
 
     def __init__(self, interface: Interface, operations: tuple[Operation, ...]) -> None:
         self.interface = interface
-        self.does: dict[str, Callable[[Any, Request], Awaitable[ASGIApp]]] = {one.method: one.does for one in operations}
+        self.does: dict[str, Callable[[Any, Request], Awaitable[ASGIApp]]] = {
+            one.method: one.does for one in operations
+        }
         methods = {*self.does, "OPTIONS"} | ({"HEAD"} if "GET" in self.does else set())
         self.allow = ", ".join(sorted(methods))
 
@@ -70,29 +76,44 @@ def options(scope: Scope, allow: str) -> Response:
 
 
 class Site:
-    """The routed application with the ready answers in front of it."""
+    """The outermost application: ready answers, and behind the guard everything else.
 
-    def __init__(self, house: House, interface: Interface, routed: ASGIApp) -> None:
-        self.house, self.feed, self.states, self.routed = house, interface.feed, interface.states, routed
+    A ready answer bears its hardening already, and to refuse it would cost as much as to give it; so it passes the
+    guard by. Whatever is wrong with such a request is found out, and said, behind the guard.
+    """
+
+    def __init__(self, house: House, interface: Interface, guarded: ASGIApp) -> None:
+        self.measures, self.guarded = house.measures, guarded
+        self.feed, self.states = interface.feed, interface.states
+
+    def ready(self, path: str, query: bytes, language: str) -> Ready | None:
+        """The ready answer for ``path``; None where there is none, or where something is wrong with what is asked."""
+        try:
+            found = self.states.answer(path, language) or self.feed.ready(path, query)
+        except TocsinError:
+            return None
+        if found is not None:
+            self.measures.ready += 1
+        return found
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] in READING:
-            path = scope["path"]
-            if self.feed.takes(path):
-                self.house.ready_answers += 1
-                return await self.feed(scope, receive, send)
-            if self.states.takes(path):
-                self.house.ready_answers += 1
-                return await self.states(scope, receive, send)
-        return await self.routed(scope, receive, send)
+        if scope["type"] == "http" and scope["method"] in READING and scope["path"].startswith(READY):
+            query, headers = scope["query_string"], scope["headers"]
+            ready = self.ready(scope["path"], query, self.states.language(query, headers))
+            if ready is not None:
+                start, body = ready.answer(headers)
+                await send(start)
+                await send(body)
+                return
+        await self.guarded(scope, receive, send)
 
 
-def create(house: House) -> ASGIApp:
+def create(house: House) -> Site:
     """The application of one house."""
     from tocsin.web.public import routes as pages
 
     interface = Interface(house)
-    interface.described = document(TABLE, __version__, house.settings.public_url)
+    interface.described = document(TABLE, version("tocsin"))
     routed = Starlette(
         routes=[*routes(interface), *pages(house)],
         exception_handlers={
@@ -103,9 +124,8 @@ def create(house: House) -> ASGIApp:
             Exception: _refuse,
         },
     )
-    site = Site(house, interface, routed)
     sizes = {"/v1/alerts": house.settings.max_message_bytes}
-    return Guard(site, house.limits, sizes, house.measures.count)
+    return Site(house, interface, Guard(routed, house.limits, sizes, house.measures.count))
 
 
 def routes(interface: Interface, table: tuple[Operation, ...] = TABLE) -> list[Route]:
@@ -116,7 +136,7 @@ def routes(interface: Interface, table: tuple[Operation, ...] = TABLE) -> list[R
     return [Route(path, Path(interface, tuple(operations))) for path, operations in paths.items()]
 
 
-def config(house: House, app: ASGIApp | None = None, **given: Any) -> uvicorn.Config:
+def config(house: House, app: Site | None = None, **given: Any) -> uvicorn.Config:
     """uvicorn's settings for a house: uvloop, the stream's protocol in front, nothing said about what runs here."""
     settled: dict[str, Any] = {
         "loop": "uvloop",
@@ -128,13 +148,9 @@ def config(house: House, app: ASGIApp | None = None, **given: Any) -> uvicorn.Co
         "timeout_graceful_shutdown": 5,
         "log_config": None,
     }
-    if house.hub is not None:
-        from tocsin.reach.channels.streamgate import http_protocol
-
-        settled["http"] = http_protocol(house.hub)
-    else:
-        settled["http"] = "httptools"
-    return uvicorn.Config(app or create(house), **(settled | given))
+    site = app or create(house)
+    settled["http"] = protocol(site, house.hub)
+    return uvicorn.Config(site, **(settled | given))
 
 
 async def _refuse(request: Request, wrong: Exception) -> Response:

@@ -65,6 +65,7 @@ class State(Struct, frozen=True):
     place: Annotated[str, Meta(description="Area code: ISO 3166-1, ISO 3166-2 or of an area pack.")]
     name: str
     phase: Annotated[PhaseName, Meta(description="A value you do not know means: read the text, and it is not calm.")]
+    last_phase: Annotated[PhaseName | None, Meta(description="While unknown: what was last known. Keep doing it.")]
     realm: Literal["actual", "exercise"]
     since: Moment | None
     as_of: Moment
@@ -97,7 +98,8 @@ def state(house: House, code: str, language: str, at: datetime) -> State:
         place=place.code,
         name=name,
         phase=Phase(standing.phase).value,
-        realm=EXERCISE if house.settings.realm == EXERCISE else "actual",
+        last_phase=Phase(standing.last_phase).value if standing.phase == Phase.UNKNOWN else None,
+        realm="exercise" if house.settings.realm == EXERCISE else "actual",
         since=moment(standing.since),
         as_of=spell(utc(at).replace(microsecond=0)),
         next_update_by=moment(standing.next_update_by),

@@ -46,7 +46,9 @@ INLINE = 32_000
 """Bytes up to which a message is read between two requests; a larger one is read in a thread."""
 NO_INTERVAL = 10 * 366 * 86_400.0
 STATUSES = {ACTUAL: (Status.ACTUAL,), "exercise": (Status.EXERCISE, Status.TEST)}
-HOSTILE = frozenset({"xml.doctype", "xml.elements", "xml.attributes", "xml.depth", "xml.encoding-unknown", "zip.refused"})
+HOSTILE = frozenset(
+    {"xml.doctype", "xml.elements", "xml.attributes", "xml.depth", "xml.encoding-unknown", "zip.refused"}
+)
 EMPTY = frozenset({"xml.no-alert", "xml.index-only", "json.no-alert"})
 
 
@@ -112,7 +114,9 @@ async def submit(house: House, token: Token, content: bytes) -> Receipt:
     if alert.sender not in token.senders:
         raise ForeignSenderError
     at = house.now()
-    report = Report(report_id(token.source, content), token.source, CAP_XML, content, at, alert.sent, "", _language(alert))
+    report = Report(
+        report_id(token.source, content), token.source, CAP_XML, content, at, alert.sent, "", _language(alert)
+    )
     made = Submission(token.id, token.source, alert.sender, alert.identifier, at)
     async with house.submitting:
         taken = house.submissions.by_name.get((alert.sender, alert.identifier))
@@ -121,7 +125,12 @@ async def submit(house: House, token: Token, content: bytes) -> Receipt:
         known = await _record(house, token, report, made)
     first = house.submissions.by_report[report.id]
     return Receipt(
-        report.id, alert.identifier, alert.sender, address_of(report.id), first.received.isoformat(timespec="seconds"), known
+        report.id,
+        alert.identifier,
+        alert.sender,
+        address_of(report.id),
+        first.received.isoformat(timespec="seconds"),
+        known,
     )
 
 

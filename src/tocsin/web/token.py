@@ -20,7 +20,7 @@ from msgspec import Struct
 from tocsin.errors import NotAllowedError, NotFoundError, NotSignedInError, SettingsError
 from tocsin.journal import Entry, Journal, fact
 
-TOKEN_ISSUED, TOKEN_REVOKED = "token:issued", "token:revoked"  # noqa: S105 - kinds of entries, not secrets
+TOKEN_ISSUED, TOKEN_REVOKED = "token:issued", "token:revoked"
 SUBMIT = "alerts:submit"
 SCOPES = {SUBMIT: "send alerts with POST /v1/alerts"}
 PREFIX = "tocsin"

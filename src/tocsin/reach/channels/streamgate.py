@@ -94,6 +94,7 @@ class StreamGate(HttpToolsProtocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._asked: Asked | None = None
+        self._refused = False
         self._in_head = True
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -109,7 +110,7 @@ class StreamGate(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._asked is not None:
+        if self._asked is not None or self._refused:
             return
         super().data_received(data)
         if self._asked is not None:
@@ -118,6 +119,7 @@ class StreamGate(HttpToolsProtocol):
         elif self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+                self._refused = True
                 self._answer(431, TooLargeError("the head of the request"))
             elif self._head_timer is None:
                 self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
@@ -158,7 +160,8 @@ class StreamGate(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._asked is not None and not self.pipeline and not self.transport.is_closing():
+        done = self.cycle.response_complete and not self.pipeline and not self.transport.is_closing()
+        if self._asked is not None and done:
             self._hand_over()
 
     def send_400_response(self, msg: str) -> None:
@@ -243,7 +246,12 @@ class StreamGate(HttpToolsProtocol):
 
     def _write_and_close(self, data: bytes) -> None:
         self.transport.write(data)
-        self.transport.close()
+        if self._refused and self.transport.can_write_eof():
+            # Closed while it still sends, it would be reset and never read why; so it is listened to for a moment.
+            self.transport.write_eof()
+            self.loop.call_later(1.0, self.transport.close)
+        else:
+            self.transport.close()
 
 
 class Farewell:

@@ -3,8 +3,8 @@
 - Signed by the Standard Webhooks specification: ``webhook-id``, ``webhook-timestamp``, ``webhook-signature`` with
   ``v1,`` and HMAC-SHA-256 over ``id.timestamp.body``; two secrets sign side by side while one replaces the other.
 - ``webhook-id`` follows from the alert and the subscription alone, so a receiver that gets one twice can tell.
-- It goes to the open Internet only (:mod:`tocsin.reach.destination`): every address is vetted each time a connection is
-  made and the connection goes to a vetted one; redirects are not followed; little of the answer is read.
+- It goes to the open Internet only (:mod:`tocsin.reach.channels.destination`): every address is vetted each time a
+  connection is made, which then goes to a vetted one; redirects are not followed; little of the answer is read.
 - 2xx is accepted, 410 gone, 408, 425, 429 and 5xx are for later, everything else is refused.
 - A host that is slow or down costs only its own: so many at a time, and after some failures in a row it is left alone
   for a while and then asked once (circuit breaker).
@@ -28,8 +28,8 @@ from msgspec import Struct
 from tocsin.clock import Clock, utc
 from tocsin.errors import NaiveTimeError
 from tocsin.reach.channel import ACCEPTED, GONE, Channel, Kit, Outcome, later, refused
+from tocsin.reach.channels.destination import ForbiddenError, VettedResolver, vet_url
 from tocsin.reach.delivery import Delivery
-from tocsin.reach.destination import ForbiddenError, VettedResolver, vet_url
 
 PREFIX = "whsec_"
 LATER = frozenset({408, 425, 429})
@@ -144,11 +144,11 @@ class Webhook:
             if isinstance(forbidden, ForbiddenError):
                 return refused(forbidden.reason, tried=False)
             return later(reason=type(wrong).__name__)
+        except ValueError:
+            # aiohttp refuses some addresses only when it is about to connect.
+            return refused("address.malformed", tried=False)
         except (aiohttp.ClientError, OSError) as wrong:
             return later(reason=type(wrong).__name__)
-        except ValueError as wrong:
-            # aiohttp refuses some addresses late, with errors that are no ClientError.
-            return refused(f"address: {type(wrong).__name__}", tried=False)
 
     def _judge(self, status: int, asked: str | None) -> Outcome:
         if 200 <= status < 300:

@@ -8,21 +8,23 @@
   (quirks 26, 29, 30). Only a message ends an alert.
 - Every alert is fetched by itself and fails by itself. It is fetched again when the index says that it changed, and
   every ten intervals anyway, because content changes under the same address (quirk 37).
-- The same bytes are one report, whatever address they come from.
+- The same bytes are one report, whatever address they come from; each alert of a wrapper is a report by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
 
+from tocsin.cap.alert import Alert, Named
+from tocsin.cap.limits import TRUSTED
 from tocsin.cap.xml import read
 from tocsin.clock import Clock
-from tocsin.errors import SourceError, TocsinError
+from tocsin.errors import SourceError
 from tocsin.sense.feeds import State, Wire, options, poll
 from tocsin.sense.feeds.fetch import PER_HOST, Answer, Fetcher, looks_like_page
 from tocsin.sense.feeds.index import Link, read_index
@@ -32,7 +34,7 @@ from tocsin.sense.source import Source
 
 AGAIN = 10  # intervals after which an alert is asked for again although the index says nothing of a change
 FORGET = 20_000  # addresses remembered; beyond, the ones longest not listed are forgotten
-REFUSED = "input.unreadable"
+NOTHING = frozenset({"xml.index-only", "xml.no-alert", "json.no-alert", "xml.empty"})  # an index may hold no alert
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,16 +87,11 @@ class CapFeed:
             await self._hear(intake, heard)
             return
         index = read_index(answer.content, answer.address)
-        if index.shape == "atom" and index.cut and not (index.links or index.inline):
-            raise SourceError(f"{self.wire.url}: cut off before its first entry")
         backwards = index.updated is not None and self._updated is not None and index.updated < self._updated
         times: list[datetime] = [index.updated] if index.updated is not None else []
-        if index.shape in ("alert", "envelope"):
-            times += await self._report(intake, [(answer.content, answer.address)])
-            if not times and not index.cut and index.shape == "alert":
-                raise SourceError(f"{self.wire.url}: holds no alert that can be read")
-        elif index.inline:
-            times += await self._report(intake, [(each, answer.address) for each in index.inline])
+        if index.shape != "directory":
+            # An index of links has no alerts in it, and one of alerts may have links beside them.
+            times += await self._report(intake, answer.content, answer.address, index.shape == "alert")
         if not backwards:
             self._updated, self._listed = index.updated or self._updated, index.links
             self._remember(answer, self._index)
@@ -139,7 +136,7 @@ class CapFeed:
             except SourceError as wrong:
                 intake.trouble(self.source.id, str(wrong))
                 return []
-        times = [] if answer.unchanged else await self._report(intake, [(answer.content, answer.address)])
+        times = [] if answer.unchanged else await self._report(intake, answer.content, answer.address)
         self._remember(answer, known)
         known.version, known.fetched = link.version, self.clock.now()
         return times
@@ -159,48 +156,36 @@ class CapFeed:
         if not answer.unchanged or answer.etag or answer.modified:
             known.etag, known.modified = answer.etag, answer.modified
 
-    async def _report(self, intake: Intake, documents: Sequence[tuple[bytes, str]]) -> list[datetime]:
-        """Hand documents on as reports, each by itself; returns the times that their alerts were sent."""
-        reports, times = [], []
-        now = self.clock.now()
-        for content, address in documents:
-            try:
-                # Reading a large message takes milliseconds, which other feeds need not wait for.
-                reading = await asyncio.to_thread(read, content) if len(content) > 50_000 else read(content)
-            except TocsinError as wrong:
-                intake.refuse(self.source.id, wrong.code, str(wrong), content, address)
-                continue
-            if reading.refused is not None or not reading.alerts:
-                fault: Any = reading.refused
-                code, message = (fault.code, fault.message) if fault is not None else (REFUSED, "no alert in it")
-                intake.refuse(self.source.id, code, message, content, address)
-                continue
-            sent = [alert.sent for alert in reading.alerts if alert.sent is not None]
-            times += sent
-            reports.append(
-                Report(
-                    report_id(self.source.id, content),
-                    self.source.id,
-                    CAP_XML,
-                    content,
-                    now,
-                    max(sent, default=None),
-                    address,
-                )
-            )
-            names = {
-                f"geocode:{geocode.name}"
-                for alert in reading.alerts
-                for info in alert.infos
-                for area in info.areas
-                for geocode in area.geocodes
-            }
-            if names:
-                # The registries that a source codes its areas by are few; a new one is what leaves people out (F21).
-                intake.uses(self.source.id, names)
+    async def _report(self, intake: Intake, content: bytes, address: str, must: bool = True) -> list[datetime]:
+        """Hand each alert of a document on as a report of its own; returns the times at which they were sent.
+
+        What cannot be read is refused by name if it ``must`` hold an alert.
+        """
+        # Reading a large document takes milliseconds, which other feeds need not wait for.
+        aside = len(content) > 50_000
+        reading = await asyncio.to_thread(read, content, limits=TRUSTED) if aside else read(content, limits=TRUSTED)
+        if reading.refused is not None and (must or reading.refused.code not in NOTHING):
+            fault = reading.refused
+            intake.refuse(self.source.id, fault.code, fault.message, content, address)
+        now, source = self.clock.now(), self.source.id
+        sent = [alert.sent for alert in reading.alerts if alert.sent is not None]
+        reports = []
+        for alert in reading.alerts:
+            original = alert.original or content
+            form = CAP_XML if original.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<" else "application/json"
+            reports.append(Report(report_id(source, original), source, form, original, now, alert.sent, address))
+        # The registries that a source codes its areas by are few; a new one is what leaves people out (F21).
+        if names := {f"geocode:{code.name}" for alert in reading.alerts for code in _geocodes(alert)}:
+            intake.uses(source, names)
         if reports:
             await intake.take(reports)
-        return times
+        return sent
+
+
+def _geocodes(alert: Alert) -> Iterator[Named]:
+    for info in alert.infos:
+        for area in info.areas:
+            yield from area.geocodes
 
 
 def _same_host(one: str, other: str) -> bool:

@@ -1,9 +1,9 @@
-"""An index of alerts: the links, or the alerts themselves, that an Atom or RSS feed or a directory of files offers.
+"""An index of alerts: the links that an Atom or RSS feed or a directory of files offers, and the times it bears.
 
-- The index is only used to find alerts. What it says about one is not believed: readers that take CAP's fields from the
-  index lose repeated ones (quirk 16).
+- The index is only used to find alerts and to know how old it is. What it says about an alert is not believed: readers
+  that take CAP fields from it lose repeated ones (quirk 16). Alerts inside it are read by :mod:`tocsin.cap.xml`.
 - One entry, none, or thousands: all the same; an index with none is an index (quirk 15).
-- What is not well-formed is read as far as it goes; entities and documents from outside are never resolved.
+- The bytes go through the same gate as an alert's (:mod:`tocsin.cap.tree`): any encoding, no document type, no floods.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from urllib.parse import urljoin
 from lxml import etree
 from msgspec import Struct
 
+from tocsin.cap.envelope import is_alert, local
+from tocsin.cap.limits import TRUSTED
+from tocsin.cap.tree import Element, grow
 from tocsin.clock import utc
 from tocsin.errors import NaiveTimeError, SourceError
 from tocsin.sense.feeds.fetch import looks_like_page
 
-ATOM = "http://www.w3.org/2005/Atom"
 CAP_TYPES = ("application/cap+xml", "application/common-alerting-protocol+xml")
 MAX_ENTRIES = 10_000
 
@@ -33,14 +35,13 @@ class Link(Struct, frozen=True):
 
 
 class Index(Struct, frozen=True):
-    """What was found: ``shape`` is alert, envelope, atom, rss or directory; ``inline`` are alerts inside it, as bytes.
+    """What was found: ``shape`` is alert, envelope, atom, rss or directory.
 
     ``updated`` is the newest moment that the index itself speaks of; ``cut`` that it was not well-formed.
     """
 
     shape: str
     links: tuple[Link, ...] = ()
-    inline: tuple[bytes, ...] = ()
     updated: datetime | None = None
     cut: bool = False
 
@@ -54,16 +55,21 @@ def read_index(content: bytes, address: str) -> Index:
         if not found.links:
             raise SourceError(f"{address}: a web page instead of alerts")
         return found
-    root, cut = _parse(content, address)
-    name = etree.QName(root).localname.lower()
-    if name == "alert":
+    if content[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") or content.startswith(b"PK\x03\x04"):
+        # JSON like CAP and archives of alerts: nothing in them but alerts.
+        return Index("envelope")
+    grown = grow(content, TRUSTED)
+    root, cut = grown.root, any(code == "xml.not-well-formed" for code, _, _ in grown.problems)
+    if root is None:
+        raise SourceError(f"{address}: cannot be read ({grown.refused} {grown.detail})".replace(" )", ")"))
+    name = local(root).lower()
+    if is_alert(root):
         return Index("alert", cut=cut)
     if name == "feed":
         return _entries(root, "atom", "entry", address, cut)
     if name in ("rss", "rdf", "channel"):
         return _entries(root, "rss", "item", address, cut)
     if name in ("alerts", "edxldistribution") or next(root.iter("{*}alert"), None) is not None:
-        # EDXL-DE and home-made wrappers: the whole document is the report, as it came.
         return Index("envelope", cut=cut)
     raise SourceError(f"{address}: <{name[:40]}> is neither an alert nor an index of alerts")
 
@@ -80,55 +86,28 @@ def moment(text: str | None) -> datetime | None:
             return None
 
 
-def _parse(content: bytes, address: str) -> tuple[etree._Element, bool]:
-    for recover in (False, True):
-        parser = etree.XMLParser(
-            resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=recover, remove_pis=True
-        )
-        try:
-            root = etree.fromstring(content, parser)
-        except etree.XMLSyntaxError as wrong:
-            if recover:
-                raise SourceError(f"{address}: not XML ({wrong})") from None
-            continue
-        if root is None:
-            raise SourceError(f"{address}: not XML")
-        if root.getroottree().docinfo.internalDTD is not None:
-            raise SourceError(f"{address}: an index with a DTD of its own is not read")
-        return root, recover
-    raise AssertionError("unreachable")
-
-
-def _entries(root: etree._Element, shape: str, entry: str, address: str, cut: bool) -> Index:
+def _entries(root: Element, shape: str, entry: str, address: str, cut: bool) -> Index:
     times = [_own_time(root, "updated", "lastBuildDate", "pubDate", "date")]
     for channel in root.iterchildren("{*}channel"):
         times.append(_own_time(channel, "lastBuildDate", "pubDate", "date", "updated"))
     links: dict[str, Link] = {}
-    inline: list[bytes] = []
     for count, item in enumerate(root.iter(f"{{*}}{entry}")):
         if count >= MAX_ENTRIES:
             break
         stamp = _text(item, "updated", "pubDate", "date", "published")
         times.append(moment(stamp))
-        inside = list(item.iter("{*}alert"))
-        if inside:
-            inline += [etree.tostring(found, with_tail=False) for found in inside]
-            continue
-        packed = _packed(item)
-        if packed:
-            inline.append(packed)
-        elif href := _href(item):
+        if next(item.iter("{*}alert"), None) is None and (href := _href(item)):
             target = urljoin(address, href)
             links[target] = Link(target, stamp or _text(item, "id", "guid"))
     newest = max((time for time in times if time is not None), default=None)
-    return Index(shape, tuple(links.values()), tuple(inline), newest, cut)
+    return Index(shape, tuple(links.values()), newest, cut)
 
 
-def _href(item: etree._Element) -> str:
+def _href(item: Element) -> str:
     """The address of the alert: the link that says it is CAP, else an enclosure, else the first that is for reading."""
     best = ("", 99)
     for link in item.iterchildren("{*}link", "{*}enclosure", "{*}guid", "{*}id"):
-        name = etree.QName(link).localname
+        name = local(link)
         href = (link.get("href") or link.get("url") or link.text or "").strip()
         if not re.match("https?://|/|[^:]+$", href, re.IGNORECASE) or (name in ("guid", "id") and ":/" not in href):
             continue
@@ -150,15 +129,7 @@ def _href(item: etree._Element) -> str:
     return best[0]
 
 
-def _packed(item: etree._Element) -> bytes:
-    """An alert that stands escaped inside a text, as New Zealand's feed has it."""
-    for text in item.iterchildren("{*}encoded", "{*}content", "{*}description"):
-        if text.text and re.match(r"\s*(<\?xml[^>]*\?>\s*)?<([\w.-]+:)?alert[\s>]", text.text):
-            return re.sub(r"^\s*<\?xml[^>]*\?>\s*", "", text.text).encode()
-    return b""
-
-
-def _text(parent: etree._Element, *names: str) -> str:
+def _text(parent: Element, *names: str) -> str:
     for name in names:
         for found in parent.iterchildren(f"{{*}}{name}"):
             if found.text and found.text.strip():
@@ -166,7 +137,7 @@ def _text(parent: etree._Element, *names: str) -> str:
     return ""
 
 
-def _own_time(parent: etree._Element, *names: str) -> datetime | None:
+def _own_time(parent: Element, *names: str) -> datetime | None:
     return moment(_text(parent, *names))
 
 

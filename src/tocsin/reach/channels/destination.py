@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Iterator
 
 import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -111,10 +110,22 @@ def vet_url(text: str, *, loopback: bool = False) -> yarl.URL:
     try:
         literal = ipaddress.ip_address(host)
     except ValueError:
+        _vet_name(host.rstrip(".").lower(), loopback)
         return url.with_fragment(None)
     if not public(literal, loopback=loopback):
         raise ForbiddenError("address.not-public")
     return url.with_fragment(None)
+
+
+def _vet_name(name: str, loopback: bool) -> None:
+    """Refuse names that never mean a host on the Internet (RFC 6761, 6762, 8375; old spellings of IPv4 addresses)."""
+    last = name.rpartition(".")[2]
+    if last.isdigit() or last.startswith("0x"):
+        raise ForbiddenError("address.malformed")
+    if loopback and name == "localhost":
+        return
+    if "." not in name or last in ("localhost", "local", "internal", "arpa", "onion", "test", "invalid"):
+        raise ForbiddenError("address.not-public")
 
 
 class VettedResolver(AbstractResolver):
@@ -129,7 +140,11 @@ class VettedResolver(AbstractResolver):
         """The vetted addresses of ``host``; :class:`ForbiddenError` if a single one of them is not public."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
-        results = list(self._results(host, port, found))
+        results = [
+            ResolveResult(hostname=host, host=text, port=port, family=kind, proto=protocol, flags=socket.AI_NUMERICHOST)
+            for kind, _, protocol, _, where in found
+            for text in (self._vet(str(where[0])),)
+        ]
         if not results:
             raise OSError(None, f"{host} has no address")
         return results
@@ -137,26 +152,7 @@ class VettedResolver(AbstractResolver):
     async def close(self) -> None:
         """Nothing is held."""
 
-    def _results(
-        self,
-        host: str,
-        port: int,
-        found: list[
-            tuple[
-                socket.AddressFamily,
-                socket.SocketKind,
-                int,
-                str,
-                tuple[int, bytes] | tuple[str, int] | tuple[str, int, int, int],
-            ]
-        ],
-    ) -> Iterator[ResolveResult]:
-        for family, _, protocol, _, where in found:
-            if family not in (socket.AF_INET, socket.AF_INET6):
-                continue
-            text = str(where[0])
-            if not public(ipaddress.ip_address(text), loopback=self.loopback):
-                raise ForbiddenError("address.not-public")
-            yield ResolveResult(
-                hostname=host, host=text, port=port, family=family, proto=protocol, flags=socket.AI_NUMERICHOST
-            )
+    def _vet(self, text: str) -> str:
+        if not public(ipaddress.ip_address(text), loopback=self.loopback):
+            raise ForbiddenError("address.not-public")
+        return text

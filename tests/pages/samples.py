@@ -44,7 +44,8 @@ NOTICE = {
     "en": (
         "Possible air attack",
         "Possible large air attack today, anywhere in Ukraine",
-        "The embassy has specific information of a possible large air attack on 20 November. Debris and blasts can kill.",
+        "The embassy has specific information of a possible large air attack on 20 November. "
+        "Debris and blasts can kill.",
         "Choose your shelter now.\nCharge your phone. Keep shoes and water ready.\n"
         "If an air alert sounds, go to shelter at once.",
     ),

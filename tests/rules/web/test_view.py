@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from string import Formatter
 from typing import Any
@@ -117,7 +118,7 @@ def test_whose_words_are_shown() -> None:
     assert view(facts("act"), texts("de")).headline == Spoken("Gehen Sie jetzt in einen Schutzraum.", "de")
     shown = view(facts("prepare"), texts("de"))
     assert shown.headline == Spoken("Possible large air attack today, anywhere in Ukraine", "en")
-    assert [step.text for step in shown.steps][0] == "Choose your shelter now."
+    assert shown.steps[0].text == "Choose your shelter now."
     assert shown.scope == "Diese Warnung gilt für das ganze Gebiet: Ukraine."
 
 
@@ -171,7 +172,7 @@ def test_an_instruction_becomes_lines() -> None:
 
 
 def test_languages_of_an_alert() -> None:
-    """The reader's language wins by its main part, then English, then the first; no language means the standard's en-US."""
+    """The reader's language wins by its main part, then English, then the first; none named means en-US."""
     alert = Alert(infos=(Info("pl"), Info("uk-UA"), Info("")))
     assert [choose(alert, language) for language in ("uk", "pl", "fr")] == [
         alert.infos[1],
@@ -282,7 +283,7 @@ def test_any_history_gives_ordered_turns(steps: list[tuple[int, Phase, str]]) ->
     now = at(12)
     told = [Said(now - 2 * DAY + timedelta(minutes=m), phase, event) for m, phase, event in sorted(steps)]
     made = turns(told, now - DAY, now, HALF)
-    assert all(a.at < b.at or (a.at == b.at and a.phase != b.phase) for a, b in zip(made, made[1:], strict=False))
+    assert all(a.at < b.at or (a.at == b.at and a.phase != b.phase) for a, b in itertools.pairwise(made))
     assert all(now - DAY <= turn.at <= now for turn in made)
     assert sum((span.length for span in alerts_of(made, now)), timedelta()) <= DAY
     assert timedelta() <= dark(made, now) <= DAY

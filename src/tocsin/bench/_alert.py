@@ -19,6 +19,7 @@ WORDS = {
 
 def alert(version: int, sent: datetime, event: str = "bench") -> Fact:
     """The fact that version ``version`` of an alert for Kyiv was published at ``sent``."""
+    sent = sent.replace(microsecond=0)  # CAP knows whole seconds only
     identifier = f"tocsin.bench-{event}-{version}"
     marks = tuple(
         Named(name, value)

@@ -189,7 +189,8 @@ def nchan_server(folder: Path, nginx: str) -> Iterator[tuple[int, int]]:
                 raise OperatorError(f"nginx did not start: {(folder / 'error.log').read_text()}")
             with suppress(OSError):
                 socket.create_connection(("127.0.0.1", port)).close()
-                break
+                if children.read_text():
+                    break
             time.sleep(0.01)
         yield int(children.read_text().split()[0]), port
     finally:
@@ -244,20 +245,21 @@ async def serve(folder: Path) -> None:
         hub = StreamHub(
             store, Everywhere(), "actual", Signer(), clock, interval_s=3600, limits=Limits(connections=10**6)
         )
-        versions = iter(range(1, 10**9))
-        first = msgspec.json.decode(alert(1, clock.now()).body, type=Published)
+        # Made before it is measured: writing CAP belongs to whoever publishes.
+        facts = [alert(version, clock.now()) for version in range(1, 101)]
+        first = msgspec.json.decode(facts[0].body, type=Published)
         told = body(bulletin(first, read_alert(first.cap.encode()), "actual", ""))
         (folder / "size").write_text(str(len(told) + len(b"event: alert\nid: 10\ndata: \n\n")))
 
         async def app(scope: dict[str, object], receive: object, send: object) -> None:
-            fact = alert(next(versions), clock.now())
-            await asyncio.wrap_future(store.post([fact]))
+            await asyncio.wrap_future(store.post([facts.pop()]))
             await send({"type": "http.response.start", "status": 204, "headers": []})  # type: ignore[operator]
             await send({"type": "http.response.body"})  # type: ignore[operator]
 
         config = uvicorn.Config(app, http=http_protocol(hub), lifespan="off", log_config=None, ws="none", backlog=4096)
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
+            sock.listen(4096)
             following = asyncio.create_task(hub.run())
             (folder / "port").write_text(f"{sock.getsockname()[1]}\n")
             await uvicorn.Server(config).serve(sockets=[sock])

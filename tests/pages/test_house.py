@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -154,20 +156,39 @@ def test_an_exercise_house(drill: Server) -> None:
     assert "НАВЧАННЯ" in page
 
 
-def test_the_browser_follows_the_real_stream_and_knows_when_it_is_gone(browser: Browser, server: Server) -> None:
+class Streaming(Server):
+    """A house whose stream runs: it tells what is recorded, and beats."""
+
+    def _serve(self) -> None:
+        async def serve() -> None:
+            streaming = asyncio.create_task(self.house.hub.run())
+            await self._server.serve(sockets=[self.socket])
+            streaming.cancel()
+            self.house.hub.close()
+
+        with asyncio.Runner(loop_factory=self._server.config.get_loop_factory()) as runner:
+            runner.run(serve())
+
+
+def test_the_browser_follows_the_real_stream_and_knows_when_it_is_gone(browser: Browser, tmp_path: Path) -> None:
     """From the journal to the open page without a reload, and to unknown by itself when the house is gone."""
-    house = server.building
-    house.hear()
-    house.house.hub.interval_s = 1
-    # One heartbeat a second in the page as well, so that the loss is found within seconds.
-    object.__setattr__(house.settings, "heartbeat_seconds", 1)
+    building = Building(tmp_path, heartbeat_seconds=1)
+    building.house.hub.interval_s = 1
+    server = Streaming(building)
+    building.hear()
     page = browser.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{server.base}/?lang=en")
     expect(page.locator("#link.on")).to_be_attached(timeout=8000)
-    house.publish("act")
+    building.clock.turn(1)
+    building.publish("act")
     expect(page.locator("body[data-phase=act]")).to_be_attached(timeout=8000)
     expect(page.locator("h1")).to_have_text("Go to a shelter now.")
+    assert any("/v1/stream?area=UA-30" in url for url in asked)
+    assert all(url.startswith(server.base) for url in asked)
     server.stop()
     expect(page.locator("body[data-phase=unknown]")).to_be_attached(timeout=20000)
     assert "Act now" in page.inner_text("#said")
     page.close()
+    building.store.close()

@@ -23,7 +23,7 @@ from tocsin.web.view import view
 
 PHASES = [phase.value for phase in Phase]
 SIZES = {"phone": (360, 740), "desktop": (1280, 900)}
-FIRST_RESPONSE = 14 * 1024
+FIRST_RESPONSE = 14_000
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 AXE = AXE_FILE_PATH.read_text("utf-8")
 

@@ -25,6 +25,9 @@ from tocsin.web.text import FALLBACK, Spoken, Texts, texts
 
 ORDER = tuple(sorted(Phase, key=lambda phase: -RANK[phase]))  # what asks most of a person stands first
 STEPS = 5  # practice.md section 7: what to do, at most five lines
+OTHERS = 4
+# Alerts of the wild have texts of any length; the page shows the beginning, and the whole is one link away.
+HEADLINE_LENGTH, LINE_LENGTH, LEAD_LENGTH = 160, 240, 600
 
 
 class Facts(Struct, frozen=True):
@@ -197,7 +200,9 @@ def view(facts: Facts, t: Texts) -> View:
         until=moment(standing.ends) if standing.ends and phase is Phase.PREPARE else None,
         source=_source(facts, t, standing.source) or t.say("none"),
         identifier=deciding.published.identifier if deciding and phase is not Phase.CALM else "",
-        others=tuple(_other(live, facts, t) for live in facts.live if not _decides(live, standing)),
+        others=tuple(
+            _other(live, facts, t) for live in [live for live in facts.live if not _decides(live, standing)][:OTHERS]
+        ),
         day=_day(facts, t),
         groups=groups,
         regions=tuple(
@@ -281,7 +286,7 @@ def _said(facts: Facts, t: Texts, phase: Phase, place: str) -> _Said:
         rule = ""
     if not told:
         told = (Spoken(t.say("lead.follow", source=_source(facts, t, facts.standing.source)), t.language),)
-    more = told[STEPS:]
+    more = told[STEPS : STEPS + 2]
     return _Said(headline, (*((lead,) if lead else ()), *more), told[:STEPS], rule, shelter, event)
 
 
@@ -312,7 +317,7 @@ def instructions(info: Info | None) -> tuple[Spoken, ...]:
     lines = [line for line in lines if line]
     if len(lines) == 1:
         lines = [part for part in _SENTENCE.split(lines[0]) if part]
-    return tuple(Spoken(_NUMBER.sub("", line), info.language or "en-US") for line in lines)
+    return tuple(Spoken(shorten(_NUMBER.sub("", line), LINE_LENGTH), info.language or "en-US") for line in lines)
 
 
 # A full stop ends a sentence when what follows does not go on in small letters or digits ("20 Nov. 14:00").
@@ -321,8 +326,18 @@ _NUMBER = re.compile(r"^\d{1,2}[.)]\s+")
 
 
 def _spoken(info: Info | None, field: str) -> Spoken | None:
-    text = getattr(info, field).strip() if info is not None else ""
+    text = " ".join(getattr(info, field).split()) if info is not None else ""
+    text = shorten(text, LEAD_LENGTH if field == "description" else HEADLINE_LENGTH)
     return Spoken(text, info.language or "en-US") if text and info is not None else None
+
+
+def shorten(text: str, length: int) -> str:
+    """``text`` in at most ``length`` characters, ended at a word and with an ellipsis where it was cut."""
+    if len(text) <= length:
+        return text
+    kept = text[: length - 1]
+    space = kept.rfind(" ")
+    return kept[: space if space > length // 2 else None].rstrip(" ,;:.") + "…"
 
 
 def _source(facts: Facts, t: Texts, source: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 from datetime import UTC, datetime, timedelta
 from string import Formatter
@@ -18,8 +19,9 @@ from tocsin.cap.alert import Alert, Info, ResponseType
 from tocsin.cap.phase import Phase
 from tocsin.sense.source import Source
 from tocsin.web.day import DAY, Turn, alerts_of, dark, turns
+from tocsin.web.public import page
 from tocsin.web.text import Spoken, Texts, offered, spoken, texts
-from tocsin.web.view import choose, instructions, view
+from tocsin.web.view import choose, instructions, shorten, view
 
 OPTIONAL = {"headline.calm.place", "headline.unknown.place"}
 HALF = timedelta(minutes=30)
@@ -304,3 +306,33 @@ def test_signals_need_no_alert_text() -> None:
     shown = view(replace(made, standing=replace(made.standing, alerts=(bare,))), Texts("en", texts("en").table))
     assert shown.headline.text == "Go to a shelter now."
     assert shown.event is None
+
+
+def test_an_alert_of_any_length_fits() -> None:
+    """Texts of many kilobytes, in many alerts at once, neither break the page nor push it over its first 14 KB."""
+    rare = " ".join(f"Слово{n * 7919 % 9973}" for n in range(2000))
+    info = Info("uk", event=rare, headline=rare, description=rare, instruction="\n".join([rare] * 40))
+    made = facts("prepare")
+    body = notice()
+    many = tuple(
+        replace(
+            body,
+            alert=Alert(infos=(info,)),
+            published=replace(body.published, identifier=f"urn:{n}", event_id=f"e{n}"),
+        )
+        for n in range(30)
+    )
+    made = replace(made, standing=replace(made.standing, alerts=many[:1]), live=many)
+    shown = view(made, texts("uk"))
+    assert len(shown.others) == 4
+    assert all(len(step.text) <= 240 for step in shown.steps)
+    assert shown.headline.text.endswith("…")
+    assert len(gzip.compress(page(shown).encode(), 9)) <= 14_336
+
+
+@given(st.text(max_size=400), st.integers(2, 200))
+def test_shortening(text: str, length: int) -> None:
+    """A shortened text is never longer than asked and is a beginning of the whole."""
+    short = shorten(text, length)
+    assert len(short) <= max(length, 1)
+    assert text.startswith(short.removesuffix("…")) or short == text

@@ -163,19 +163,20 @@ class Pages:
 
     async def at(self, request: Request) -> Response | Ready:
         """``/at/{code}``, and ``/`` for the home of the installation."""
-        house = self.house
-        languages = offered(house.settings.languages)
+        languages = offered(self.house.settings.languages)
         wanted = request.query_params.get("lang", "")
         chosen = wanted in languages
         language = wanted if chosen else negotiate(request.headers.get("accept-language", ""), languages)
-        code = request.path_params.get("code", house.settings.home)
-        now = house.now()
+        return self.ready(request.path_params.get("code", self.house.settings.home), language, chosen)
+
+    def ready(self, code: str, language: str, chosen: bool) -> Ready:
+        """The bytes for one place and language as they hold now; an unknown place raises UnknownPlaceError."""
+        house, now = self.house, self.house.now()
         key, age = (code, language, chosen), (house.head().seq, int(now.timestamp()))
         kept = self._kept.get(key)
         if kept is None or kept[0] != age:
             html = page(view(facts(house, code, now), texts(language)), chosen)
-            kept = age, self._ready(html, language, request.url.path)
-            self._kept[key] = kept
+            kept = self._kept[key] = age, self._ready(html, language, f"/at/{code}")
             while len(self._kept) > KEEP:
                 self._kept.popitem(last=False)
         return kept[1]

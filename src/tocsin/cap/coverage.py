@@ -108,13 +108,17 @@ class Coverage:
         whole = next((touch for touch in each if touch.whole and touch.relation == "same"), None)
         whole = whole or next((touch for touch in each if touch.whole), None)
         parts = frozenset(part for touch in each for part in touch.parts)
-        if whole is None and isinstance(where, str) and parts and parts.issuperset(self.gazetteer.children(where)):
-            # All of its parts are the whole of it.
-            whole = Touch(True, relation="contains") if self.gazetteer.children(where) else None
         unclear = not areas or any(touch.unclear for touch in each)
         if whole is not None:
             return Touch(True, parts, whole.relation)
         return Touch(False, parts, "part" if parts else "", unclear and not parts)
+
+    def complete(self, parts: Iterable[str], where: Where) -> bool:
+        """Whether ``parts`` are all the parts that ``where`` has: together they are the whole of it."""
+        if isinstance(where, Point) or not parts:
+            return False
+        below = self.gazetteer.children(where)
+        return bool(below) and set(parts).issuperset(below)
 
     def within(self, part: str, of: str) -> bool:
         """Whether the part ``part`` lies in the part ``of``; both as :class:`Touch` names them."""
@@ -158,7 +162,10 @@ class Coverage:
         value = named.value.strip()
         if named.name == CODE:
             return self.gazetteer.canonical(value) if value in self.gazetteer else None
-        return self.gazetteer.geocode(named.name.strip(), value)
+        # Some profiles put the list's name at the end of a URN, or give the address of ISO's own page for it.
+        name = named.name.strip()
+        short = "ISO3166-1" if "iso.org" in name and "country_codes" in name else name.rpartition(":")[2]
+        return self.gazetteer.geocode(name, value) or self.gazetteer.geocode(short, value)
 
     def _around(self, named: Named) -> Iterable[str]:
         """Codes of ours that an area in a foreign code must lie within."""

@@ -39,14 +39,6 @@ _HINTS = (
     *("תרגיל", "בדיקה", "bedika", "اختبار", "تمرين", "訓練", "測試", "测试", "演", "테스트", "훈련", "&", "teste"),
 )
 _ASIDE = ("eventCode>", "valueName>test", "valueName>Test", "valueName>is", "valueName>exer", "valueName>dri", "CDATA")
-    "eventCode>",
-    "valueName>test",
-    "valueName>Test",
-    "valueName>is",
-    "valueName>exer",
-    "valueName>drill",
-    "CDATA",
-)
 
 
 class Line:

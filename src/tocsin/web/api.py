@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 from tocsin.cap.alert import Scope
 from tocsin.cap.phase import Phase
-from tocsin.cap.reading import line
+from tocsin.cap.telling import told as telling
 from tocsin.errors import MediaTypeError, NotFoundError, NotReadyError, NotSignedInError, ParameterError, TooSlowError
 from tocsin.reach.heartbeat import SourceContact, heartbeat
 from tocsin.web.feed import FEED, FOR_EVER, Feed
@@ -171,7 +171,7 @@ class Interface:
         """One alert as read."""
         identifier = request.path_params["identifier"]
         shown = self.house.register.find(identifier)
-        return _json(line(shown.alert, file=message_at(identifier)), request.url.path, cache=FOR_EVER)
+        return _json(telling(shown.alert, file=message_at(identifier)), request.url.path, cache=FOR_EVER)
 
     async def alerts(self, request: Request) -> ASGIApp:
         """Published alerts."""

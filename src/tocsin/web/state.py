@@ -98,7 +98,7 @@ def state(house: House, code: str, language: str, at: datetime) -> State:
         place=place.code,
         name=name,
         phase=Phase(standing.phase).value,
-        last_phase=Phase(standing.last_phase).value if standing.phase == Phase.UNKNOWN else None,
+        last_phase=_last(standing),
         realm="exercise" if house.settings.realm == EXERCISE else "actual",
         since=moment(standing.since),
         as_of=spell(utc(at).replace(microsecond=0)),
@@ -112,6 +112,13 @@ def state(house: House, code: str, language: str, at: datetime) -> State:
         more=max(0, len(refs) - MOST_ALERTS),
     )
     return fit(made)
+
+
+def _last(standing: Standing) -> PhaseName | None:
+    """What was last known of a place whose phase is unknown, if anything was."""
+    if standing.phase != Phase.UNKNOWN or standing.last_phase == Phase.UNKNOWN:
+        return None
+    return Phase(standing.last_phase).value
 
 
 def words(house: House, standing: Standing, code: str, name: str, language: str) -> tuple[str, str]:

@@ -175,8 +175,9 @@ async def examine(content: bytes, largest: int) -> Alert:
 
 
 def _judge(content: bytes, largest: int) -> tuple[Reading, Verdict | None]:
-    reading = read(content, limits=Limits(size=largest))
-    return reading, check(content) if reading.refused is None else None
+    limits = Limits(size=largest)
+    reading = read(content, limits=limits)
+    return reading, check(content, limits=limits) if reading.refused is None else None
 
 
 def _language(alert: Alert) -> str:

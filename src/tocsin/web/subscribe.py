@@ -2,7 +2,7 @@
 
 - No account and no name: an address to send to, areas, and if wanted phases and languages. A secret is made here, shown
   once, and is what deliveries are signed with and what ends the subscription.
-- Only the open Internet can be subscribed; the address is vetted again at each delivery (:mod:`tocsin.reach.destination`).
+- Only the open Internet can be subscribed; the address is vetted again at each delivery (:mod:`tocsin.reach.channels.destination`).
 - Nobody learns what is subscribed: every subscription is a new one with a new secret, and ending one answers the same
   whether it was there, and whether the secret was its own.
 - One address can be subscribed a few times only, or a warning would be a flood aimed at somebody.
@@ -18,7 +18,8 @@ from msgspec import Meta, Struct
 
 from tocsin.errors import NotReadyError, ParameterError, RateLimitedError
 from tocsin.reach.channels.webhook import new_secret
-from tocsin.reach.destination import ForbiddenError, vet_url
+from tocsin.reach.channels.destination import ForbiddenError, vet_url
+from tocsin.reach.subscriber import Wish
 from tocsin.web.listing import Code
 from tocsin.web.problem import Refusal
 from tocsin.web.state import PhaseName
@@ -69,15 +70,8 @@ async def make(house: House, wanted: Subscribe) -> Subscribed:
     if len(await asyncio.to_thread(book.find, WEBHOOK, url)) >= MOST_PER_ADDRESS:
         raise Refusal(RateLimitedError("this address is subscribed often enough"), retry_after=HOUR)
     secret = new_secret()
-    one = await asyncio.to_thread(
-        house.subscriptions.make,
-        WEBHOOK,
-        url,
-        kept=(secret,),
-        areas=areas,
-        phases=wanted.phases,
-        languages=wanted.languages,
-    )
+    wish = Wish(WEBHOOK, url, kept=(secret,), areas=areas, phases=wanted.phases, languages=wanted.languages)
+    one = await asyncio.to_thread(house.subscriptions.make, wish)
     return Subscribed(one.id, WEBHOOK, areas, secret)
 
 

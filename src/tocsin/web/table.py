@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from tocsin.cap.reading import Line
+from tocsin.cap.telling import Told
 from tocsin.reach.heartbeat import SignedHeartbeat
 from tocsin.web.api import Interface
 from tocsin.web.feed import ATOM_TYPE, CAP_TYPE
@@ -89,7 +89,7 @@ TABLE: tuple[Operation, ...] = (
         "/alerts/{identifier}.json",
         Interface.message_json,
         "One alert as `tocsin read` shows it.",
-        (Answer(200, "The message's fields.", JSON, Line), _NOT_MODIFIED),
+        (Answer(200, "The message's fields.", JSON, Told), _NOT_MODIFIED),
         faults=(_NOT_FOUND,),
         conditional=True,
         whole=True,

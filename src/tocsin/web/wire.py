@@ -47,16 +47,20 @@ class Asking(NamedTuple):
 
 
 class _Reading:
-    """Collects what the parser finds in one request."""
+    """Collects what the parser finds in one request. Whether it stays open is known once, when the headers end."""
 
     def __init__(self) -> None:
-        self.url, self.headers, self.complete = b"", list[tuple[bytes, bytes]](), 0
+        self.url, self.headers, self.complete, self.open = b"", list[tuple[bytes, bytes]](), 0, False
+        self.parser = httptools.HttpRequestParser(self)
 
     def on_url(self, url: bytes) -> None:
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self.open = self.parser.get_http_version() == "1.1" and self.parser.should_keep_alive()
 
     def on_message_complete(self) -> None:
         self.complete += 1
@@ -150,15 +154,14 @@ class Wire(StreamGate):
     def _read(self, data: bytes) -> Asking | None:
         """What ``data`` asks for, if it is one whole request for reading that leaves the connection open."""
         found = _Reading()
-        parser = httptools.HttpRequestParser(found)
         try:
-            parser.feed_data(data)
+            found.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return None
         # A second request or a body behind the first is for the real parser, which keeps their order.
         if found.complete != 1 or not data.endswith(b"\r\n\r\n") or data.count(b"\r\n\r\n") != 1:
             return None
-        if parser.get_http_version() != "1.1" or not parser.should_keep_alive():
+        if not found.open:
             return None
         if any(name in (b"content-length", b"transfer-encoding", b"expect", b"upgrade") for name, _ in found.headers):
             return None

@@ -81,7 +81,9 @@ def test_unknown_appears_after_the_server_stops_and_goes_when_it_returns(
     digits = night.now().astimezone(tz=None)
     assert str(digits.minute).zfill(2) in text or str((digits.minute - 1) % 60).zfill(2) in text
     assert tab.locator(".legend").is_hidden()
-    assert tab.locator("[data-state]").is_hidden()
+    assert tab.locator("[data-state]").count() == 2
+    assert tab.locator("[data-state]:visible").count() == 0
+    assert tab.locator(".facts dd:visible").count() == 1
     assert tab.evaluate("getComputedStyle(document.querySelector('.map .r')).fill") == "none"
     assert "on" not in (tab.get_attribute("#link", "class") or "")
     assert tab.evaluate("getComputedStyle(document.querySelector('.hero')).backgroundColor") == "rgb(244, 243, 239)"

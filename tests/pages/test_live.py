@@ -145,6 +145,18 @@ def test_an_older_version_never_replaces_a_newer_one(night: Night, server: Serve
     assert tab.get_attribute("#main", "data-version") == "6"
 
 
+def test_what_may_not_follow_is_asked_for_twice(night: Night, server: Server, tab: Page) -> None:
+    """One answer that jumps from act to calm is not believed; only when the server says it again is it shown."""
+    night.turn("act")
+    tab.goto(f"{server.url}/at/UA-30?lang=en")
+    expect(tab.locator("#link.on")).to_be_attached(timeout=5000)
+    pages = night.pages
+    night.turn("calm")
+    expect(tab.locator("body[data-phase='act']")).to_be_attached()
+    shown(tab, "calm")
+    assert night.pages >= pages + 2
+
+
 def test_an_answer_whose_time_stands_still_is_no_contact(night: Night, server: Server, tab: Page) -> None:
     """A proxy that repeats an old copy for ever does not keep the page green (F20)."""
     night.frozen = night.now()

@@ -19,9 +19,11 @@ from tocsin.cap.alert import Alert, Info, ResponseType
 from tocsin.cap.phase import Phase
 from tocsin.sense.source import Source
 from tocsin.web.day import DAY, Turn, alerts_of, dark, turns
+from tocsin.web.feed import in_language
+from tocsin.web.instruction import instructions, shorten
 from tocsin.web.public import page
 from tocsin.web.text import Spoken, Texts, offered, spoken, texts
-from tocsin.web.view import choose, instructions, shorten, view
+from tocsin.web.view import view
 
 OPTIONAL = {"headline.calm.place", "headline.unknown.place"}
 HALF = timedelta(minutes=30)
@@ -176,12 +178,12 @@ def test_an_instruction_becomes_lines() -> None:
 def test_languages_of_an_alert() -> None:
     """The reader's language wins by its main part, then English, then the first; none named means en-US."""
     alert = Alert(infos=(Info("pl"), Info("uk-UA"), Info("")))
-    assert [choose(alert, language) for language in ("uk", "pl", "fr")] == [
+    assert [in_language(alert.infos, language) for language in ("uk", "pl", "fr")] == [
         alert.infos[1],
         alert.infos[0],
         alert.infos[2],
     ]
-    assert choose(Alert(), "en") is None
+    assert in_language((), "en") is None
 
 
 def test_a_promise_that_was_missed_is_shown() -> None:

@@ -154,10 +154,10 @@ class Guard:
         limits: Limits,
         sizes: Mapping[str, int] | None = None,
         count: Callable[[str, str, int, float], None] | None = None,
-        body_seconds: float = BODY_SECONDS,
+        body_seconds: float | None = None,
     ) -> None:
         self.app, self.limits, self.sizes = app, limits, dict(sizes or {})
-        self.count, self.body_seconds = count, body_seconds
+        self.count, self.body_seconds = count, body_seconds or BODY_SECONDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -199,7 +199,7 @@ class Guard:
         largest = self._largest(scope)
         for name, value in headers:
             if name == b"content-length" and value.isdigit() and int(value) > largest:
-                raise Refusal(TooLargeError(f"at most {largest:,} bytes"), headers={"Connection": "close"})
+                raise TooLargeError(f"at most {largest:,} bytes")
 
     def _largest(self, scope: Scope) -> int:
         return self.sizes.get(scope["path"], MAX_BODY_BYTES)
@@ -223,7 +223,7 @@ class Guard:
                 taken += len(message.get("body", b""))
                 whole = not message.get("more_body", False)
                 if taken > largest:
-                    raise Refusal(TooLargeError(f"at most {largest:,} bytes"), headers={"Connection": "close"})
+                    raise TooLargeError(f"at most {largest:,} bytes")
             return message
 
         return bounded

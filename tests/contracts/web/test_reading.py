@@ -179,7 +179,9 @@ def test_alerts_are_listed_by_point_and_the_polygon_wins(server: Server) -> None
     """An issuer's own polygon decides for a point, whatever codes stand beside it."""
     area = Area("North", polygons=(square(50.4, 30.4, 50.5, 30.6),), geocodes=(Named("ISO3166-2", "UA-30"),))
     drawn = server.building.publish("act", areas_of=(area,))
-    assert [one["identifier"] for one in server.get("/v1/alerts?point=50.45,30.5").json()["alerts"]] == [drawn.identifier]
+    assert [one["identifier"] for one in server.get("/v1/alerts?point=50.45,30.5").json()["alerts"]] == [
+        drawn.identifier
+    ]
     assert server.get("/v1/alerts?point=50.2,30.5").json()["alerts"] == []
 
 

@@ -42,9 +42,7 @@ def test_every_answer_is_hardened(server: Server, path: str) -> None:
 def test_reads_are_open_to_other_origins(server: Server, path: str) -> None:
     """Any web page may read: the answer, a preflight, and also a fault."""
     assert server.get(path, Origin="https://other.example").headers["access-control-allow-origin"] == "*"
-    preflight = server.ask(
-        "OPTIONS", path, Origin="https://other.example", Access_Control_Request_Method="GET"
-    )
+    preflight = server.ask("OPTIONS", path, Origin="https://other.example", Access_Control_Request_Method="GET")
     assert preflight.status == 204
     assert "GET" in preflight.headers["access-control-allow-methods"]
     assert "If-None-Match" in preflight.headers["access-control-allow-headers"]
@@ -62,7 +60,9 @@ def test_every_path_refuses_other_methods_and_names_its_own(server: Server) -> N
     """405 with Allow on every path of the table and of the pages."""
     paths = {one.path: {other.method for other in TABLE if other.path == one.path} for one in TABLE}
     for path, methods in {**paths, "/": {"GET"}}.items():
-        address = path.replace("{code}", "UA-30").replace("{identifier}", "x").replace("{name}", "x").replace("{id}", "x")
+        address = (
+            path.replace("{code}", "UA-30").replace("{identifier}", "x").replace("{name}", "x").replace("{id}", "x")
+        )
         reply = server.ask("PATCH", address)
         assert (reply.status, reply.headers["content-type"]) == (405, "application/problem+json"), path
         allowed = {method.strip() for method in reply.headers["allow"].split(",")}

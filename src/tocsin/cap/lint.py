@@ -42,6 +42,7 @@ RULES = {
 }
 # Texts up to this length are for the shortest tier, where the hazard's name must do (practice.md, 90 tier).
 SHORT = 200
+LONGEST = 10_000
 
 _SENTENCES = re.compile(r"(?<=[.!?…。])[\s\"»”)]+|\n+|[:;•]\s+|\s[-–—*]\s|,\s+")
 _WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -123,7 +124,8 @@ def lint(alert: Alert, domains: tuple[str, ...] = ()) -> tuple[Finding, ...]:
     for at, info in enumerate(alert.infos, 1):
         parts = [part.strip() for part in (info.headline, info.description, info.instruction)]
         whole = "\n".join(dict.fromkeys(part for part in parts if part)) or info.event
-        texts.append(_Text(info, f"alert/info[{at}]", whole, vocabulary(info.language), phase))
+        # Nobody reads so much; it is judged by its beginning, and L10 says that it is too long.
+        texts.append(_Text(info, f"alert/info[{at}]", whole[:LONGEST], vocabulary(info.language), phase))
     for text in texts:
         for rule in _EACH:
             detail = rule(alert, text)

@@ -159,18 +159,19 @@ def foreign(info: Info, msg_type: str = MsgType.ALERT, reason: str | None = None
 
     ``reason`` is the parameter ``cancelReason``. The rows are tried in this order:
 
-    ================================================================  ==========================================
+    ================================================================  ===============================================
     msgType Error, or Cancel with cancelReason "error"                retracted
     msgType Cancel                                                    all-clear
     AllClear, with nothing beside it that is to be done at once       all-clear
     awareness_level 1 (MeteoAlarm's green, quirk 31)                  nothing
     Shelter or Evacuate, Immediate (or unclear), not Minor            act
-    Execute or Avoid, Immediate (or unclear), Severe (or unclear)     act
+    Execute or Avoid, Immediate, Extreme or Severe                    act: these words are on road works too, so the
+                                                                      codes beside them must say that it is grave
     no responseType we know, Immediate, Extreme or Severe             act: CAP's Immediate means "act immediately"
     any of these, but certainty Unlikely                              prepare
     Update, Shelter or Evacuate, not Immediate, not Future            hold: "stay" to those who are there already
     everything else (Prepare, Monitor, Assess, None, Minor, Past)     prepare
-    ================================================================  ==========================================
+    ================================================================  ===============================================
     """
     if msg_type == MsgType.ERROR or (msg_type == MsgType.CANCEL and _word(reason) == "error"):
         return RETRACTED
@@ -198,9 +199,7 @@ def _at_once(info: Info, asked: frozenset[str]) -> bool:
         # Whoever says "shelter, at once" means it; a Moderate beside it does not make it wait. Where the urgency is
         # unclear too, only a grave or unclear severity does.
         return (info.urgency == Urgency.IMMEDIATE or (unclear and grave)) and info.severity != Severity.MINOR
-    if asked & _DO:
-        return unclear and grave
-    if asked & frozenset(ResponseType):
+    if asked & frozenset(ResponseType) and not asked & _DO:
         # Prepare, Monitor, Assess, None: the sender named the action, and it is not to protect oneself at once.
         return False
     return info.urgency == Urgency.IMMEDIATE and info.severity in (Severity.EXTREME, Severity.SEVERE)

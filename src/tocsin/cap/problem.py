@@ -117,6 +117,7 @@ CODES: dict[str, tuple[Weight, str]] = {
     "geometry.range": (_E, "A latitude is beyond 90 degrees or a longitude beyond 360."),
     "geometry.longitude-beyond-180": (_E, "A longitude is beyond 180 degrees; it is read across the date line."),
     "geometry.antimeridian": (_W, "A polygon crosses the date line; many readers will draw it round the Earth."),
+    "geometry.many": (_E, "There are more polygons than any receiver can draw; this one was left out."),
     "geometry.repeated": (_W, "The same polygon stands more than once."),
     "geometry.huge": (_W, "A polygon has more points than a receiver can be asked to draw."),
     "geometry.null-island": (_E, "A shape lies at latitude 0, longitude 0, which is nearly always a missing value."),

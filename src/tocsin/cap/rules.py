@@ -104,7 +104,7 @@ def faults(alert: Alert, found: Findings) -> None:
 
 def says_test(info: Info) -> bool:
     """Whether the text says to people that this is a test or an exercise."""
-    return any(TEST_WORDS.search(text) for text in (info.event, info.headline, info.description) if text)
+    return any(TEST_WORDS.search(text[:4000]) for text in (info.event, info.headline, info.description) if text)
 
 
 def _envelope(alert: Alert, found: Findings) -> None:

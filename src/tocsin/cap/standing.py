@@ -75,8 +75,14 @@ def strands_of(
 ) -> tuple[list[Strand], Course | None]:
     """``of`` as it concerns ``where``: one strand for the whole and one for each part that any of its alerts names.
 
-    The second value is a course that may concern the place, where nobody can tell (``unclear``).
+    The second value is a course that may concern the place, where nobody can tell (``unclear``). Only what was sent by
+    then counts, also for what the areas are.
     """
+    there = tuple(one for one in of.steps if one.sent is None or one.sent <= at + ahead)
+    if not there:
+        return [], None
+    if len(there) < len(of.steps):
+        of = replace(of, steps=there)
     touches: dict[int, list[tuple[Saying, Touch | None]]] = {}
     parts: set[str] = set()
     whole = ""
@@ -96,7 +102,8 @@ def strands_of(
         doubt = _course(of, at, all_clear_for, ahead, fresh, lambda one: one.says)
     index_of = {id(one): index for index, one in enumerate(of.steps)}
     found: list[Strand] = []
-    for part in [*sorted(parts), ""] if whole or parts else []:
+    # Where every part is followed by itself nothing of the whole is left beside them.
+    for part in [*sorted(parts), *([""] if whole and not coverage.complete(parts, where) else [])]:
 
         def applies(one: Step, part: str = part) -> list[Saying]:
             return [
@@ -107,8 +114,6 @@ def strands_of(
                 or (part and any(coverage.within(part, named_part) for named_part in touch.parts))
             ]
 
-        if not part and not whole:
-            continue
         course = _course(of, at, all_clear_for, ahead, fresh, applies)
         if course is not None:
             found.append(Strand(of, course, "part" if part and not _whole(of, course, touches) else whole))
@@ -158,8 +163,7 @@ def place_standing(
         strands += _distinct(found)
         if doubt is not None and doubt.phase not in (CALM, *ENDED):
             doubts.append(doubt)
-        if found or doubt is not None:
-            until = _sooner(until, _turn(of, at, all_clear_for, ahead))
+        until = _sooner(until, _turn(of, at, all_clear_for, ahead))
     return replace(_judged(_resolved(strands), doubts, contact), until=until)
 
 

@@ -116,9 +116,10 @@ def step(alert: Alert, source: str = "") -> Step:
     )
 
 
-def threads(alerts: Iterable[Alert]) -> tuple[Thread, ...]:
-    """``alerts`` of one realm as threads, the same whatever order they came in."""
-    return tuple(thread(steps) for steps in grouped([step(alert) for alert in alerts]))
+def threads(alerts: Iterable[Alert], at: datetime | None = None) -> tuple[Thread, ...]:
+    """``alerts`` of one realm as threads, the same whatever order they came in; with ``at``, of those sent by then."""
+    there = (alert for alert in alerts if at is None or alert.sent is None or alert.sent <= at)
+    return tuple(thread(steps) for steps in grouped([step(alert) for alert in there]))
 
 
 def grouped(steps: Sequence[Step]) -> list[list[Step]]:
@@ -294,8 +295,9 @@ def _taken(before: Course | None, one: Step, said: Sequence[Saying], at: datetim
         return msgspec.structs.replace(before, why=(*before.why, why))
     why_now = tuple(_reasons(one, saying, phase, planned, before))
     if before is not None and before.phase == phase and stands == phase:
-        # A repetition: the phase began when it began; what ends it and what decides is the newer word's.
-        since = before.since if before.since is not None else since
+        # A repetition: the phase began when it was first said, even if an older version arrives after it; what ends it
+        # and what decides is the newer word's.
+        since = min((moment for moment in (before.since, since) if moment is not None), default=None)
     ends = saying.ends
     if phase in ENDED:
         ends = since + lasts if since is not None else None

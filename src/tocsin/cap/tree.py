@@ -173,8 +173,12 @@ def _mended(plain: bytes, grown: Grown, limits: Limits, wrong: etree.XMLSyntaxEr
         text = plain.decode("utf-8")
     except UnicodeDecodeError as bad:
         grown.problems.append(("xml.encoding", f"byte {bad.start} is not UTF-8", plain.count(b"\n", 0, bad.start) + 1))
-        text = plain.decode("utf-8", "tocsin.western")
+        # A letter here and there is mended by itself; a whole document in another encoding is read in it.
+        few = plain.decode("utf-8", "replace").count("\ufffd") < 5_000
+        text = plain.decode("utf-8", "tocsin.western") if few else plain.decode("cp1252", "replace")
     cleaned = _CONTROL.sub("", text)
+    if len(text) - len(cleaned) > len(text) // 8:
+        return Grown(refused="xml.not-xml", problems=grown.problems)  # It is binary.
     if cleaned != text:
         grown.problems.append(("xml.nul", f"{len(text) - len(cleaned)} of them", None))
     begin = cleaned.find("<")
@@ -196,6 +200,8 @@ def _mended(plain: bytes, grown: Grown, limits: Limits, wrong: etree.XMLSyntaxEr
         meant = html.unescape(whole) if found[1] else whole
         return f"&amp;{whole[1:]}" if meant == whole else "".join(f"&#{ord(letter)};" for letter in meant)
 
+    if cleaned.count("&") > 20_000:
+        return Grown(refused="xml.not-xml", detail="bare ampersands", problems=grown.problems)
     cleaned = _AMPERSAND.sub(entity, cleaned)
     if entities:
         grown.problems.append(("xml.entity", " ".join(entities[:5]), None))

@@ -85,7 +85,7 @@ def command(
     judged, notes = _chosen(alerts, wanted, restricted)
     fresh = Source("given", "given", "given", interval_s=interval).fresh(heard, at, INTERVALS)
     contact = Contact() if fresh else Contact(True, ("the source of these alerts",), heard)
-    found = place_standing(threads(judged), where, at, Coverage(gazetteer), contact)
+    found = place_standing(threads(judged, at), where, at, Coverage(gazetteer), contact)
     found = _doubted(found, unread)
     answer = Answer(
         place,

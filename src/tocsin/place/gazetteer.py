@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,6 @@ class Gazetteer:
         self._ancestors: dict[str, tuple[str, ...]] = {}
         self._descendants: dict[str, frozenset[str]] = {}
         self._named: dict[str, list[tuple[str, int, str]]] | None = None
-        self._shapes: dict[str, Shape | None] = {}
         self._pack_boxes: np.ndarray[Any, np.dtype[np.int64]] | None = None
         self._pack_shapes = {
             f"{pack.name}:{unit.code}": unit.shape for pack in packs.values() for unit in pack.units if unit.shape
@@ -236,8 +235,11 @@ class Gazetteer:
     def at(self, latitude: int, longitude: int) -> tuple[Place, ...]:
         """The places at a point (micro-degrees), innermost first; just off a shore, those of the nearest region."""
         longitude = (longitude + 180_000_000) % 360_000_000 - 180_000_000
-        codes = [*self._in_packs(latitude, longitude), *self._in_world(latitude, longitude)]
-        return tuple(self._places[code] for code in dict.fromkeys(codes))
+        codes = self._in_packs(latitude, longitude)
+        # A pack's lines are finer than the world's: they decide in which region a point lies, if they say it.
+        if not any(self._places[code].pack == "world" for code in codes):
+            codes += self._in_world(latitude, longitude)
+        return tuple(self._places[code] for code in codes)
 
     def _in_packs(self, latitude: int, longitude: int) -> tuple[str, ...]:
         if not self._pack_shapes:
@@ -285,10 +287,8 @@ class Gazetteer:
             parts = [shape for below in self.children(code) if (shape := self.shape(below)) is not None]
             return Shape.union(parts) if parts else None
         if place.level == 0:
-            if code not in self._shapes:
-                shapes = [shape for one in world.drawn(code) if (shape := self._world_shape(one)) is not None]
-                self._shapes[code] = Shape.union(shapes) if shapes else None
-            return self._shapes[code]
+            shapes = [shape for one in world.drawn(code) if (shape := self._world_shape(one)) is not None]
+            return Shape.union(shapes) if shapes else None
         below = (code, *sorted(self.descendants(code)))
         drawn = [part for one in below if (part := self._world_shape(one)) is not None]
         return drawn[0] if len(drawn) == 1 else Shape.union(drawn) if drawn else None
@@ -343,7 +343,7 @@ def _middle(shape: Shape | None) -> tuple[int, int] | None:
     return round(point.y), round(point.x)
 
 
-@cache
+@lru_cache(maxsize=64)
 def _country_shapes(country: str) -> dict[str, Shape]:
     return {code: Shape.of(polygons) for code, polygons in world.polygons(country).items()}
 

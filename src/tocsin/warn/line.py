@@ -34,9 +34,22 @@ _TEXT = re.compile(r"<(?:[\w.-]+:)?(?:event|headline|note|code|description|instr
 # A word here only means that the message must be read in full to know whether it marks a test.
 _HINTS = (
     *("test", "exerc", "drill", "тест", "навч", "випроб", "учен", "учеб", "bung", "probe", "warntag", "essai"),
-    *("simula", "exerci"),
-    *("prueba", "prova", "ejerc", "esercit", "wicz", "próbn", "oefen", "cvi", "zkou", "övning", "provlarm", "tatbikat"),
-    *("תרגיל", "בדיקה", "bedika", "اختبار", "تمرين", "訓練", "測試", "测试", "演", "테스트", "훈련", "&", "teste"),
+    *(
+        "simula",
+        "prueba",
+        "prova",
+        "ejerc",
+        "esercit",
+        "wicz",
+        "próbn",
+        "oefen",
+        "cvi",
+        "zkou",
+        "övning",
+        "provlarm",
+        "tatbikat",
+    ),
+    *("תרגיל", "בדיקה", "bedika", "اختبار", "تمرين", "訓練", "測試", "测试", "演", "테스트", "훈련", "&"),
 )
 _ASIDE = ("eventCode>", "valueName>test", "valueName>Test", "valueName>is", "valueName>exer", "valueName>dri", "CDATA")
 

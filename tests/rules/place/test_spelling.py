@@ -46,4 +46,5 @@ def test_other(one: str, other: str) -> None:
 def test_any_text(text: str) -> None:
     """No text makes it fail; a folded name stays as it is."""
     assert fold(fold(text)) == fold(text)
+    assert fold(text.upper()) == fold(text.upper().casefold())
     assert isinstance(latin(text), str)

@@ -1,4 +1,4 @@
-"""The embedded store: the journal, the cursors and other rooms' tables in one SQLite file, written by one thread.
+"""The embedded store: the journal, the cursors and other rooms' tables in one SQLite file, with one writer at a time.
 
 - A write returns when it is on disk: write-ahead log, ``synchronous=FULL``, and one fsync for everything that was
   waiting (group commit). A reader never waits for the writer.
@@ -56,6 +56,9 @@ class SqliteStore:
         self._readers_lock = threading.Lock()
         self._calls: list[Callable[[int], None]] = []
         self._queue: SimpleQueue[Any] = SimpleQueue()
+        self._door = threading.Lock()  # held for a moment, to come in
+        self._turn = threading.Lock()  # held by who writes
+        self._pending = 0  # how many writes are queued or in a group
         self._closed = False
         self._lock: int | None = None
         if reading:
@@ -73,7 +76,7 @@ class SqliteStore:
                 os.close(os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o600))
                 self._writer = file.connect(self.path, apsw.SQLITE_OPEN_READWRITE)
                 self._prepare(fresh=not file.recognise(self._writer, self.path))
-                self._head = file.head_of(self._writer)
+                self._head = self._last = file.head_of(self._writer)
                 self._check_tail(self._writer)
         except BaseException:
             self._release()
@@ -85,7 +88,8 @@ class SqliteStore:
 
     def append(self, facts: Sequence[Fact]) -> list[Entry]:
         """Record ``facts`` in order, all or none; they are on disk when this returns."""
-        return self.post(facts).result()
+        kept = tuple(facts)
+        return self._do(lambda _: self._add(kept), guarded=False)
 
     def post(self, facts: Sequence[Fact]) -> Future[list[Entry]]:
         """:meth:`append` without waiting: the future is done when they are on disk (for the event loop)."""
@@ -97,12 +101,13 @@ class SqliteStore:
 
         Looking and recording happen in the writer, so two threads with the same report cannot both record it.
         """
-        return self.post_new(facts).result()
+        return self._do(self._adding_new(tuple(facts)), guarded=False)
 
     def post_new(self, facts: Sequence[Fact]) -> Future[list[Entry]]:
         """:meth:`append_new` without waiting."""
-        kept = tuple(facts)
+        return self._submit(self._adding_new(tuple(facts)), guarded=False)
 
+    def _adding_new(self, kept: Sequence[Fact]) -> Callable[[apsw.Connection], list[Entry]]:
         def work(connection: apsw.Connection) -> list[Entry]:
             new, wanted = [], set[tuple[str, str]]()
             by_kind: dict[str, list[str]] = {}
@@ -116,7 +121,7 @@ class SqliteStore:
                     new.append(item)
             return self._add(new)
 
-        return self._submit(work, guarded=False)
+        return work
 
     def step(
         self,
@@ -129,7 +134,7 @@ class SqliteStore:
 
         A cursor that is already at or beyond ``upto`` means that this step was done before: nothing is recorded.
         """
-        return self.post_step(follower, upto, facts, also).result()
+        return self._do(self._stepping(follower, upto, tuple(facts), also), guarded=also is not None)
 
     def post_step(
         self,
@@ -139,7 +144,11 @@ class SqliteStore:
         also: Callable[[apsw.Connection], object] | None = None,
     ) -> Future[list[Entry]]:
         """:meth:`step` without waiting."""
-        kept = tuple(facts)
+        return self._submit(self._stepping(follower, upto, tuple(facts), also), guarded=also is not None)
+
+    def _stepping(
+        self, follower: str, upto: int, kept: Sequence[Fact], also: Callable[[apsw.Connection], object] | None
+    ) -> Callable[[apsw.Connection], list[Entry]]:
 
         def work(connection: apsw.Connection) -> list[Entry]:
             if queries.cursor(connection, follower) >= upto:
@@ -150,7 +159,7 @@ class SqliteStore:
                 also(connection)
             return entries
 
-        return self._submit(work, guarded=also is not None)
+        return work
 
     def read(self, after: int, limit: int = 1000, kinds: Iterable[str] | None = None) -> list[Entry]:
         """Entries with numbers above ``after``, oldest first, at most ``limit``; only ``kinds`` when given."""
@@ -179,7 +188,10 @@ class SqliteStore:
         return self._head
 
     def on_append(self, call: Callable[[int], None]) -> Callable[[], None]:
-        """Have ``call`` told the newest number after each commit, from the writer's thread; returns how to stop it."""
+        """Have ``call`` told the newest number after each commit, from the thread that wrote; returns how to stop it.
+
+        ``call`` must not write itself: the next commit waits for it. It wakes somebody and returns.
+        """
         self._calls.append(call)
 
         def stop() -> None:
@@ -248,13 +260,15 @@ class SqliteStore:
 
     def close(self) -> None:
         """Finish what waits, close the file and let others have it. Closing twice does nothing."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._door:
+            if self._closed:
+                return
+            self._closed = True
+            if not self.reading:
+                self._queue.put(_STOP)
         if not self.reading:
-            self._queue.put(_STOP)
             self._thread.join()
-            self._refuse_waiting()
+            self._turn.acquire()  # whoever writes by itself finishes first; nobody comes in any more
         self._release()
 
     def __enter__(self) -> SqliteStore:
@@ -266,47 +280,78 @@ class SqliteStore:
     # --- the writer's thread ---------------------------------------------------------------------------------------
 
     def _submit(self, fn: Callable[[apsw.Connection], T], *, guarded: bool) -> Future[T]:
+        """Have ``fn`` done by the writer's thread, in the next group."""
+        future: Future[T] = Future()
+        with self._door:
+            self._refuse_if_shut()
+            self._pending += 1
+            self._queue.put((fn, future, guarded))
+        return future
+
+    def _do(self, fn: Callable[[apsw.Connection], T], *, guarded: bool) -> T:
+        """Have ``fn`` done and wait for it: here and now if nobody else writes, else in the next group.
+
+        Handing work to another thread and back costs as much as the disk when the machine is busy.
+        """
+        with self._door:
+            self._refuse_if_shut()
+            alone = self._pending == 0 and self._turn.acquire(blocking=False)
+        if not alone:
+            return self._submit(fn, guarded=guarded).result()
+        future: Future[T] = Future()
+        try:
+            self._commit([(fn, future, guarded)])
+        finally:
+            self._turn.release()
+        return future.result()
+
+    def _refuse_if_shut(self) -> None:
         if self.reading:
             raise StoreError(f"{self.path} was opened for reading only")
         if self._closed:
             raise StoreError(f"{self.path} is closed")
-        future: Future[T] = Future()
-        self._queue.put((fn, future, guarded))
-        return future
 
     def _write_on(self) -> None:
         """Take what waits, write it in one commit, tell those who wait; until the store closes."""
         go_on = True
         while go_on:
             jobs = [self._queue.get()]
-            with contextlib.suppress(Empty):
-                while len(jobs) < GROUP and jobs[-1] is not _STOP:
-                    jobs.append(self._queue.get_nowait())
-            if jobs[-1] is _STOP:
-                jobs.pop()
-                go_on = False
-            # From here on nobody can withdraw: whoever did so before is left out.
-            if jobs := [job for job in jobs if job[1].set_running_or_notify_cancel()]:
-                self._commit(jobs)
+            with self._turn:
+                # What came in while somebody else wrote goes into this group too.
+                with contextlib.suppress(Empty):
+                    while len(jobs) < GROUP and jobs[-1] is not _STOP:
+                        jobs.append(self._queue.get_nowait())
+                if jobs[-1] is _STOP:
+                    jobs.pop()
+                    go_on = False
+                # From here on nobody can withdraw: whoever did so before is left out.
+                if taken := [job for job in jobs if job[1].set_running_or_notify_cancel()]:
+                    self._commit(taken)
+            with self._door:
+                self._pending -= len(jobs)
 
     def _commit(self, jobs: list[Any]) -> None:
-        before = self._head
+        before = self._last
         done: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             for fn, future, guarded in jobs:
                 done.append((future, *self._run(fn, guarded)))
             self._writer.execute("COMMIT")
+            self._head = self._last  # what nobody could lose any more is what others may see
         except BaseException as wrong:
-            # Nothing of this group is on disk, so nobody of it may believe that it is.
-            self._head = before
+            # Nobody of this group may believe that it is on disk; what truly is there, only the file can say.
+            self._last = before
             with contextlib.suppress(apsw.Error):
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
+                self._head = self._last = file.head_of(self._writer)
             told = StoreError(f"{self.path} was not written: {wrong}")
             told.__cause__ = wrong
             for _, future, _ in jobs:
                 future.set_exception(told)
+            if not isinstance(wrong, Exception):
+                raise
             return
         for future, result, fault in done:
             if fault is None:
@@ -322,7 +367,7 @@ class SqliteStore:
 
     def _run(self, fn: Callable[[apsw.Connection], Any], guarded: bool) -> tuple[Any, BaseException | None]:
         """The result of one write, or why it failed; only a fault of the disk goes on to the whole group."""
-        before = self._head
+        before = self._last
         if guarded:
             self._writer.execute("SAVEPOINT work")
         try:
@@ -332,7 +377,7 @@ class SqliteStore:
             faulty = (apsw.FullError, apsw.IOError, apsw.CorruptError, apsw.NotADBError) if guarded else apsw.Error
             if isinstance(wrong, faulty):
                 raise
-            self._head = before
+            self._last = before
             if guarded:
                 self._writer.execute("ROLLBACK TO work; RELEASE work")
             return None, wrong
@@ -345,7 +390,7 @@ class SqliteStore:
             return []
         at = self.clock.now()
         micros = queries.micros(at)
-        seq, prev = self._head.seq, self._head.hash
+        seq, prev = self._last.seq, self._last.hash
         entries = []
         for item in facts:
             seq += 1
@@ -355,7 +400,7 @@ class SqliteStore:
         self._writer.executemany(
             queries.ADD, [(e.seq, micros, e.realm, e.kind, e.subject, e.prev, e.hash, e.body) for e in entries]
         )
-        self._head = Head(seq, prev)
+        self._last = Head(seq, prev)
         return entries
 
     # --- opening ---------------------------------------------------------------------------------------------------
@@ -397,13 +442,6 @@ class SqliteStore:
                     f"entry {count} does not hold; restore a backup, or look with `tocsin journal verify`", seq=count
                 )
             prev = entry.hash
-
-    def _refuse_waiting(self) -> None:
-        with contextlib.suppress(Empty):
-            while True:
-                job = self._queue.get_nowait()
-                if job is not _STOP and job[1].set_running_or_notify_cancel():
-                    job[1].set_exception(StoreError(f"{self.path} is closed"))
 
     def _release(self) -> None:
         with self._readers_lock:

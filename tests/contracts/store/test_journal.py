@@ -192,3 +192,11 @@ def test_any_fact_comes_back_as_it_was(store: Any, said: list[tuple[str, bytes, 
     assert store.read(before, 1000) == made
     assert [(e.subject, e.body, e.realm) for e in made] == said
     verify(follow(store, 0), store.head())
+
+
+def test_the_head_is_what_is_on_disk(store: Any) -> None:
+    """While entries are being written, nobody sees them: they might still be undone."""
+    heads: list[int] = []
+    store.step("f", 1, some(3), lambda _: heads.append(store.head().seq))
+    assert heads == [0]
+    assert store.head().seq == 3

@@ -7,14 +7,13 @@
 - Alerts of one area and hazard that overlap are one alert from the first start to the last end: an end inside an alert
   that still runs ends nothing. Back to back they stay two.
 - An alert without an end still runs; if the same area is recorded again later, it ran until that one's end.
-- Areas below the region come as an area pack of their own, because the file knows them by name only.
+- Areas below the region that the gazetteer does not know come as an area pack, made of their names in the file.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,10 +22,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from tocsin.errors import ImportFileError
-from tocsin.place.gazetteer import AreaPack, Gazetteer, Unit
+from tocsin.place.gazetteer import AreaPack, Gazetteer
+from tocsin.place.pack import from_rows, row_place
 from tocsin.sense.signal import Signal, hazard, order
 
-PACK = "recording"
+PACK = "ua"
 LONG = timedelta(days=3)
 
 # Why a row was not used, or what was odd about one that was.
@@ -68,6 +68,13 @@ class Recording(Struct, frozen=True):
     areas: tuple[str, ...] = ()
 
     @property
+    def countries(self) -> tuple[str, ...]:
+        """The ISO 3166-1 codes of the countries that the record is about."""
+        above = {unit.parent for unit in self.pack.units if unit.parent} if self.pack is not None else set()
+        codes = {code.partition("-")[0] for code in above | set(self.areas)}
+        return tuple(sorted(code for code in codes if len(code) == 2 and code.isalpha() and code.isupper()))
+
+    @property
     def first(self) -> datetime | None:
         """When the first alert started."""
         return self.signals[0].spoken if self.signals else None
@@ -93,7 +100,7 @@ def read_recording(
     except csv.Error as wrong:
         raise ImportFileError(f"the first line cannot be read: {wrong}") from None
     where = _columns(header)
-    reading = _Reading(gazetteer or Gazetteer.world(), pack, where, header)
+    reading = _Reading(where, header)
     rows = 0
     while True:
         try:
@@ -108,25 +115,26 @@ def read_recording(
             continue
         rows += 1
         reading.take(cells)
-    signals = sorted(reading.signals(long), key=order)
+    placed, made = reading.place(gazetteer or Gazetteer.world(), pack)
+    signals = sorted(reading.signals(placed, long), key=order)
     dirty = {reason: reading.dirty[reason] for reason in (*DROPPED, *ODD) if reading.dirty[reason]}
-    return Recording(tuple(signals), reading.pack(), dirty, rows, reading.used, tuple(sorted(reading.areas())))
+    areas = tuple(sorted({area for area, _ in placed}))
+    return Recording(tuple(signals), made, dirty, rows, reading.used, areas)
+
+
+_Names = tuple[str, str, str]  # region, raion, hromada
 
 
 class _Reading:
     """The state of reading one file."""
 
-    def __init__(self, gazetteer: Gazetteer, pack: str, where: dict[str, int], header: list[str]) -> None:
-        self.gazetteer, self.name, self.where = gazetteer, pack, where
+    def __init__(self, where: dict[str, int], header: list[str]) -> None:
+        self.where = where
         self.header = [cell.strip().lower() for cell in header]
         self.width = max(where[name] for name in ("region", "started", "finished")) + 1
         self.dirty: Counter[str] = Counter()
         self.used = 0
-        self.spans: dict[tuple[str, str], list[_Span]] = {}
-        self.units: dict[str, Unit] = {}
-        self._area: dict[tuple[str, ...], str | None] = {}
-        self._misplaced: list[tuple[str, str, _Span]] = []
-        self._raions: dict[str, set[str]] = {}
+        self.spans: dict[tuple[_Names, str], list[_Span]] = {}
         self._seen: set[tuple[str, ...]] = set()
 
     def take(self, cells: list[str]) -> None:
@@ -144,8 +152,9 @@ class _Reading:
         if start.lower() == self.header[where["started"]]:
             self.dirty["repeated header"] += 1
             return
-        names = [cells[at].strip() if (at := where.get(key, -1)) >= 0 and at < len(cells) else "" for key in _LEVELS]
-        region, raion, hromada = (name if name.lower() not in _NOTHING else "" for name in names)
+        region, raion, hromada = (
+            "" if (word := self._optional(cells, level)).lower() in _NOTHING else word for level in _LEVELS
+        )
         if not (region or raion or hromada):
             self.dirty["no area"] += 1
             return
@@ -159,19 +168,7 @@ class _Reading:
         level = self._optional(cells, "level").lower()
         if level in _LEVEL_NAMES and level != _LEVEL_NAMES[2 if hromada else 1 if raion else 0]:
             self.dirty["level differs"] += 1
-        area = self._known(region, raion, hromada)
-        if area is None and raion and (area := self._known(raion, region, hromada)) is not None:
-            # The official record of 15 March 2022 has a raion in the oblast's column and the oblast in the raion's.
-            self.dirty["columns swapped"] += 1
-        if area is None:
-            # It may be a raion that slipped into the region's column; that shows once the whole file is read.
-            self._misplaced.append((region, kind, span))
-            return
-        self._keep(area, kind, span)
-
-    def _keep(self, area: str, kind: str, span: _Span) -> None:
-        self.used += 1
-        self.spans.setdefault((area, kind), []).append(span)
+        self.spans.setdefault(((region, raion, hromada), kind), []).append(span)
 
     def _span(self, start: str, end: str) -> _Span | None:
         if start.lower() in _NOTHING:
@@ -205,42 +202,45 @@ class _Reading:
         at = self.where.get(key, -1)
         return cells[at].strip() if 0 <= at < len(cells) else ""
 
-    def _known(self, *names: str) -> str | None:
-        if names not in self._area:
-            self._area[names] = self._find(*names)
-        return self._area[names]
+    def place(self, gazetteer: Gazetteer, name: str) -> tuple[dict[tuple[str, str], list[_Span]], AreaPack | None]:
+        """Find every named area, once: those that ``gazetteer`` knows, and for the others a pack of their own."""
+        regions = {word: _region(gazetteer, word) for names, _ in self.spans for word in names}
+        raions: dict[str, set[str]] = {}
+        for (around, inside, _), _ in self.spans:
+            if regions[around] and inside:
+                raions.setdefault(inside, set()).add(around)
+        meant = {names: _meant(names, regions, raions) for names, _ in self.spans}
+        # A pack is made from names; where the file has a region's code, its name stands in for it.
+        spoken = {
+            word: word if gazetteer.find(word) else gazetteer.name(code, "uk") for word, code in regions.items() if code
+        }
+        rows = [
+            (spoken[one[0]], *one[1:])
+            for one, _ in meant.values()
+            if one[1:] != ("", "") and one[0] in spoken and row_place(gazetteer, spoken[one[0]], *one[1:]) is None
+        ]
+        country = next((code.partition("-")[0] for code in regions.values() if code), "UA")
+        pack = from_rows(rows, name, country, gazetteer) if rows else None
+        whole = gazetteer.with_pack(pack) if pack is not None else gazetteer
+        placed: dict[tuple[str, str], list[_Span]] = {}
+        for (names, kind), spans in self.spans.items():
+            one, oddity = meant[names]
+            code = regions[one[0]]
+            if code is not None and one[1:] != ("", ""):
+                found = row_place(whole, spoken[one[0]], *one[1:])
+                code = found.code if found is not None else None
+            if code is None:
+                self.dirty["unknown area"] += len(spans)
+                continue
+            if oddity:
+                self.dirty[oddity] += len(spans)
+            self.used += len(spans)
+            placed.setdefault((code, kind), []).extend(spans)
+        return placed, pack
 
-    def _find(self, region: str, raion: str, hromada: str) -> str | None:
-        """The code of an area, made on the way if it lies below a region."""
-        found = region if region in self.gazetteer else None
-        if found is None and region:
-            found = next((place.code for place in self.gazetteer.find(region) if place.level <= 1), None)
-        if found is None:
-            return None
-        code = found
-        if raion:
-            code = self._unit(found, found, raion)
-            self._raions.setdefault(_slug(raion), set()).add(code)
-        return self._unit(found, code, hromada) if hromada else code
-
-    def _unit(self, region: str, parent: str, name: str) -> str:
-        own = parent.removeprefix(f"{self.name}:")
-        value = f"{own}.{_slug(name)}"
-        if value not in self.units:
-            language = "uk" if re.search("[а-яіїєґ]", name.lower()) else "en"
-            self.units[value] = Unit(value, own, {language: name})
-        return f"{self.name}:{value}"
-
-    def signals(self, long: timedelta) -> Iterator[Signal]:
+    def signals(self, placed: dict[tuple[str, str], list[_Span]], long: timedelta) -> Iterator[Signal]:
         """Starts and ends of the merged alerts, in no order."""
-        for region, kind, span in self._misplaced:
-            candidates = self._raions.get(_slug(region), set())
-            if len(candidates) == 1:
-                self.dirty["area in another column"] += 1
-                self._keep(next(iter(candidates)), kind, span)
-            else:
-                self.dirty["unknown area"] += 1
-        for (area, kind), spans in self.spans.items():
+        for (area, kind), spans in placed.items():
             for began, ended in self._merged(spans):
                 if ended is None:
                     self.dirty["still open"] += 1
@@ -267,19 +267,29 @@ class _Reading:
             merged.append((began, ended))
         return merged
 
-    def areas(self) -> set[str]:
-        return {area for area, _ in self.spans}
 
-    def pack(self) -> AreaPack | None:
-        return AreaPack(self.name, tuple(self.units.values())) if self.units else None
+def _region(gazetteer: Gazetteer, name: str) -> str | None:
+    """The code of a country's region by its name, or by its code."""
+    if name in gazetteer:
+        return gazetteer.get(name).code
+    return next((place.code for place in gazetteer.find(name) if place.level <= 1), None) if name else None
+
+
+def _meant(names: _Names, regions: dict[str, str | None], raions: dict[str, set[str]]) -> tuple[_Names, str]:
+    """The areas that a row means, and what was odd about how it names them."""
+    region, raion, hromada = names
+    if regions[region]:
+        return names, ""
+    if regions.get(raion):
+        # The official record of 15 March 2022 has a raion in the oblast's column and the oblast in the raion's.
+        return (raion, region, hromada), "columns swapped"
+    if not raion and len(within := raions.get(region, set())) == 1:
+        return (next(iter(within)), region, hromada), "area in another column"
+    return names, ""
 
 
 _LEVELS = ("region", "raion", "hromada")
 _LEVEL_NAMES = ("oblast", "raion", "hromada")
-
-
-def _slug(name: str) -> str:
-    return "-".join(re.findall(r"\w+", name.lower()))
 
 
 def _text(source: Path | str | bytes) -> str:

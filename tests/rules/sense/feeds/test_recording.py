@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.errors import ImportFileError
-from tocsin.place.gazetteer import Gazetteer
+from tocsin.place.gazetteer import AreaPack, Gazetteer, Unit
 from tocsin.sense.feeds.recording import LONG, read_recording
 from tocsin.sense.signal import Signal, hazard, order
 
@@ -118,12 +118,22 @@ def test_areas_below_the_region_become_a_pack() -> None:
     assert read.dirty == {"columns swapped": 1, "area in another column": 1}
     assert read.pack is not None
     gazetteer = Gazetteer.world().with_pack(read.pack)
-    raion, hromada = "recording:UA-53.lubenskyi-raion", read.signals[2].area
-    assert hromada == f"{raion}.hrebinkivska-terytorialna-hromada"
+    raion, hromada = "ua:53.lubenskyi-raion", "ua:53.hrebinkivska-terytorialna-hromada"
     assert gazetteer.ancestors(hromada) == (raion, "UA-53", "UA")
     assert gazetteer.relation("UA-53", hromada) == "contains"
     assert gazetteer.relation(hromada, "UA-53") == "part"
     assert [s.area for s in read.signals if s.ended is None] == ["UA-53", raion, hromada, hromada, raion]
+
+
+def test_areas_that_the_gazetteer_knows_keep_their_codes() -> None:
+    """With the operator's own pack, recorded names are found in it, in either spelling, and no second pack is made."""
+    pack = AreaPack("adm", (Unit("77", "UA-53", {"uk": "Лубенський район"}, aliases=("Lubenskyi raion",)),))
+    text = f"oblast,raion,started_at,finished_at\nPoltavska oblast,Lubenskyi raion,{at(0)},{at(1)}\n"
+    read = read_recording(text, Gazetteer.world().with_pack(pack))
+    assert (read.areas, read.pack) == (("adm:77",), None)
+    coded = read_recording(text.replace("Poltavska oblast", "UA-53"))
+    assert coded.areas == ("ua:53.lubenskyi-raion",)
+    assert coded.countries == ("UA",)
 
 
 def test_oblast_and_raion_end_each_for_themselves() -> None:
@@ -134,8 +144,8 @@ def test_oblast_and_raion_end_each_for_themselves() -> None:
     )
     assert [(s.area, s.ended is None) for s in read.signals] == [
         ("UA-53", True),
-        ("recording:UA-53.lubenskyi-raion", True),
-        ("recording:UA-53.lubenskyi-raion", False),
+        ("ua:53.lubenskyi-raion", True),
+        ("ua:53.lubenskyi-raion", False),
         ("UA-53", False),
     ]
 

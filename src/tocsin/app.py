@@ -281,9 +281,9 @@ class Program:
         self.store.close()
 
 
-def parse(published: str) -> Alert:
+def parse(published: bytes) -> Alert:
     """The alert in the XML of a published one."""
-    return read_cap(published.encode(), limits=TRUSTED).alerts[0]
+    return read_cap(published, limits=TRUSTED).alerts[0]
 
 
 def outline(alert: Alert) -> Shape | None:

@@ -91,7 +91,14 @@ def _alone(name: str, data: bytes, rounds: int, runs: int, why: str) -> Case:
 
 
 def _case(
-    name: str, data: bytes, rounds: int, runs: int, own: float, bare: float, peer: tuple[str, float] | None, why: str = ""
+    name: str,
+    data: bytes,
+    rounds: int,
+    runs: int,
+    own: float,
+    bare: float,
+    peer: tuple[str, float] | None,
+    why: str = "",
 ) -> Case:
     each = own / rounds
     note = f"{len(data):,} bytes; {own / bare:.2f} x the time of a bare parse{f'; {why}' if why else ''}"
@@ -114,7 +121,9 @@ def message(infos: int, points: int, areas: int) -> bytes:
         for area in range(areas):
             angles = np.linspace(0, 2 * math.pi, points, endpoint=False)
             far = 0.3 + (0.02 * np.array([chance.random() for _ in range(points)]) if points > 40 else 0)
-            ring = np.stack((50.45 + 0.6 * area / 2 + far * np.sin(angles), 30.5 + area / 5 + far * np.cos(angles)), axis=1)
+            ring = np.stack(
+                (50.45 + 0.6 * area / 2 + far * np.sin(angles), 30.5 + area / 5 + far * np.cos(angles)), axis=1
+            )
             rows = np.rint(np.concatenate((ring, ring[:1])) * 1e6).astype(np.int64)
             where.append(
                 Area(f"Kyiv and its surroundings {area + 1}", (Polygon("", rows),), (), (Named("ISO3166-2", "UA-30"),))
@@ -184,7 +193,13 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "hostile entity-bomb": _bomb,
     "hostile entity-bomb-utf16": lambda: _bomb().decode().encode("utf-16"),
     "hostile quadratic": lambda: (
-        b'<!DOCTYPE alert [<!ENTITY a "' + b"x" * 100_000 + b'">]>' + _OPEN + b"<note>" + b"&a;" * 5_000 + b"</note></alert>"
+        b'<!DOCTYPE alert [<!ENTITY a "'
+        + b"x" * 100_000
+        + b'">]>'
+        + _OPEN
+        + b"<note>"
+        + b"&a;" * 5_000
+        + b"</note></alert>"
     ),
     "hostile external-entity": lambda: (
         b'<!DOCTYPE alert [<!ENTITY a SYSTEM "file:///etc/hostname">]>' + _OPEN + b"<note>&a;</note></alert>"

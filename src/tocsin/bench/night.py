@@ -55,7 +55,7 @@ def cases(quick: bool) -> Iterator[Case]:
             situation.phases((area,), entry.at)
 
     few = bodies[: 300 if quick else 1_000]
-    alerts = [(entry, area, parse(entry.read(Published).cap)) for entry, area in few]
+    alerts = [(entry, area, parse(entry.read(Published).cap.encode())) for entry, area in few]
     coverage = Coverage(gazetteer)
 
     def naive() -> None:

@@ -49,9 +49,7 @@ class Verdict(Struct, frozen=True):
     readable: bool = True
 
 
-def check(
-    data: bytes, profile: str | None = None, *, linted: bool = False, limits: Limits = TRUSTED
-) -> Verdict:
+def check(data: bytes, profile: str | None = None, *, linted: bool = False, limits: Limits = TRUSTED) -> Verdict:
     """Judge the message in ``data`` for publishing, under ``profile`` as well when one is named.
 
     ``linted`` adds what :mod:`tocsin.cap.lint` says about its wording. Nothing is raised, also not for an unknown

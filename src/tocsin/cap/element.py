@@ -184,9 +184,7 @@ class Walk:
         values, loose = self._fields(element, self.tables.alert, _ALERT_MUST, "alert")
         if loose is not None:
             self._adopt(values, loose)
-        return Alert(
-            **values, unknown=tuple(self.unknown), signed=self.signed, version=self.version, original=original
-        )
+        return Alert(**values, unknown=tuple(self.unknown), signed=self.signed, version=self.version, original=original)
 
     def _adopt(self, values: dict[str, Any], loose: dict[str, Any]) -> None:
         """Elements of an info or an area that stood directly in the alert become an info of their own."""

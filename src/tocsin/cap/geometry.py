@@ -116,7 +116,7 @@ def _judged(shape: Points, found: Findings, path: str, line: int | None, budget:
     south, west = shape.min(axis=0).tolist()
     north, east = shape.max(axis=0).tolist()
     if south < -90 * MICRO or north > 90 * MICRO:
-        if west >= -90 * MICRO and east <= 90 * MICRO and -180 * MICRO <= south and north <= 180 * MICRO:
+        if west >= -90 * MICRO and east <= 90 * MICRO and south >= -180 * MICRO and north <= 180 * MICRO:
             found.add("geometry.swapped-axes", path, f"latitude {south / MICRO:g} to {north / MICRO:g}", line)
             shape = np.ascontiguousarray(shape[:, ::-1])
             south, west, north, east = west, south, east, north

@@ -54,14 +54,18 @@ _PLACEHOLDER = re.compile(
     r"(?:name|place|time|location|date) here|null|undefined|NaN)\b|\?{3,}",
     re.IGNORECASE,
 )
-_CLOCK = re.compile(r"(?<![\d:.])([01]?\d|2[0-4])(?:[:.h]([0-5]\d))(?!\d)\s*([ap]\.?m\b\.?)?|\b(1[0-2]|[1-9])\s?([ap]\.?m)\b", re.I)
+_CLOCK = re.compile(
+    r"(?<![\d:.])([01]?\d|2[0-4])(?:[:.h]([0-5]\d))(?!\d)\s*([ap]\.?m\b\.?)?|\b(1[0-2]|[1-9])\s?([ap]\.?m)\b", re.I
+)
 _LINK = re.compile(
     r"(?:https?://|www\.)[^\s<>\"'()]+|\b(?:[a-z0-9-]+\.)+(?:com|org|net|gov|mil|int|edu|info|example|test|app|io|me|ly|"
     r"gl|co|eu|uk|ua|de|fr|at|ch|pl|es|it|ca|us|au|nz|se|no|fi|dk|nl|be|ie|cz|sk|ro|hu|il|jp|mx|br|ru|by|xyz|top|site|"
     r"online|link|click|top)(?:/[^\s<>\"'()]*)?(?![\w@])",
     re.IGNORECASE,
 )
-_SHORTENERS = frozenset("bit.ly t.co goo.gl tinyurl.com ow.ly is.gd buff.ly rebrand.ly cutt.ly t.me".split())
+_SHORTENERS = frozenset(
+    ["bit.ly", "t.co", "goo.gl", "tinyurl.com", "ow.ly", "is.gd", "buff.ly", "rebrand.ly", "cutt.ly", "t.me"]
+)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _GENERIC_AREA = re.compile(
     r"(?:the |this |affected |warned )?(?:area|polygon|zone|region|circle|gebiet|bereich|район|територія|зона|zona|obszar)"
@@ -73,7 +77,9 @@ _NEGATED = re.compile(
     r"уникайте|избегайте|meiden|vermeiden|évitez|unikaj\w*)\b[^.!?]{0,40}|n['’][^.!?]{0,30})$",
     re.IGNORECASE,
 )
-_AFTER_NEGATED = re.compile(r"^[^.!?]{0,12}\b(?:nicht|pas|kein\w*|vermeiden|meiden|unterlassen|ist verboten)\b", re.IGNORECASE)
+_AFTER_NEGATED = re.compile(
+    r"^[^.!?]{0,12}\b(?:nicht|pas|kein\w*|vermeiden|meiden|unterlassen|ist verboten)\b", re.IGNORECASE
+)
 
 # What must not be asked of people in a hazard (F25: "turn off ventilation" was sent for a shooting).
 WRONG: dict[str, frozenset[str]] = {
@@ -192,7 +198,7 @@ def _l4(_alert: Alert, text: _Text) -> str | None:
     # Where no instruction stands by itself, the advice must be in the rest of the text.
     advice = text.info.instruction.strip() or text.whole
     verb = words.lists["verb"]
-    if any(verb.match(clause.strip(" \t\n-–—*•\"„“«(")) for clause in _SENTENCES.split(advice)):
+    if any(verb.match(clause.strip(' \t\n-–—*•"„“«(')) for clause in _SENTENCES.split(advice)):
         return None
     return "no sentence begins with an action"
 
@@ -357,7 +363,10 @@ def _frame(info: Info) -> tuple[object, ...]:
 
 
 def _facts(text: str) -> set[str]:
-    text = "".join(str(unicodedata.digit(c)) if c.isdigit() and not c.isascii() and unicodedata.digit(c, -1) >= 0 else c for c in text)
+    text = "".join(
+        str(unicodedata.digit(c)) if c.isdigit() and not c.isascii() and unicodedata.digit(c, -1) >= 0 else c
+        for c in text
+    )
     links = {link.rstrip(".,;:!?)").lower() for link in _LINK.findall(text)}
     text = _LINK.sub(" ", text)
     facts: set[str] = set()
@@ -399,5 +408,7 @@ def _domain(address: str) -> str:
     parts = host.split(".")
     if len(parts) < 2 or not re.fullmatch(r"[a-z]{2,}", parts[-1]):
         return ""
-    short = len(parts) > 2 and len(parts[-1]) == 2 and parts[-2] in ("co", "gov", "gob", "gv", "com", "org", "net", "ac")
+    short = (
+        len(parts) > 2 and len(parts[-1]) == 2 and parts[-2] in ("co", "gov", "gob", "gv", "com", "org", "net", "ac")
+    )
     return ".".join(parts[-3:] if short else parts[-2:])

@@ -17,8 +17,23 @@ from typing import Any
 
 from tocsin.cap import geometry
 from tocsin.cap.alert import Alert, Area, Circle, Info, Named, Polygon, Reference, Resource
-from tocsin.cap.element import _ALERT, _AREA, _INFO, _LANGUAGE, _RESOURCE, _SENT
-from tocsin.cap.element import CODE, CODES, FREE, LANGUAGE, LIST, NUMBER, TIME, TOKEN, TOKENS
+from tocsin.cap.element import (
+    _ALERT,
+    _AREA,
+    _INFO,
+    _LANGUAGE,
+    _RESOURCE,
+    _SENT,
+    CODE,
+    CODES,
+    FREE,
+    LANGUAGE,
+    LIST,
+    NUMBER,
+    TIME,
+    TOKEN,
+    TOKENS,
+)
 from tocsin.cap.time import moment
 
 _ROOT = re.compile(r"<((?:[A-Za-z][\w.-]*:)?)alert(?:\s[^<>]*)?>")

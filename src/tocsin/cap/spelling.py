@@ -212,9 +212,7 @@ def _named(out: list[str], element: str, named: tuple[Named, ...], *, filled: bo
             value = ""
         else:
             value = _inner(element, each.value)
-        out.append(
-            f"<{element}><valueName>{_inner(element, each.name)}</valueName><value>{value}</value></{element}>"
-        )
+        out.append(f"<{element}><valueName>{_inner(element, each.name)}</valueName><value>{value}</value></{element}>")
 
 
 def _inner(name: str, text: str) -> str:

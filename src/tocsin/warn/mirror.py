@@ -39,7 +39,7 @@ from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published, Sign, publish
 
 REPORT_WAITING = "report:waiting"
 
-# An alert needs an end so that nobody relies on it for ever; act never ends by it, but becomes unknown (practice.md 2).
+# How long an ending stays in feeds.
 LIFE = timedelta(hours=24)
 
 
@@ -208,7 +208,8 @@ class Mirror:
                 info,
                 effective=spoken,
                 onset=signal.started,
-                expires=at + LIFE,
+                # What a source has started ends by its own word; should it fall silent, its silence tells (no expires).
+                expires=None if phase in WARNS else at + LIFE,
                 parameters=fields,
                 areas=(self._areas(signal.area)[info.language],),
             )
@@ -317,7 +318,6 @@ class Mirror:
                 event=self._marked(info.event, info.language),
                 headline=self._marked(info.headline, info.language),
                 sender_name=info.sender_name or alert.sender,
-                expires=info.expires or at + LIFE,
                 parameters=fields + tuple(kept for kept in info.parameters if kept.name not in names),
             )
             for info in alert.infos

@@ -46,6 +46,15 @@ class ToldInfo(Struct, frozen=True):
     areas: tuple[ToldArea, ...]
 
 
+class ToldProblem(Struct, frozen=True):
+    """One departure from the standard that was met while reading."""
+
+    code: str
+    message: str
+    path: str
+    line: int | None
+
+
 class Told(Struct, frozen=True):
     """One alert. ``phase`` is what it alone says to a person, null when it says nothing; ``file`` where it is from."""
 
@@ -61,7 +70,7 @@ class Told(Struct, frozen=True):
     phase: str | None
     version: str
     signed: bool
-    problems: tuple[Problem, ...]
+    problems: tuple[ToldProblem, ...]
 
 
 def told(alert: Alert, problems: Iterable[Problem] = (), file: str = "") -> Told:
@@ -80,7 +89,7 @@ def told(alert: Alert, problems: Iterable[Problem] = (), file: str = "") -> Told
         None if phase is None else str(phase),
         alert.version,
         alert.signed,
-        tuple(problems),
+        tuple(ToldProblem(one.code, one.message, one.path, one.line) for one in problems),
     )
 
 

@@ -156,10 +156,8 @@ def _operation(one: Operation, named: Mapping[Any, Any], components: Mapping[str
         faults["input.idempotency-key"] = None
     for code in faults:
         status = str(STATUS[code])
-        told = responses.setdefault(
-            status, {"description": "", "content": {PROBLEM_JSON: {"schema": {"$ref": REF.format(name="Problem")}}}}
-        )
-        told.setdefault("content", {}).setdefault(PROBLEM_JSON, {"schema": {"$ref": REF.format(name="Problem")}})
+        told = responses.setdefault(status, {"description": "", "content": {PROBLEM_JSON: {"schema": named[Problem]}}})
+        told.setdefault("content", {}).setdefault(PROBLEM_JSON, {"schema": named[Problem]})
         told["description"] = " ".join(filter(None, (told["description"], f"`{code}`: {SENTENCES[code]}")))
     made["responses"] = dict(sorted(responses.items()))
     return made

@@ -4,6 +4,7 @@
   it comes whole and alone, is looked up by its very bytes; the answer is written as it was made.
 - Bytes are looked up only after uvicorn's own parser (llhttp) has read exactly these bytes once and found them whole:
   nothing is parsed by hand, so two readers of one request cannot differ (request smuggling).
+- Who was refused while still sending gets to read the refusal.
 - Whatever else comes, or comes while an answer is under way or a reader is slow, goes the usual way.
 
 Goal: 40 % of nginx with the same bytes as a file; without this, uvicorn and ASGI alone reach about half of that
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 STARTS = (b"GET /at/", b"GET /alerts")
 LONGEST = 2048
 KNOWN = 4096
+LINGER_SECONDS = 10.0
 
 
 class Asking(NamedTuple):
@@ -107,6 +109,17 @@ class Wire(StreamGate):
     def on_message_complete(self) -> None:
         self._between = True
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # Who was refused in the middle of a body is still sending. To close now would reset the connection and lose
+        # the refusal; so what comes is let go by, for a while.
+        if self.cycle is not None and self.cycle.more_body and not self.transport.is_closing():
+            self.loop.call_later(LINGER_SECONDS, self._end, self.cycle)
+
+    def _end(self, cycle: object) -> None:
+        if self.cycle is cycle and self.transport is not None:
+            self.transport.close()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection on which nothing was asked for a while."""

@@ -58,7 +58,9 @@ def test_an_exercise_says_so_in_every_title(drill: Server) -> None:
     """The feed of the exercise realm is marked in the title of the feed and of each entry (F16)."""
     drill.building.publish("act")
     reply = drill.get("/alerts.atom")
-    assert all(title.upper().startswith("EXERCISE") for title in texts(reply, "a:title") + texts(reply, "a:entry/a:title"))
+    assert all(
+        title.upper().startswith("EXERCISE") for title in texts(reply, "a:title") + texts(reply, "a:entry/a:title")
+    )
 
 
 def test_markup_in_an_alert_stays_text(server: Server) -> None:

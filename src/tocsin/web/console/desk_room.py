@@ -1,0 +1,371 @@
+"""The desk's room: the console's one way to the desk, the journal and whoever sits in front of it.
+
+- Pages ask the room and the room asks the desk; what the desk returns is recorded in one commit, one step at a time, and
+  told back to the desk before the next step looks at it. Nothing is kept here that the journal does not say.
+- Who comes in here has passed the gate: signed in, allowed, with the form's own token and, where it counts, a proof of
+  presence for exactly what is sent.
+- The realm stands on every page, and a browser that holds the other realm's console is asked to close that first (F1).
+- How long the machine itself took from the first key to the signature is measured and recorded (``stopwatch:stopped``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from msgspec import Struct
+from starlette.responses import Response
+
+from tocsin.cap.phase import Phase
+from tocsin.journal import ACTUAL, EXERCISE, Entry, Fact, fact, follow
+from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED
+from tocsin.sense.report import REPORT_RECEIVED, Report
+from tocsin.warn.approval import read as read_policy
+from tocsin.warn.desk import REVIEW_DUE, Desk
+from tocsin.warn.mirror import REPORT_WAITING
+from tocsin.warn.person import Act
+from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published
+from tocsin.warn.situation import Live, Situation
+from tocsin.web.console.form import Form
+from tocsin.web.console.session import COOKIE
+from tocsin.web.console.text import words
+from tocsin.web.console.visit import Visit, environment
+from tocsin.web.text import Texts, texts
+
+if TYPE_CHECKING:
+    from tocsin.web.console.gate import Rooms
+    from tocsin.web.house import House
+
+STOPWATCH_STOPPED = "stopwatch:stopped"
+REPORT_TAKEN = "report:taken"
+HANDOVER_SIGNED = "handover:signed"
+POLICY_PROPOSED, POLICY_ADOPTED = "policy:proposed", "policy:adopted"
+FOLLOWED = ("draft:", "alert:", "person:", "delegation:")
+KEPT = ("loopback:", "review:", "promise:", "page:", "handover:", "report:waiting", "report:taken", "stopwatch:", "policy:")
+DELIVERIES = (DELIVERY_SEALED, DELIVERY_SETTLED)
+REMEMBERED = 500
+SOON = timedelta(minutes=10)
+
+
+@cache
+def speech(language: str) -> Texts:
+    """The words of the console over those of the public page, so that a phase is called the same on both."""
+    return Texts(language, {**texts(language).table, **words(language).table})
+
+
+class Stopped(Struct, frozen=True):
+    """The body of ``stopwatch:stopped``; the subject is the draft. Times of the journal, and the machine's own share.
+
+    ``machine_ms`` is what our own work took between the first key and the signature, over all requests for this draft.
+    """
+
+    first_key: datetime
+    proposed: datetime | None
+    signed: datetime
+    total_s: float
+    machine_ms: float
+    template: bool
+
+
+class Taken(Struct, frozen=True):
+    """The body of ``report:taken``: a person has looked at a waiting report. ``draft`` is what was begun from it, if any."""
+
+    person: str
+    draft: str = ""
+    reason: str = ""
+
+
+class Adopted(Struct, frozen=True):
+    """The body of ``policy:proposed`` and ``policy:adopted``: the table in TOML, and the person. The subject is its digest."""
+
+    person: str
+    table: str
+
+
+class Note(Struct, frozen=True):
+    """One entry that the console shows by itself: a loopback's result, a review that is due, a page that rang."""
+
+    kind: str
+    subject: str
+    at: datetime
+    body: dict[str, Any]
+
+
+class Call:
+    """One request at the desk: the visit that the gate let in, the room, the form that was sent, and the moment."""
+
+    def __init__(self, room: DeskRoom, visit: Visit) -> None:
+        self.room, self.visit, self.request, self.t = room, visit, visit.request, speech(visit.language)
+        self.person, self.at = visit.person.person_id, room.house.now()
+        self.form = Form(visit.fields or list(visit.request.query_params.multi_items()))
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a script asks, and not a person who waits for a page."""
+        return self.request.headers.get("x-requested-with") == "fetch"
+
+    def may(self, act: Act) -> bool:
+        """Whether the visitor may do ``act`` now."""
+        return self.room.desk.people.can(self.person, act, self.at)
+
+    def page(self, template: str, nav: str, status: int = 200, **values: Any) -> Response:
+        """A whole page."""
+        return self.visit.page(template, status, **self._values(nav), **values)
+
+    def part(self, template: str, status: int = 200, **values: Any) -> Response:
+        """A piece of a page, for the script that asked for it."""
+        html = environment().get_template(f"console/{template}").render(csrf=self.visit.csrf, **self._values(""), **values)
+        return Response(html, status, media_type="text/html; charset=utf-8")
+
+    def _values(self, nav: str) -> dict[str, Any]:
+        return {
+            "call": self,
+            "t": self.t,
+            "at": self.at,
+            "nav": nav,
+            "zone": self.room.zone,
+            "name": self.room.name,
+            "bell": self.room.alarms(self) if nav else [],
+        }
+
+    def back(self, path: str) -> Response:
+        """Go on at ``path`` (303, so that loading again sends nothing again)."""
+        return self.visit.redirect(path)
+
+
+Page = Callable[[Call], Awaitable[Response]]
+
+
+class DeskRoom:
+    """The console of one house. ``desk`` is told of entries by this room alone (:meth:`take_in`)."""
+
+    def __init__(self, rooms: Rooms, desk: Desk, sign: Callable[[bytes, datetime], bytes]) -> None:
+        self.rooms, self.desk, self.sign = rooms, desk, sign
+        self.house: House = rooms.house
+        house = self.house
+        settings = house.settings
+        self.zone = house.gazetteer.get(settings.home).zone
+        self.situation = Situation(
+            house.gazetteer,
+            settings.realm,
+            house.sources,
+            timedelta(minutes=settings.all_clear_minutes),
+            settings.stale_after_intervals,
+            scopes=("Public", "Restricted", "Private"),
+        )
+        house.intake.on_heard(self.situation.heard)
+        self.seq = 0
+        self.lock = asyncio.Lock()
+        self.waiting: OrderedDict[str, Note] = OrderedDict()
+        self.notes: deque[Note] = deque(maxlen=REMEMBERED)
+        self.pending: dict[str, tuple[datetime, asyncio.Task[None]]] = {}
+        self.failed: dict[str, str] = {}
+        self.versions: OrderedDict[str, list[Published]] = OrderedDict()
+        self.receipts: OrderedDict[str, list[Note]] = OrderedDict()
+        self._names: dict[str, str] = {}
+        self._spent: OrderedDict[str, float] = OrderedDict()
+        self.steady = time.monotonic
+
+    @staticmethod
+    def of(rooms: Rooms) -> DeskRoom:
+        """The one room of ``rooms``, opened when it is first entered; the house brings ``desk`` and ``certificates``."""
+        room = _ROOMS.get(rooms)
+        if room is None:
+            house: Any = rooms.house
+            room = _ROOMS[rooms] = DeskRoom(rooms, house.desk, house.certificates.sign)
+        return room
+
+    def name(self, person: str) -> str:
+        """What a person is called at the desk."""
+        if person not in self._names:
+            known = self.rooms.identity.own(person)
+            self._names[person] = known.name or person
+        return self._names[person]
+
+    # --- the journal -----------------------------------------------------------------------------------------------
+
+    def take_in(self) -> None:
+        """Tell the desk what was recorded since the last time, each entry once."""
+        for entry in follow(self.house.store, self.seq):
+            self.seq = entry.seq
+            if entry.kind.startswith(FOLLOWED):
+                self.desk.apply(entry)
+            self.situation.apply(entry)
+            if entry.kind == ALERT_PUBLISHED:
+                done = entry.read(Published)
+                self.versions.setdefault(done.event_id, []).append(done)
+                while len(self.versions) > REMEMBERED:
+                    self.versions.popitem(last=False)
+            if entry.kind.startswith(KEPT):
+                self._keep(entry)
+            elif entry.kind in DELIVERIES:
+                alert = entry.subject.rpartition("@")[0]
+                self.receipts.setdefault(alert, []).append(Note(entry.kind, alert, entry.at, entry.read(dict)))
+                while len(self.receipts) > REMEMBERED:
+                    self.receipts.popitem(last=False)
+
+    def _keep(self, entry: Entry) -> None:
+        note = Note(entry.kind, entry.subject, entry.at, entry.read(dict))
+        if entry.kind == REPORT_WAITING:
+            # The end of an alert that never began asks nobody to do anything.
+            if not note.body.get("ended"):
+                self.waiting[entry.subject] = note
+                while len(self.waiting) > REMEMBERED:
+                    self.waiting.popitem(last=False)
+        elif entry.kind == REPORT_TAKEN:
+            self.waiting.pop(entry.subject, None)
+        elif entry.kind == POLICY_ADOPTED:
+            # It was checked when it was proposed, and again when it was adopted.
+            self.desk.policy = read_policy(entry.read(Adopted).table.encode())
+            self.notes.append(note)
+        else:
+            self.notes.append(note)
+
+    async def record(self, step: Callable[[], Sequence[Fact]]) -> list[Entry]:
+        """Take one step: the facts that ``step`` returns in one commit, and nothing in between."""
+        async with self.lock:
+            self.take_in()
+            facts = list(step())
+            entries = await asyncio.to_thread(self.house.store.append, facts) if facts else []
+            self.take_in()
+            return entries
+
+    def fact(self, kind: str, subject: str, body: Any) -> Fact:
+        """A fact of this realm."""
+        return fact(kind, subject, body, self.house.settings.realm)
+
+    def notes_about(self, prefix: str, subject: str = "") -> list[Note]:
+        """What was noted of this kind (about ``subject``), newest first."""
+        return [n for n in reversed(self.notes) if n.kind.startswith(prefix) and subject in ("", n.subject)]
+
+    def new_name(self) -> str:
+        """A name for a new draft: its day, and something nobody can guess."""
+        return f"{self.house.now():%Y%m%d}.{secrets.token_hex(4)}"
+
+    def published(self, identifier: str) -> Published | None:
+        """The alert as published, from memory or from the journal."""
+        known = self.situation.alert(identifier)
+        if known is not None:
+            return known
+        found = self.house.store.about(ALERT_PUBLISHED, identifier, 1)
+        return found[0].read(Published) if found else None
+
+    # --- the stopwatch ---------------------------------------------------------------------------------------------
+
+    def spend(self, draft: str, seconds: float) -> None:
+        """Count ``seconds`` of the machine's own work for ``draft``."""
+        self._spent[draft] = self._spent.get(draft, 0.0) + seconds
+        while len(self._spent) > REMEMBERED:
+            self._spent.popitem(last=False)
+
+    def stopped(self, name: str, since: float, signed: datetime) -> Fact:
+        """The stopwatch of ``name``, stopped; ``since`` is when (steady clock) the work of this request began."""
+        draft = self.desk.draft(name)
+        spent = self._spent.pop(name, 0.0) + self.steady() - since
+        total = (signed - draft.begun).total_seconds()
+        body = Stopped(draft.begun, draft.proposed, signed, total, round(spent * 1000, 1), draft.content.template)
+        return self.fact(STOPWATCH_STOPPED, name, body)
+
+    # --- what must never be overlooked -----------------------------------------------------------------------------
+
+    def alarms(self, call: Call) -> list[tuple[str, str]]:
+        """What stands in the banner of every page, the worst first: the sentence, and where to go."""
+        t, at, found = call.t, call.at, []
+        for live in self.own(at):
+            where, ends = f"/console/alerts/{live.published.identifier}", self.ends(live)
+            name = self.title(live, t.language)
+            if ends is not None and ends <= at:
+                found.append((t.say("alarm.ended", name=name), where))
+            elif ends is not None and ends - at <= SOON:
+                found.append((t.say("alarm.ends", name=name, minutes=int((ends - at).total_seconds() + 59) // 60), where))
+            by = self.promised(live)
+            if by is not None and by < at:
+                found.append((t.say("alarm.promise", name=name, time=t.time(by, self.zone, at)), where))
+        for note in self.notes_about("loopback:mismatched"):
+            if at - note.at < timedelta(hours=1):
+                found.append((t.say("alarm.loopback", name=note.subject), f"/console/alerts/{note.subject}"))
+        if not self.desk.people.approvers(at):
+            found.append((t.say("alarm.nobody"), "/console/team"))
+        return found
+
+    def own(self, at: datetime) -> list[Live]:
+        """Our own warnings that stand: what a person here has published and has to end."""
+        return [one for one in self.situation.live(at) if self.is_own(one.published) and self.warning(one)]
+
+    def is_own(self, published: Published) -> bool:
+        """Whether a person here published it; what is mirrored ends by its source's word."""
+        return bool(published.draft)
+
+    def warning(self, live: Live) -> bool:
+        """Whether it still warns; one that ran out without a word does, until somebody says something."""
+        return Phase(live.published.phase) in WARNS
+
+    def ends(self, live: Live) -> datetime | None:
+        """When the alert runs out."""
+        return max((info.expires for info in live.alert.infos if info.expires), default=None)
+
+    def promised(self, live: Live) -> datetime | None:
+        """By when the next word about it was promised."""
+        from tocsin.cap.alert import NEXT_UPDATE_BY
+        from tocsin.clock import parse
+
+        text = live.alert.infos[0].parameter(NEXT_UPDATE_BY) if live.alert.infos else None
+        return parse(text) if text else None
+
+    def title(self, live: Live, language: str) -> str:
+        """Its headline in ``language``, or in the first it has."""
+        infos = live.alert.infos
+        info = next((one for one in infos if one.language[:2] == language), infos[0] if infos else None)
+        return (info.headline or info.event) if info else live.published.identifier
+
+    def reviews(self) -> list[Note]:
+        """What somebody did alone, and others have to look at."""
+        return self.notes_about(REVIEW_DUE)
+
+    def report(self, name: str) -> Report | None:
+        """A report by its id, or None."""
+        found = self.house.store.about(REPORT_RECEIVED, name, 1)
+        return found[0].read(Report) if found else None
+
+
+_ROOMS: WeakKeyDictionary[Rooms, DeskRoom] = WeakKeyDictionary()
+
+
+def at_desk(page: Page) -> Callable[[Visit], Awaitable[Response]]:
+    """``page`` at the desk of the house that is visited, with what was recorded until now taken in."""
+
+    async def does(visit: Visit) -> Response:
+        room = DeskRoom.of(visit.rooms)
+        began = room.steady()
+        room.take_in()
+        call = Call(room, visit)
+        if visit.path != "/console/realm" and other_realm(visit):
+            return call.page("realm.html", "", 409, other=other_realm(visit))
+        response = await page(call)
+        if draft := visit.request.path_params.get("draft"):
+            room.spend(draft, room.steady() - began)
+        return response
+
+    return does
+
+
+def other_realm(visit: Visit) -> str:
+    """The cookie by which this browser holds the other realm's console, or nothing (F1)."""
+    other = ACTUAL if visit.house.settings.realm == EXERCISE else EXERCISE
+    name = f"tocsin-{other}-{COOKIE}"
+    return next((one for one in (name, f"__Host-{name}") if visit.request.cookies.get(one)), "")
+
+
+async def leave_other(call: Call) -> Response:
+    """Have this browser forget the other realm's session, and go on in this one."""
+    response = call.back("/console/")
+    if name := other_realm(call.visit):
+        response.set_cookie(name, "", 0, path="/", secure=name.startswith("__"), httponly=True, samesite="strict")
+    return response

@@ -1,0 +1,147 @@
+"""A live alert: what people read now, who has got it, and the two ways on from here: more words, or taking it back.
+
+- Taking back is one button and one confirmation away from the first second on; what will be sent stands beside it (F2).
+- Receipts are shown by channel while they come; a channel that is silent for a minute says so (F7).
+- What the system read back from its own channels stands first: a mismatch stops everything else (F4).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+from starlette.responses import Response
+
+from tocsin.cap.limits import TRUSTED
+from tocsin.cap.phase import Phase
+from tocsin.cap.xml import read
+from tocsin.errors import NotFoundError
+from tocsin.journal import Fact
+from tocsin.reach.delivery import DELIVERY_SEALED
+from tocsin.warn.draft import DRAFT_BEGUN, Where
+from tocsin.warn.person import Act
+from tocsin.warn.publish import ALERT_PUBLISHED, WARNS
+from tocsin.web.console import outline
+from tocsin.web.console.compose import LATER, zone_of
+from tocsin.web.console.desk_room import STOPWATCH_STOPPED, Call, DeskRoom, at_desk
+from tocsin.web.console.gate import Door
+from tocsin.web.console.preview import language_name
+
+SILENT = timedelta(seconds=60)
+REACHED = ("accepted", "shown", "answered")
+
+
+class Receipts(Struct, frozen=True):
+    """One channel for one alert: how many it was sealed for, how many it took, how many ended badly, how many wait."""
+
+    channel: str
+    of: int
+    reached: int
+    failed: int
+    open: int
+    silent: bool
+
+
+def receipts(room: DeskRoom, identifier: str, at: datetime) -> tuple[Receipts, ...]:
+    """Where the deliveries of one alert stand, by channel."""
+    of: dict[str, int] = {}
+    reached: dict[str, int] = {}
+    failed: dict[str, int] = {}
+    began: dict[str, datetime] = {}
+    for note in room.receipts.get(identifier, ()):
+        body: dict[str, Any] = note.body
+        channel = str(body["channel"])
+        if note.kind == DELIVERY_SEALED:
+            of[channel] = of.get(channel, 0) + int(body["recipients"])
+            began.setdefault(channel, note.at)
+        else:
+            for mark, number in body["outcomes"].items():
+                kept = reached if mark in REACHED else failed
+                kept[channel] = kept.get(channel, 0) + int(number)
+    found = []
+    for channel, total in of.items():
+        took, lost = reached.get(channel, 0), failed.get(channel, 0)
+        waits = max(0, total - took - lost)
+        silent = took == 0 and at - began[channel] >= SILENT
+        found.append(Receipts(channel, total, took, lost, waits, silent))
+    return tuple(found)
+
+
+async def alert(call: Call) -> Response:
+    """One alert of ours or of a source, with everything that happened to it."""
+    room, t, identifier = call.room, call.t, call.request.path_params["identifier"]
+    published = room.published(identifier)
+    if published is None:
+        raise NotFoundError("there is no such alert")
+    message = read(published.cap.encode(), limits=TRUSTED).alerts[0]
+    retraction = read(published.retraction.encode(), limits=TRUSTED).alerts[0] if published.retraction else None
+    versions = room.versions.get(published.event_id, [published])
+    newest = max(versions, key=lambda one: one.version)
+    draft = room.desk.drafts.get(published.draft) if published.draft else None
+    where = draft.content.where if draft else Where(codes=published.areas)
+    current = newest.identifier == published.identifier
+    live = next((one for one in room.situation.live(call.at) if one.published.identifier == identifier), None)
+    warns = Phase(published.phase) in WARNS
+    watches = room.notes_about(STOPWATCH_STOPPED, published.draft) if published.draft else []
+    return call.page(
+        "alert.html",
+        "situation",
+        a=published,
+        infos=[(info, language_name(info.language or "en")) for info in message.infos],
+        taken_back=[(info, language_name(info.language or "en")) for info in retraction.infos] if retraction else [],
+        versions=sorted(versions, key=lambda one: -one.version),
+        newest=newest,
+        current=current,
+        live=live,
+        phase=live.phase if live else Phase(published.phase),
+        draft=draft,
+        ends=max((info.expires for info in message.infos if info.expires), default=None),
+        promised=draft.content.next_update_by if draft else None,
+        zone_here=zone_of(where, room),
+        drawing=outline.drawing(where, room.house.gazetteer, t.language, room.house.settings.home),
+        areas=[room.house.gazetteer.name(code, t.language) for code in published.areas if code in room.house.gazetteer],
+        rows=receipts(room, identifier, call.at),
+        standing=_standing(room),
+        loops=[note for note in room.notes_about("loopback:") if note.subject.startswith(identifier)],
+        watch=watches[0].body if watches else None,
+        may_write=call.may(Act.COMPOSE) and current,
+        may_retract=call.may(Act.RETRACT) and current and warns,
+        confirm="retract" in call.form,
+        next_phases=[phase for phase in LATER if warns and not (phase is Phase.HOLD and published.phase == "prepare")],
+    )
+
+
+async def counted(call: Call) -> Response:
+    """The receipts alone, for the script that draws them."""
+    identifier = call.request.path_params["identifier"]
+    rows = receipts(call.room, identifier, call.at)
+    return call.part("receipts.html", rows=rows, standing=_standing(call.room))
+
+
+def _standing(room: DeskRoom) -> dict[str, dict[str, int]]:
+    return room.house.dispatch.standing() if room.house.dispatch is not None else {}
+
+
+async def retract(call: Call) -> Response:
+    """Take an alert back: at once where one person may, otherwise as a proposal that waits for a second."""
+    room, identifier, name = call.room, call.request.path_params["identifier"], call.room.new_name()
+    began = room.steady()
+
+    def step() -> list[Fact]:
+        return room.desk.retract(name, identifier, call.person, call.at, room.sign, call.at)
+
+    entries = await room.record(step)
+    room.spend(name, room.steady() - began)
+    done = next((entry for entry in entries if entry.kind == ALERT_PUBLISHED), None)
+    if done is not None:
+        return call.back(f"/console/alerts/{done.subject}")
+    begun = next(entry for entry in entries if entry.kind == DRAFT_BEGUN)
+    return call.back(f"/console/drafts/{begun.subject}")
+
+
+DOORS = (
+    Door("GET", "/console/alerts/{identifier:path}", at_desk(alert), Act.LOOK),
+    Door("GET", "/console/receipts/{identifier:path}", at_desk(counted), Act.LOOK, quiet=True),
+    Door("POST", "/console/retract/{identifier:path}", at_desk(retract), Act.RETRACT),
+)

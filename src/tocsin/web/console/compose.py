@@ -25,10 +25,10 @@ from tocsin.clock import parse
 from tocsin.errors import GeometryError, IllegalStepError, NotFoundError, TocsinError, UnreadableError
 from tocsin.sense.report import SIGNAL_JSON, Report
 from tocsin.sense.signal import Signal
-from tocsin.warn.desk import Desk
 from tocsin.warn.draft import CITIZENS, EVERYONE, STAFF, Content, Draft, DraftState, Extra, Where
 from tocsin.warn.person import Act, Role
-from tocsin.warn.publish import WARNS, Published
+from tocsin.warn.phrase import SLOTS
+from tocsin.warn.publish import WARNS
 from tocsin.web.console import outline
 from tocsin.web.console.desk_room import REPORT_TAKEN, Call, DeskRoom, Taken, at_desk
 from tocsin.web.console.gate import Door
@@ -37,7 +37,7 @@ from tocsin.web.console.preview import preview
 FIRST = (Phase.PREPARE, Phase.ACT)
 LATER = (Phase.PREPARE, Phase.ACT, Phase.HOLD, Phase.ALL_CLEAR)
 AUDIENCES = (EVERYONE, CITIZENS, STAFF)
-FACILITIES = ("", "open", "limited", "closed", "shelter-in-place")
+FACILITIES = ("", "open", "limited", "closed")
 LONGEST = 2000
 LENGTHS = {Phase.ACT: timedelta(hours=3), Phase.HOLD: timedelta(hours=3), Phase.ALL_CLEAR: timedelta(hours=1)}
 NEXT = {Phase.PREPARE: timedelta(hours=4), Phase.ACT: timedelta(minutes=30), Phase.HOLD: timedelta(minutes=30)}
@@ -100,31 +100,13 @@ async def follow_up(call: Call) -> Response:
     identifier = call.request.path_params["identifier"]
     newest = desk.standing(identifier)
     wish = call.form.get("phase")
-    same = wish == "extend"
-    phase = Phase(newest.phase) if same else _phase(wish, LATER)
-    content = timed(next_version(desk, newest, call.person), phase, call.at, room.zone)
+    phase = Phase(newest.phase) if wish == "extend" else _phase(wish, LATER)
     name = room.new_name()
-    await room.record(lambda: desk.begin(name, call.person, replace(content, phase=phase.value), call.at))
+    await room.record(lambda: desk.begin_update(name, call.person, identifier, call.at, phase.value))
+    begun = desk.draft(name).content
+    content = replace(timed(begun, phase, call.at, room.zone), owner=call.person, source_where=begun.where)
+    await room.record(lambda: desk.change(name, call.person, content, call.at))
     return call.back(f"/console/drafts/{name}")
-
-
-def next_version(desk: Desk, newest: Published, person: str) -> Content:
-    """What the next version of ``newest`` begins with: all that it said, without its times."""
-    draft = desk.drafts.get(newest.draft) if newest.draft else None
-    before = draft.content if draft is not None else None
-    if before is None or before.phase == Phase.RETRACTED:
-        before = Content(hazard="air", where=Where(codes=newest.areas), owner=person)
-    return replace(
-        before,
-        owner=person,
-        event_id=newest.event_id,
-        version=newest.version + 1,
-        supersedes=newest.identifier,
-        audience=before.audience if newest.scope == "Public" or before.scope != "Public" else STAFF,
-        reasons={},
-        twin="",
-        source_where=before.where,
-    )
 
 
 def timed(content: Content, phase: Phase, at: datetime, zone: str) -> Content:
@@ -196,7 +178,7 @@ def _values(
     phases = FIRST if content.version == 1 else LATER
     zone = zone_of(content.where, room)
     hazards = kit.phrases.hazards(content.phase or "act")
-    slots = {"place": "", "time": "", "until": "", "sender": ""}
+    slots = dict.fromkeys(SLOTS, "")
     drawing = outline.drawing(content.where, gazetteer, t.language, room.house.settings.home)
     return {
         "draft": one,
@@ -265,31 +247,8 @@ async def pair(call: Call, one: Draft) -> Response:
     room, content = call.room, one.content
     if content.twin:
         return call.back(f"/console/drafts/{content.twin}")
-    name = room.new_name()
-    incident = content.incidents or (f"inc.{one.id}",)
-    staff = content.scope == "Public"
-    other = replace(
-        content,
-        audience=STAFF if staff else CITIZENS,
-        # Staff are told what to do now; citizens are told to be ready (20 November 2024).
-        phase=Phase.ACT.value if staff and content.phase == Phase.PREPARE and content.version == 1 else content.phase,
-        event_id="",
-        version=1,
-        supersedes="",
-        incidents=incident,
-        twin=one.id,
-        reasons={},
-        extra={},
-    )
-    if other.phase == Phase.ACT and content.phase == Phase.PREPARE:
-        other = replace(other, next_update_by=content.next_update_by, ends=content.ends)
-    linked = replace(content, incidents=incident, twin=name, audience=CITIZENS if staff and content.audience == EVERYONE else content.audience)
-    await room.record(
-        lambda: [
-            *room.desk.change(one.id, call.person, linked, call.at),
-            *room.desk.begin(name, call.person, other, call.at),
-        ]
-    )
+    name, audience = room.new_name(), STAFF if content.scope == "Public" else CITIZENS
+    await room.record(lambda: room.desk.begin_twin(name, call.person, one.id, audience, call.at))
     return call.back(f"/console/drafts/{name}")
 
 

@@ -27,7 +27,6 @@ from tocsin.cap.phase import Phase
 from tocsin.journal import ACTUAL, EXERCISE, Entry, Fact, fact, follow
 from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED
 from tocsin.sense.report import REPORT_RECEIVED, Report
-from tocsin.warn.approval import read as read_policy
 from tocsin.warn.desk import REVIEW_DUE, Desk
 from tocsin.warn.mirror import REPORT_WAITING
 from tocsin.warn.person import Act
@@ -46,8 +45,7 @@ if TYPE_CHECKING:
 STOPWATCH_STOPPED = "stopwatch:stopped"
 REPORT_TAKEN = "report:taken"
 HANDOVER_SIGNED = "handover:signed"
-POLICY_PROPOSED, POLICY_ADOPTED = "policy:proposed", "policy:adopted"
-FOLLOWED = ("draft:", "alert:", "person:", "delegation:")
+FOLLOWED = ("draft:", "alert:", "person:", "delegation:", "policy:")
 KEPT = ("loopback:", "review:", "promise:", "page:", "handover:", "report:waiting", "report:taken", "stopwatch:", "policy:")
 DELIVERIES = (DELIVERY_SEALED, DELIVERY_SETTLED)
 REMEMBERED = 500
@@ -80,13 +78,6 @@ class Taken(Struct, frozen=True):
     person: str
     draft: str = ""
     reason: str = ""
-
-
-class Adopted(Struct, frozen=True):
-    """The body of ``policy:proposed`` and ``policy:adopted``: the table in TOML, and the person. The subject is its digest."""
-
-    person: str
-    table: str
 
 
 class Note(Struct, frozen=True):
@@ -221,10 +212,6 @@ class DeskRoom:
                     self.waiting.popitem(last=False)
         elif entry.kind == REPORT_TAKEN:
             self.waiting.pop(entry.subject, None)
-        elif entry.kind == POLICY_ADOPTED:
-            # It was checked when it was proposed, and again when it was adopted.
-            self.desk.policy = read_policy(entry.read(Adopted).table.encode())
-            self.notes.append(note)
         else:
             self.notes.append(note)
 

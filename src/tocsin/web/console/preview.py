@@ -13,38 +13,27 @@ from typing import TYPE_CHECKING
 
 from babel import Locale
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tocsin.cap.alert import Alert
-from tocsin.cap.length import cb_pages, gsm7_septets, sms_parts
-from tocsin.cap.lint import BLOCKING, lint
-from tocsin.cap.phase import Phase
 from tocsin.errors import TocsinError
-from tocsin.journal import EXERCISE
 from tocsin.warn.compile import Compiled
 from tocsin.warn.draft import Content, Draft
+from tocsin.warn.finding import Finding
+from tocsin.warn.tier import Tier, tiers
 
 if TYPE_CHECKING:
     from tocsin.web.console.desk_room import DeskRoom
 
 
-class Tier(Struct, frozen=True):
-    """One length of a text and what it takes: letters, the alphabet it goes out in, SMS parts, cell-broadcast pages."""
-
-    name: str
-    text: str
-    letters: int
-    alphabet: str
-    sms: int
-    pages: int
-
-
 class Remark(Struct, frozen=True):
-    """What the linter or a guard says. ``asks`` is the code of a guard that wants a reason."""
+    """What a guard says. ``asks`` is the code of one that wants a reason, ``type_this`` the name that has to be typed."""
 
     code: str
     sentence: str
     blocking: bool
     asks: str = ""
+    type_this: str = ""
 
 
 class Said(Struct, frozen=True):
@@ -67,6 +56,7 @@ class Preview(Struct, frozen=True):
 
     said: tuple[Said, ...] = ()
     retraction: tuple[Said, ...] = ()
+    beside: tuple[tuple[Said, ...], ...] = ()
     guards: tuple[Remark, ...] = ()
     digest: str = ""
     people: int | None = None
@@ -101,13 +91,12 @@ def preview(room: DeskRoom, draft: Draft, at: datetime) -> Preview:
         guards = desk.findings(draft, compiled)
     except TocsinError as wrong:
         return Preview(wrong=wrong.detail or str(wrong), wrong_code=wrong.code)
-    said = spoken(room, compiled, content)
+    said = spoken(compiled, content, [one for one in guards if one.path])
     return Preview(
         said=said,
-        retraction=_words(room, compiled.retraction),
-        guards=tuple(
-            Remark(one.code, one.sentence, one.blocking, one.code if one.reason else "") for one in guards
-        ),
+        retraction=_words(compiled.retraction),
+        beside=tuple(_words(one) for one in compiled.beside),
+        guards=tuple(_remark(one) for one in guards if not one.path),
         digest=compiled.digest,
         people=desk.census(content.where),
         persons=rule.persons,
@@ -115,39 +104,34 @@ def preview(room: DeskRoom, draft: Draft, at: datetime) -> Preview:
         rule_says=rule.says,
         escalate=rule.escalate,
         break_glass=rule.break_glass,
-        sms=sum(one.tiers[0].sms for one in said if one.tiers),
+        sms=sum(one.tiers[0].sms_parts for one in said if one.tiers),
     )
 
 
-def spoken(room: DeskRoom, compiled: Compiled, content: Content) -> tuple[Said, ...]:
-    """The alert's words with lengths and remarks, language by language."""
-    alert, found = compiled.alert, {}
-    for one in lint(alert):
-        found.setdefault(one.path, []).append(Remark(one.code, one.message, one.code in BLOCKING))
+def _remark(one: Finding) -> Remark:
+    asks = one.code if one.reason or one.type_this else ""
+    return Remark(one.code, one.sentence, one.blocking, asks, one.type_this)
+
+
+def spoken(compiled: Compiled, content: Content, found: list[Finding]) -> tuple[Said, ...]:
+    """The alert's words with their lengths and what the linter says of them, language by language."""
     shown = []
-    for number, said in enumerate(_words(room, alert), 1):
+    for number, (info, said) in enumerate(zip(compiled.alert.infos, _words(compiled.alert), strict=True), 1):
         extra = content.extra.get(said.language)
-        short = _short(room, alert, content, said)
-        whole = "\n".join(part for part in (said.headline, said.description, *said.steps) if part)
-        middle = "\n".join(part for part in (said.headline, *said.steps) if part)
+        written = extra is not None and bool(extra.text.strip())
         shown.append(
-            Said(
-                said.language,
-                said.name,
-                said.headline,
-                said.description,
-                said.steps,
-                said.area,
-                (_tier("short", short), _tier("middle", middle), _tier("whole", whole)),
-                tuple(found.get(f"alert/info[{number}]", ())),
-                extra.confirmed_by if extra and extra.text.strip() else "",
-                bool(extra and extra.text.strip() and not extra.confirmed_by),
+            replace(
+                said,
+                tiers=tiers(info),
+                remarks=tuple(_remark(one) for one in found if one.path == f"alert/info[{number}]"),
+                confirmed=extra.confirmed_by if extra is not None and written else "",
+                unconfirmed=extra is not None and written and not extra.confirmed_by,
             )
         )
     return tuple(shown)
 
 
-def _words(room: DeskRoom, alert: Alert | None) -> tuple[Said, ...]:
+def _words(alert: Alert | None) -> tuple[Said, ...]:
     if alert is None:
         return ()
     return tuple(
@@ -161,29 +145,6 @@ def _words(room: DeskRoom, alert: Alert | None) -> tuple[Said, ...]:
         )
         for info in alert.infos
     )
-
-
-def _short(room: DeskRoom, alert: Alert, content: Content, said: Said) -> str:
-    """The shortest text of this language: what a cell broadcast or one SMS says."""
-    kit = room.desk.kit
-    if content.phase == Phase.RETRACTED or content.starts is None:
-        return said.headline
-    zone = kit.gazetteer.get(content.where.codes[0]).zone if content.where.codes else room.zone
-    words = kit.phrases.phrase(
-        content.hazard,
-        content.phase,
-        said.language,
-        place=said.area,
-        time=kit.phrases.time(content.starts, zone, said.language),
-        until=kit.phrases.time(content.ends or content.starts, zone, said.language),
-        sender=kit.issuer.sender_name,
-    )
-    mark = f"{kit.phrases.exercise(said.language)}. " if kit.issuer.realm == EXERCISE else ""
-    return mark + words.short
-
-
-def _tier(name: str, text: str) -> Tier:
-    return Tier(name, text, len(text), "GSM-7" if gsm7_septets(text) is not None else "UCS-2", sms_parts(text), cb_pages(text))
 
 
 def language_name(language: str) -> str:

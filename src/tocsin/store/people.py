@@ -157,7 +157,9 @@ class SqlPeople:
     def everybody(self) -> list[str]:
         """The ids of all persons that something is known about."""
         with self.store.reader() as connection:
-            return [row[0] for row in connection.execute("SELECT id FROM person WHERE realm = ? ORDER BY id", (self.realm,))]
+            return [
+                row[0] for row in connection.execute("SELECT id FROM person WHERE realm = ? ORDER BY id", (self.realm,))
+            ]
 
     def by_email(self, email: str) -> str | None:
         """The person with this e-mail address, however its letters are cased."""
@@ -182,7 +184,9 @@ class SqlPeople:
 
     # --- credentials -----------------------------------------------------------------------------------------------
 
-    def add(self, held: Sequence[tuple[Credential, bytes]], facts: Sequence[Fact], instead_of: Way | None = None) -> list[Entry]:
+    def add(
+        self, held: Sequence[tuple[Credential, bytes]], facts: Sequence[Fact], instead_of: Way | None = None
+    ) -> list[Entry]:
         """Keep credentials, each with the key it is found by; ``instead_of`` drops the person's old ones of that way."""
 
         def change(connection: apsw.Connection) -> None:
@@ -224,9 +228,8 @@ class SqlPeople:
 
         def change(connection: apsw.Connection) -> bool:
             connection.execute(
-                "UPDATE credential SET counter = ?, used = ?, failures = 0 WHERE id = ? AND realm = ? "
-                f"AND counter {'<' if grows else '<='} ?",
-                (counter, spell(at), held.id, self.realm, counter),
+                "UPDATE credential SET counter = ?, used = ?, failures = 0 WHERE id = ? AND realm = ? AND counter + ? <= ?",
+                (counter, spell(at), held.id, self.realm, int(grows), counter),
             )
             return bool(connection.changes())
 

@@ -28,9 +28,9 @@ TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8
 
 def doors() -> tuple[Door, ...]:
     """Every door of the console; those with fixed paths first, so that none is taken for a part of another."""
+    from tocsin.warn.person import Act
     from tocsin.web.console.gate import ANYBODY, Door
     from tocsin.web.console.visit import HOME
-    from tocsin.warn.person import Act
 
     found: list[Door] = [Door("GET", HOME + "static/{name}", _file, ANYBODY, quiet=True)]
     for module in pkgutil.iter_modules(__path__):

@@ -49,14 +49,23 @@ def _page(visit: Visit, codes: tuple[str, ...] = (), status: int = 200) -> Respo
         left=sum(one.way is Way.RECOVERY for one in held),
         passkeys=len(labels),
         sessions=[
-            (text.say(f"way.{one.way}"), text.time(one.begun, zone, at), text.time(one.seen, zone, at), one.id == signed.session_id)
+            (
+                text.say(f"way.{one.way}"),
+                text.time(one.begun, zone, at),
+                text.time(one.seen, zone, at),
+                one.id == signed.session_id,
+            )
             for one in identity.kept.of(signed.person_id)
         ],
-        app=None if rooms.codes.has_app(signed.person_id) else rooms.codes.offer(identity.own(signed.person_id).email, signed.person_id),
+        app=None
+        if rooms.codes.has_app(signed.person_id)
+        else rooms.codes.offer(identity.own(signed.person_id).email, signed.person_id),
         codes=codes,
         own_roles=[(role.value, text.say(f"role.{role}")) for role in sorted(own.roles)] if own else [],
         on_call=[
-            (text.time(start, zone, at), text.time(end, zone, at)) for start, end in (own.on_call if own else ()) if end > at
+            (text.time(start, zone, at), text.time(end, zone, at))
+            for start, end in (own.on_call if own else ())
+            if end > at
         ],
         recent=at - signed.fresh_at <= RECENT,
     )
@@ -172,7 +181,8 @@ def export(visit: Visit) -> Response:
         "roles": sorted(visit.person.roles),
         "since": own.since if own else None,
         "credentials": [
-            {"id": one.id, "way": one.way, "made": one.made, "used": one.used} for one in identity.book.credentials(person)
+            {"id": one.id, "way": one.way, "made": one.made, "used": one.used}
+            for one in identity.book.credentials(person)
         ],
         "sessions": identity.kept.of(person),
     }

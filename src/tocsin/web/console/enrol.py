@@ -178,7 +178,9 @@ def with_passkey(visit: Visit) -> Response:
     rooms, identity, link = visit.rooms, visit.rooms.identity, visit.part("link")
     invitation = opened(identity, link)
     known = None if invitation.person else _given(visit, _told(visit))
-    made = rooms.passkeys.made(visit.told("token"), visit.told("credential", dict), link, str(visit.json.get("label", "")))
+    made = rooms.passkeys.made(
+        visit.told("token"), visit.told("credential", dict), link, str(visit.json.get("label", ""))
+    )
     enrol(identity, link, made.person, known, made.held, made.key)
     visit.sign_in(made.person, Way.PASSKEY)
     return visit.answer({"next": ACCOUNT})

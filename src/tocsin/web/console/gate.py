@@ -144,9 +144,7 @@ class Rooms:
                 token, answer = str(told["token"]), told["credential"]
             except (ValueError, KeyError, TypeError):
                 raise NotFreshError from None
-            checked = await asyncio.to_thread(
-                self.passkeys.prove, signed, act, visit.path, fields, token, answer
-            )
+            checked = await asyncio.to_thread(self.passkeys.prove, signed, act, visit.path, fields, token, answer)
             return Way.PASSKEY, checked
         if code := visit.field("code"):
             await asyncio.to_thread(self.codes.prove, signed.person_id, code)
@@ -234,7 +232,9 @@ class Gate:
         if signed is not None and not door.quiet:
             await asyncio.to_thread(self.rooms.sessions.touch, signed)
         if inspect.iscoroutinefunction(door.does):
-            return await door.does(visit)
+            answered = await door.does(visit)
+            assert isinstance(answered, Response)
+            return answered
         done = await asyncio.to_thread(door.does, visit)
         assert isinstance(done, Response)
         return done
@@ -283,7 +283,11 @@ class Gate:
         elif kind == "application/x-www-form-urlencoded":
             try:
                 visit.fields = parse_qsl(
-                    body.decode("utf-8"), keep_blank_values=True, strict_parsing=bool(body), errors="strict", max_num_fields=1000
+                    body.decode("utf-8"),
+                    keep_blank_values=True,
+                    strict_parsing=bool(body),
+                    errors="strict",
+                    max_num_fields=1000,
                 )
             except ValueError:
                 raise ParameterError("this form cannot be read") from None
@@ -294,7 +298,12 @@ class Gate:
     async def _proved(self, visit: Visit, door: Door) -> None:
         signed, identity = visit.person, self.rooms.identity
         bound = door.proof is Fresh.BOUND
-        if not bound and identity.now() - signed.fresh_at <= RECENT and not visit.field("proof") and not visit.field("code"):
+        if (
+            not bound
+            and identity.now() - signed.fresh_at <= RECENT
+            and not visit.field("proof")
+            and not visit.field("code")
+        ):
             return
         act = door.act.value
         visit.way, digest = await self.rooms.prove(visit, act)
@@ -354,10 +363,7 @@ def proof_options(visit: Visit) -> Response:
     fields = visit.told("fields", list)
     pairs = [(str(pair[0]), str(pair[1])) for pair in fields if isinstance(pair, list) and len(pair) == 2]
     kept = [pair for pair in pairs if pair[0] not in OUTSIDE_PROOF]
-    return visit.answer(
-        visit.rooms.passkeys.proof_options(visit.person, visit.told("act"), visit.told("path"), kept)
-    )
+    return visit.answer(visit.rooms.passkeys.proof_options(visit.person, visit.told("act"), visit.told("path"), kept))
 
 
 DOORS: tuple[Door, ...] = (Door("POST", "/console/proof", proof_options, Act.LOOK),)
-

@@ -22,11 +22,10 @@ from msgspec import Struct
 from webauthn import (
     generate_authentication_options,
     generate_registration_options,
-    options_to_json_dict,
     verify_authentication_response,
     verify_registration_response,
 )
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
+from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, options_to_json_dict
 from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
     AuthenticatorSelectionCriteria,
@@ -158,9 +157,7 @@ class Passkeys:
             raise NotFreshError
         return challenge.hex()
 
-    def step_digest(
-        self, signed: Signed, act: str, path: str, fields: Iterable[tuple[str, str]], nonce: str
-    ) -> bytes:
+    def step_digest(self, signed: Signed, act: str, path: str, fields: Iterable[tuple[str, str]], nonce: str) -> bytes:
         """SHA-256 over everything that a step consists of: the challenge that is signed for it."""
         what = [self.identity.realm, signed.session_id, signed.person_id, act, path, sorted(fields), nonce]
         return hashlib.sha256(b"tocsin proof of presence 1\n" + msgspec.json.encode(what)).digest()

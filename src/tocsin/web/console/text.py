@@ -21,7 +21,9 @@ SHARED = ("name", "locale", "time", "zone", "unit.h", "unit.min", "skip", "langu
 @cache
 def parts() -> tuple[str, ...]:
     """The parts that there are."""
-    return tuple(sorted({file.name.split(".")[0] for file in (files(__package__) / "texts").iterdir() if file.name[0] != "."}))
+    return tuple(
+        sorted({file.name.split(".")[0] for file in (files(__package__) / "texts").iterdir() if file.name[0] != "."})
+    )
 
 
 @cache

@@ -56,7 +56,9 @@ class Codes:
         text = pyotp.random_base32()
         mark = " EXERCISE" if identity.realm == EXERCISE else ""
         label = name or identity.origin.host
-        address = pyotp.TOTP(text).provisioning_uri(label + mark, f"{identity.settings.sender_name}{mark}")
+        address = pyotp.TOTP(text).provisioning_uri(
+            name=label + mark, issuer_name=f"{identity.settings.sender_name}{mark}"
+        )
         drawn = io.BytesIO()
         segno.make(address, error="m").save(
             drawn, kind="svg", xmldecl=False, svgns=True, border=4, dark="#16202e", light="#fff", omitsize=True

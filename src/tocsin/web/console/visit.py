@@ -141,9 +141,7 @@ class Visit:
             "path": self.path,
         }
         html = environment().get_template(f"console/{template}").render(**(shown | values))
-        return Response(
-            html, status, {"Content-Language": self.language}, media_type="text/html; charset=utf-8"
-        )
+        return Response(html, status, {"Content-Language": self.language}, media_type="text/html; charset=utf-8")
 
     def _left(self) -> Mapping[str, object] | None:
         if self.signed is None:
@@ -182,6 +180,3 @@ def wanted(text: str) -> str:
     parts = urlsplit(text)
     inside = text.startswith(HOME) and not parts.scheme and not parts.netloc and text.isprintable()
     return text if inside and "\\" not in text and not text.startswith(HOME + "sign") else HOME
-
-
-

@@ -77,7 +77,9 @@ class PolicyBook:
         self._fit(text)
         return [fact(POLICY_PROPOSED, name(text), PolicyProposed(person, text), realm)]
 
-    def adopt(self, person: str, proposal: str, fresh: datetime | None, at: datetime, realm: str = ACTUAL) -> list[Fact]:
+    def adopt(
+        self, person: str, proposal: str, fresh: datetime | None, at: datetime, realm: str = ACTUAL
+    ) -> list[Fact]:
         """Agree to a proposal of somebody else, being present."""
         self._people.require(person, Act.ADMINISTER, at)
         if proposal not in self.proposed:
@@ -111,4 +113,3 @@ def difference(old: Policy, new: Policy) -> tuple[str, ...]:
         before, after = asdict(old.named(row.name)), asdict(row)
         lines += [f"{row.name}.{key}: {before[key]} → {after[key]}" for key in after if before[key] != after[key]]
     return tuple(lines)
-

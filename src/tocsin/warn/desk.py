@@ -27,6 +27,7 @@ from tocsin.cap.xml import read
 from tocsin.clock import spell
 from tocsin.errors import GeometryError, IllegalStepError, NotAllowedError, NotFoundError
 from tocsin.journal import EXERCISE, Entry, Fact, fact
+from tocsin.warn.adoption import PolicyBook
 from tocsin.warn.approval import (
     BreakGlass,
     Case,
@@ -40,7 +41,6 @@ from tocsin.warn.approval import (
     progress,
     rule_for,
 )
-from tocsin.warn.adoption import PolicyBook
 from tocsin.warn.compile import HAZARD, Change, Compiled, Kit, compile_content, digest
 from tocsin.warn.draft import (
     DRAFT_APPROVED,
@@ -304,7 +304,9 @@ class Desk:
     def _mirrored(self, alert: Published, person: str) -> Content:
         """What a mirrored alert comes to as content of our own."""
         message = read(alert.cap.encode(), limits=TRUSTED).alerts[0]
-        hazard = message.parameter(HAZARD) or (alert.event_id.split(".")[2] if alert.event_id[:4] == "sig." else "other")
+        hazard = message.parameter(HAZARD) or (
+            alert.event_id.split(".")[2] if alert.event_id[:4] == "sig." else "other"
+        )
         return Content(hazard=hazard, owner=person, starts=alert.as_of or alert.sent)
 
     def change(self, name: str, person: str, content: Content, at: datetime) -> list[Fact]:
@@ -463,7 +465,9 @@ class Desk:
         missing = [found.sentence for found in self.findings(draft, compiled) if found.follow_up]
         if missing:
             facts.append(
-                self._fact(TRANSLATION_DUE, done.identifier, TranslationDue(draft.id, tuple(missing), at + TRANSLATE_IN))
+                self._fact(
+                    TRANSLATION_DUE, done.identifier, TranslationDue(draft.id, tuple(missing), at + TRANSLATE_IN)
+                )
             )
         return facts
 

@@ -52,9 +52,9 @@ def shape_of(where: Where, gazetteer: Gazetteer) -> Shape | None:
 
 def difference(ours: Where, theirs: Where, gazetteer: Gazetteer) -> Difference | None:
     """How ``ours`` differs from ``theirs``; None where one of the two cannot be compared."""
-    if ours.codes and theirs.codes and not (ours.polygons or ours.circles or theirs.polygons or theirs.circles):
-        if set(ours.codes) == set(theirs.codes):
-            return Difference(0.0, 0.0)
+    drawn = ours.polygons or ours.circles or theirs.polygons or theirs.circles
+    if ours.codes and set(ours.codes) == set(theirs.codes) and not drawn:
+        return Difference(0.0, 0.0)
     one, other = shape_of(ours, gazetteer), shape_of(theirs, gazetteer)
     if one is None or other is None:
         return None

@@ -43,7 +43,9 @@ class Fatigue(Struct, frozen=True):
             return f"First alert here in {self.days} days."
         share = round(100 * self.concerned / self.alerts)
         false = f" {self.false} were false." if self.false else ""
-        return f"Alert {self.alerts + 1} here in {self.days} days; {share} % of those before concerned this place.{false}"
+        return (
+            f"Alert {self.alerts + 1} here in {self.days} days; {share} % of those before concerned this place.{false}"
+        )
 
 
 class _Event(Struct):

@@ -149,9 +149,7 @@ def area(draft: Draft, compiled: Compiled, *, kit: Kit) -> tuple[Finding, ...]:
         return (Finding("area", "The area cannot be compared with the source's.", reason=True),)
     if differs.most <= DROP:
         return ()
-    sentence = (
-        f"The area leaves out {differs.misses:.0%} of the source's and goes beyond it with {differs.beyond:.0%} of its own."
-    )
+    sentence = f"The area leaves out {differs.misses:.0%} of the source's, and {differs.beyond:.0%} of it lies beyond."
     return (Finding("area", sentence, reason=True),)
 
 
@@ -226,9 +224,7 @@ def twins(draft: Draft, compiled: Compiled, *, find: Callable[[str], Draft | Non
     lacking = untold(staff, public)
     if not lacking:
         return ()
-    return (
-        Finding("twin", f"Staff are told what the public is not: {'; '.join(lacking)}.", reason=True),
-    )
+    return (Finding("twin", f"Staff are told what the public is not: {'; '.join(lacking)}.", reason=True),)
 
 
 def untold(staff: Content, public: Content) -> tuple[str, ...]:
@@ -297,4 +293,3 @@ def standard(
         partial(width, kit=kit, census=census, policy=policy, tally=tally),
         partial(twins, find=find),
     )
-

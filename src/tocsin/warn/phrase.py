@@ -192,9 +192,7 @@ class PhraseBook:
 def book() -> PhraseBook:
     """The phrase book that comes with Tocsin."""
     folder = resources.files("tocsin.warn") / "data"
-    books = {
-        tag: tomllib.loads((folder / f"phrases.{tag}.toml").read_text("utf-8")) for tag in (*LANGUAGES, *DRAFTED)
-    }
+    books = {tag: tomllib.loads((folder / f"phrases.{tag}.toml").read_text("utf-8")) for tag in (*LANGUAGES, *DRAFTED)}
     return PhraseBook(books, read_reviews((folder / "reviewed.toml").read_bytes()))
 
 

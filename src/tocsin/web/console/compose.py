@@ -23,14 +23,16 @@ from tocsin.cap.phase import Phase
 from tocsin.cap.xml import read
 from tocsin.clock import parse
 from tocsin.errors import GeometryError, IllegalStepError, NotFoundError, TocsinError, UnreadableError
+from tocsin.journal import Fact
 from tocsin.sense.report import SIGNAL_JSON, Report
 from tocsin.sense.signal import Signal
 from tocsin.warn.draft import CITIZENS, EVERYONE, STAFF, Content, Draft, DraftState, Extra, Where
+from tocsin.warn.owner import Decided
 from tocsin.warn.person import Act, Role
 from tocsin.warn.phrase import SLOTS
 from tocsin.warn.publish import WARNS
 from tocsin.web.console import outline
-from tocsin.web.console.desk_room import REPORT_TAKEN, Call, DeskRoom, Taken, at_desk
+from tocsin.web.console.desk_room import Call, DeskRoom, at_desk
 from tocsin.web.console.gate import Door
 from tocsin.web.console.preview import preview
 
@@ -78,8 +80,12 @@ async def begin(call: Call) -> Response:
         if report is None:
             raise NotFoundError("there is no such report")
         content = from_report(content, report, room)
-    taken = [room.fact(REPORT_TAKEN, report.id, Taken(call.person, name))] if report else []
-    await room.record(lambda: [*room.desk.begin(name, call.person, content, call.at), *taken])
+    await room.record(
+        lambda: [
+            *room.desk.begin(name, call.person, content, call.at),
+            *(decided(room, report.id, Decided(call.person, "", name), call.at) if report else ()),
+        ]
+    )
     return call.back(f"/console/drafts/{name}")
 
 
@@ -90,8 +96,13 @@ async def set_aside(call: Call) -> Response:
         raise NotFoundError("this report does not wait any more")
     if not reason:
         raise IllegalStepError("say why it needs no warning")
-    await call.room.record(lambda: [call.room.fact(REPORT_TAKEN, report, Taken(call.person, "", reason[:300]))])
+    await call.room.record(lambda: decided(call.room, report, Decided(call.person, reason[:300]), call.at))
     return call.back("/console/")
+
+
+def decided(room: DeskRoom, report: str, what: Decided, at: datetime) -> list[Fact]:
+    """That a person has decided on a report that waited."""
+    return room.watch.decide(report, what, room.desk.people, at)
 
 
 async def follow_up(call: Call) -> Response:

@@ -29,10 +29,16 @@ from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED
 from tocsin.sense.report import REPORT_RECEIVED, Report
 from tocsin.warn.desk import REVIEW_DUE, Desk
 from tocsin.warn.mirror import REPORT_WAITING
+from tocsin.warn.draft import Where
+from tocsin.warn.fatigue import Tally
+from tocsin.warn.owner import REPORT_DECIDED, Watch
 from tocsin.warn.person import Act
+from tocsin.warn.preview import Counts
+from tocsin.warn.promise import Promises
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published
 from tocsin.warn.situation import Live, Situation
 from tocsin.web.console.form import Form
+from tocsin.web.console.outline import shape_of as drawn_shape
 from tocsin.web.console.session import COOKIE
 from tocsin.web.console.text import words
 from tocsin.web.console.visit import Visit, environment
@@ -43,10 +49,8 @@ if TYPE_CHECKING:
     from tocsin.web.house import House
 
 STOPWATCH_STOPPED = "stopwatch:stopped"
-REPORT_TAKEN = "report:taken"
-HANDOVER_SIGNED = "handover:signed"
 FOLLOWED = ("draft:", "alert:", "person:", "delegation:", "policy:")
-KEPT = ("loopback:", "review:", "promise:", "page:", "handover:", "report:waiting", "report:taken", "stopwatch:", "policy:")
+KEPT = ("loopback:", "review:", "promise:", "page:", "handover:", "report:waiting", "report:decided", "stopwatch:", "policy:")
 DELIVERIES = (DELIVERY_SEALED, DELIVERY_SETTLED)
 REMEMBERED = 500
 SOON = timedelta(minutes=10)
@@ -70,14 +74,6 @@ class Stopped(Struct, frozen=True):
     total_s: float
     machine_ms: float
     template: bool
-
-
-class Taken(Struct, frozen=True):
-    """The body of ``report:taken``: a person has looked at a waiting report. ``draft`` is what was begun from it, if any."""
-
-    person: str
-    draft: str = ""
-    reason: str = ""
 
 
 class Note(Struct, frozen=True):
@@ -108,11 +104,11 @@ class Call:
 
     def page(self, template: str, nav: str, status: int = 200, **values: Any) -> Response:
         """A whole page."""
-        return self.visit.page(template, status, **self._values(nav), **values)
+        return self.visit.page(template, status, **(self._values(nav) | values))
 
     def part(self, template: str, status: int = 200, **values: Any) -> Response:
         """A piece of a page, for the script that asked for it."""
-        html = environment().get_template(f"console/{template}").render(csrf=self.visit.csrf, **self._values(""), **values)
+        html = environment().get_template(f"console/{template}").render(**({"csrf": self.visit.csrf, **self._values("")} | values))
         return Response(html, status, media_type="text/html; charset=utf-8")
 
     def _values(self, nav: str) -> dict[str, Any]:
@@ -152,6 +148,9 @@ class DeskRoom:
             scopes=("Public", "Restricted", "Private"),
         )
         house.intake.on_heard(self.situation.heard)
+        self.watch = Watch(desk.drafts, house.sources, settings.realm)
+        self.promises = Promises()
+        self.tally = Tally(house.gazetteer, settings.realm)
         self.seq = 0
         self.lock = asyncio.Lock()
         self.waiting: OrderedDict[str, Note] = OrderedDict()
@@ -189,6 +188,9 @@ class DeskRoom:
             if entry.kind.startswith(FOLLOWED):
                 self.desk.apply(entry)
             self.situation.apply(entry)
+            self.watch.apply(entry)
+            self.promises.apply(entry)
+            self.tally.apply(entry)
             if entry.kind == ALERT_PUBLISHED:
                 done = entry.read(Published)
                 self.versions.setdefault(done.event_id, []).append(done)
@@ -210,7 +212,7 @@ class DeskRoom:
                 self.waiting[entry.subject] = note
                 while len(self.waiting) > REMEMBERED:
                     self.waiting.popitem(last=False)
-        elif entry.kind == REPORT_TAKEN:
+        elif entry.kind == REPORT_DECIDED:
             self.waiting.pop(entry.subject, None)
         else:
             self.notes.append(note)
@@ -243,6 +245,16 @@ class DeskRoom:
             return known
         found = self.house.store.about(ALERT_PUBLISHED, identifier, 1)
         return found[0].read(Published) if found else None
+
+    def counter(self, where: Where, audience: str) -> Counts | None:
+        """How many subscribers an area and an audience reach; None where nobody can tell."""
+        reach = getattr(self.house.dispatch, "audience", None)
+        if reach is None:
+            return None
+        scope = "Public" if audience in ("everyone", "citizens") else "Restricted"
+        found = reach.match(where.codes, "act", scope, drawn_shape(where))
+        by_channel = {channel: len(numbers) for channel, numbers in found.items()}
+        return Counts(sum(by_channel.values()), by_channel)
 
     # --- the stopwatch ---------------------------------------------------------------------------------------------
 

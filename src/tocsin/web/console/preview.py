@@ -1,8 +1,7 @@
-"""A preview: what a draft comes to before anybody agrees to it, word for word, with what it costs and what ails it.
+"""What a draft comes to, as pages show it: language by language, with its lengths and what ails it beside the words.
 
-- It is made from the same compiled messages that the digest covers; what stands here is what is signed (req. 53).
-- Every language is shown with its lengths in each channel's own encoding, since one letter decides (L10).
-- Findings of the linter and of the guards stand beside the words; what blocks says so first.
+- The values are those of :mod:`tocsin.warn.preview`, which the author and the approver see alike and the digest covers.
+- Findings stand with the language they are about; what blocks says so first.
 - The retraction is part of it: nobody agrees to a warning without having its retraction before them (F2).
 """
 
@@ -13,14 +12,12 @@ from typing import TYPE_CHECKING
 
 from babel import Locale
 from msgspec import Struct
-from msgspec.structs import replace
 
-from tocsin.cap.alert import Alert
-from tocsin.errors import TocsinError
-from tocsin.warn.compile import Compiled
-from tocsin.warn.draft import Content, Draft
+from tocsin.warn import preview as previews
+from tocsin.warn.draft import Draft
 from tocsin.warn.finding import Finding
-from tocsin.warn.tier import Tier, tiers
+from tocsin.warn.preview import Message, Words
+from tocsin.warn.tier import Tier
 
 if TYPE_CHECKING:
     from tocsin.web.console.desk_room import DeskRoom
@@ -44,107 +41,77 @@ class Said(Struct, frozen=True):
     headline: str
     description: str
     steps: tuple[str, ...]
-    area: str
-    tiers: tuple[Tier, ...] = ()
+    tiers: tuple[Tier, ...]
     remarks: tuple[Remark, ...] = ()
     confirmed: str = ""
     unconfirmed: bool = False
 
 
-class Preview(Struct, frozen=True):
-    """Everything an approver is shown. ``wrong`` is why there is nothing to show yet."""
+class Shown(Struct, frozen=True):
+    """A preview as a page has it. ``wrong`` is why there is nothing to show yet; ``beside`` what leaves with the alert."""
 
+    seen: previews.Preview
     said: tuple[Said, ...] = ()
     retraction: tuple[Said, ...] = ()
-    beside: tuple[tuple[Said, ...], ...] = ()
+    beside: tuple[tuple[str, tuple[Said, ...]], ...] = ()
     guards: tuple[Remark, ...] = ()
-    digest: str = ""
-    people: int | None = None
-    persons: int = 0
-    rule: str = ""
-    rule_says: str = ""
-    escalate: int = 0
-    break_glass: int = 0
-    sms: int = 0
-    wrong: str = ""
-    wrong_code: str = ""
+
+    @property
+    def wrong(self) -> str:
+        """Why it comes to nothing yet."""
+        return self.seen.fault
 
     @property
     def blocked(self) -> bool:
         """Whether something stands in the way of proposing it."""
-        return bool(self.wrong) or any(one.blocking for said in self.said for one in said.remarks) or any(
-            one.blocking or one.asks for one in self.guards
-        )
-
-    @property
-    def remarks(self) -> int:
-        """How many remarks there are."""
-        return sum(len(said.remarks) for said in self.said) + len(self.guards)
+        return bool(self.seen.fault or self.seen.stops)
 
 
-def preview(room: DeskRoom, draft: Draft, at: datetime) -> Preview:
+def preview(room: DeskRoom, draft: Draft, at: datetime) -> Shown:
     """What ``draft`` comes to at ``at``."""
-    desk, content = room.desk, draft.content
-    try:
-        compiled = desk.compiled(content)
-        rule = desk.rule(draft, at)
-        guards = desk.findings(draft, compiled)
-    except TocsinError as wrong:
-        return Preview(wrong=wrong.detail or str(wrong), wrong_code=wrong.code)
-    said = spoken(compiled, content, [one for one in guards if one.path])
-    return Preview(
-        said=said,
-        retraction=_words(compiled.retraction),
-        beside=tuple(_words(one) for one in compiled.beside),
-        guards=tuple(_remark(one) for one in guards if not one.path),
-        digest=compiled.digest,
-        people=desk.census(content.where),
-        persons=rule.persons,
-        rule=rule.name,
-        rule_says=rule.says,
-        escalate=rule.escalate,
-        break_glass=rule.break_glass,
-        sms=sum(one.tiers[0].sms_parts for one in said if one.tiers),
+    seen = previews.preview(room.desk, draft.id, at, counter=room.counter, tally=room.tally)
+    of = {message.kind: message for message in seen.messages}
+    return Shown(
+        seen,
+        _alert(of["alert"], seen) if "alert" in of else (),
+        tuple(_said(words) for words in of["retraction"].words) if "retraction" in of else (),
+        tuple(
+            (message.phase, tuple(_said(words) for words in message.words))
+            for message in seen.messages
+            if message.kind == "beside"
+        ),
+        tuple(_remark(one) for one in seen.findings if not one.path),
+    )
+
+
+def _alert(message: Message, seen: previews.Preview) -> tuple[Said, ...]:
+    shown = []
+    for number, words in enumerate(message.words, 1):
+        extra = seen.content.extra.get(words.language)
+        written = extra is not None and bool(extra.text.strip())
+        remarks = tuple(_remark(one) for one in seen.findings if one.path == f"alert/info[{number}]")
+        by = extra.confirmed_by if extra is not None and written else ""
+        shown.append(_said(words, remarks, by, written and not by))
+    return tuple(shown)
+
+
+def _said(words: Words, remarks: tuple[Remark, ...] = (), confirmed: str = "", unconfirmed: bool = False) -> Said:
+    return Said(
+        words.language,
+        language_name(words.language),
+        words.headline,
+        words.description,
+        tuple(line for line in words.instruction.splitlines() if line.strip()),
+        words.tiers,
+        remarks,
+        confirmed,
+        unconfirmed,
     )
 
 
 def _remark(one: Finding) -> Remark:
     asks = one.code if one.reason or one.type_this else ""
     return Remark(one.code, one.sentence, one.blocking, asks, one.type_this)
-
-
-def spoken(compiled: Compiled, content: Content, found: list[Finding]) -> tuple[Said, ...]:
-    """The alert's words with their lengths and what the linter says of them, language by language."""
-    shown = []
-    for number, (info, said) in enumerate(zip(compiled.alert.infos, _words(compiled.alert), strict=True), 1):
-        extra = content.extra.get(said.language)
-        written = extra is not None and bool(extra.text.strip())
-        shown.append(
-            replace(
-                said,
-                tiers=tiers(info),
-                remarks=tuple(_remark(one) for one in found if one.path == f"alert/info[{number}]"),
-                confirmed=extra.confirmed_by if extra is not None and written else "",
-                unconfirmed=extra is not None and written and not extra.confirmed_by,
-            )
-        )
-    return tuple(shown)
-
-
-def _words(alert: Alert | None) -> tuple[Said, ...]:
-    if alert is None:
-        return ()
-    return tuple(
-        Said(
-            info.language,
-            language_name(info.language),
-            info.headline,
-            info.description,
-            tuple(line for line in info.instruction.splitlines() if line.strip()),
-            ", ".join(area.description for area in info.areas),
-        )
-        for info in alert.infos
-    )
 
 
 def language_name(language: str) -> str:

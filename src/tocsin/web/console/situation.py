@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 from starlette.responses import Response
@@ -18,13 +18,22 @@ from tocsin.cap.xml import read
 from tocsin.errors import IllegalStepError, TocsinError
 from tocsin.sense.report import SIGNAL_JSON
 from tocsin.warn.draft import Draft, DraftState
+from tocsin.warn.handover import (
+    HANDOVER_ACCEPTED,
+    HANDOVER_SIGNED,
+    Handover,
+    KeyEnd,
+    Signed,
+    accept,
+    listed,
+    sign_off,
+)
+from tocsin.warn.owner import UNDECIDED
 from tocsin.warn.person import Act
 from tocsin.warn.situation import Live
-from tocsin.web.console.desk_room import HANDOVER_SIGNED, Call, DeskRoom, at_desk, leave_other
+from tocsin.web.console.desk_room import Call, DeskRoom, Note, at_desk, leave_other
 from tocsin.web.console.gate import Door
 
-HANDOVER_OFFERED = "handover:offered"
-UNACTIONED = timedelta(minutes=10)
 MOST = 12
 
 
@@ -59,16 +68,6 @@ class Waits(Struct, frozen=True):
     at: datetime
     late: bool
     reason: str
-
-
-class Offered(Struct, frozen=True):
-    """The body of ``handover:offered``: who gives the shift to whom, what stands open, and what to know."""
-
-    person: str
-    to: str
-    note: str
-    open: tuple[str, ...]
-    acknowledged: tuple[str, ...] = ()
 
 
 def rows(room: DeskRoom, language: str, at: datetime) -> tuple[list[Row], list[Row]]:
@@ -107,9 +106,9 @@ def contacts(room: DeskRoom, language: str, at: datetime) -> list[Contact]:
 def waits(room: DeskRoom, language: str, at: datetime) -> list[Waits]:
     """Reports that no policy acts on, newest first, those that are overdue before all others."""
     found = []
+    overdue = {one.report for one in room.watch.undecided() if at - one.since >= UNDECIDED[0]}
     for note in reversed(room.waiting.values()):
-        source = room.house.sources.get(str(note.body.get("source", "")))
-        late = source is not None and source.official and at - note.at >= UNACTIONED
+        late = note.subject in overdue
         name = room.house.source_name(str(note.body.get("source", "")), language)
         title = _title(room, note.subject, language) if len(found) < 4 * MOST else ""
         found.append(Waits(note.subject, name, title, note.at, late, str(note.body.get("detail", ""))))
@@ -160,7 +159,7 @@ async def situation(call: Call) -> Response:
         keys=_keys(room, at),
         reviews=room.reviews(),
         offered=_offered(room, call.person),
-        last_handover=next(iter(room.notes_about(HANDOVER_SIGNED)), None),
+        last_handover=next(iter(room.notes_about(HANDOVER_ACCEPTED)), None),
         pending=room.pending,
         may_write=call.may(Act.COMPOSE),
         may_hand_over=call.may(Act.HAND_OVER),
@@ -183,56 +182,61 @@ def _keys(room: DeskRoom, at: datetime) -> list[str]:
     return list(certificates.faults(at)) if certificates is not None else []
 
 
-def _offered(room: DeskRoom, person: str) -> str:
+def _offered(room: DeskRoom, person: str) -> Note | None:
     """The handover that waits for this person's signature."""
-    for note in room.notes_about("handover:"):
-        if note.kind == HANDOVER_SIGNED:
-            return ""
-        if note.body.get("to") == person:
-            return note.subject
-    return ""
+    notes = room.notes_about("handover:")
+    taken = {note.subject for note in notes if note.kind == HANDOVER_ACCEPTED}
+    newest = next((note for note in notes if note.kind == HANDOVER_SIGNED), None)
+    return newest if newest is not None and newest.body["to"] == person and newest.subject not in taken else None
+
+
+def open_things(room: DeskRoom, language: str, at: datetime) -> Handover:
+    """What the shift leaves, as the machine lists it."""
+    certificates = getattr(room.house, "certificates", None)
+    keys = [KeyEnd(one.key_id, one.end) for one in certificates] if certificates is not None else []
+    stale = [one.name for one in contacts(room, language, at) if not one.fresh]
+    return listed(
+        room.watch, room.promises, room.desk.drafts, room.desk.people, at, keys=keys[-1:], stale=stale
+    )
 
 
 async def handover(call: Call) -> Response:
     """What the next shift must know."""
     room, t = call.room, call.t
     own, _ = rows(room, t.language, call.at)
-    notes = room.notes_about("handover:")
     return call.page(
         "handover.html",
         "situation",
-        own=own,
-        contacts=[one for one in contacts(room, t.language, call.at) if not one.fresh],
+        open=open_things(room, t.language, call.at),
+        titles={row.live.published.identifier: row for row in own},
         drafts=room.desk.drafts.open(),
         keys=_keys(room, call.at),
-        offered=next((note for note in notes if note.subject == _offered(room, call.person)), None),
+        offered=_offered(room, call.person),
         successors=[
             (person.id, room.name(person.id))
             for person in room.desk.people
             if person.id != call.person and room.desk.people.can(person.id, Act.HAND_OVER, call.at)
         ],
-        history=[note for note in notes if note.kind == HANDOVER_SIGNED][:5],
+        history=[note for note in room.notes_about("handover:") if note.kind == HANDOVER_ACCEPTED][:5],
     )
 
 
 async def hand_over(call: Call) -> Response:
-    """Give the shift away, or take it: every open alert is acknowledged by its name."""
-    room, form = call.room, call.form
-    own, _ = rows(room, call.t.language, call.at)
-    open_ = tuple(row.live.published.identifier for row in own)
-    seen = form.all("seen")
-    if set(open_) - set(seen):
-        raise IllegalStepError("acknowledge each open alert")
-    if offered := form.get("offered"):
-        if offered != _offered(room, call.person):
+    """Sign the shift off to somebody, or take it over; each open promise is acknowledged by name."""
+    room, form, people = call.room, call.form, call.room.desk.people
+    realm = room.house.settings.realm
+    if form.get("offered"):
+        offered = _offered(room, call.person)
+        if offered is None or offered.subject != form.get("offered"):
             raise IllegalStepError("nothing is offered to you any more")
-        made = room.fact(HANDOVER_SIGNED, offered, Offered(call.person, call.person, form.get("note")[:1000], open_, seen))
-    else:
-        to = form.get("to")
-        if not room.desk.people.can(to, Act.HAND_OVER, call.at) or to == call.person:
-            raise IllegalStepError("choose who takes over")
-        made = room.fact(HANDOVER_OFFERED, room.new_name(), Offered(call.person, to, form.get("note")[:1000], open_, seen))
-    await room.record(lambda: [made])
+        signed = Signed(offered.body["person"], offered.body["to"], tuple(offered.body["acknowledged"]))
+        await room.record(lambda: accept(offered.subject, signed, call.person, people, call.at, realm))
+        return call.back("/console/")
+    left = open_things(room, call.t.language, call.at)
+    remark = form.get("note").strip()[:1000]
+    await room.record(
+        lambda: sign_off(left, call.person, form.get("to"), form.all("seen"), people, call.at, remark=remark, realm=realm)
+    )
     return call.back("/console/")
 
 

@@ -14,7 +14,7 @@ import msgspec
 from starlette.responses import Response
 
 from tocsin.clock import utc
-from tocsin.errors import IllegalStepError, NotAllowedError, NotFoundError, ParameterError
+from tocsin.errors import IllegalStepError, NotFoundError, ParameterError
 from tocsin.warn.enrolment import CREDENTIAL_ADDED, CREDENTIAL_REMOVED, Held, Way
 from tocsin.warn.person import DELEGATION_MADE, PERSON_CHANGED, PERSON_ON_CALL, Act, Delegation, Enrolled, OnCall
 from tocsin.web.console.enrol import ACCOUNT, personal
@@ -146,7 +146,7 @@ def delegate(visit: Visit) -> Response:
     role = next(iter(chosen_roles((visit.field("role"),))), None)
     own = identity.people.get(person)
     if role is None or own is None or role not in own.roles:
-        raise NotAllowedError("only a role of your own can be lent")
+        raise ParameterError("role: only one of your own can be lent")
     identity.guess(person)
     to = identity.book.by_email(visit.field("email"))
     if to is None or to == person or not identity.roles(to):

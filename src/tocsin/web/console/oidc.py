@@ -22,7 +22,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 import aiohttp
 from joserfc import jwt
@@ -148,9 +148,8 @@ class OpenId:
         headers = {}
         methods = about.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
         if self.secret and "client_secret_basic" in methods:
-            headers["Authorization"] = aiohttp.BasicAuth(
-                urlencode({"": self.client})[1:], urlencode({"": self.secret})[1:]
-            ).encode()
+            both = f"{quote_plus(self.client)}:{quote_plus(self.secret)}"
+            headers["Authorization"] = f"Basic {base64.b64encode(both.encode()).decode()}"
         else:
             form["client_id"] = self.client
             if self.secret:

@@ -21,7 +21,7 @@ import pyotp
 import segno
 from msgspec import Struct
 
-from tocsin.errors import NotFreshError, ParameterError
+from tocsin.errors import ForgedFormError, NotFreshError, ParameterError
 from tocsin.journal import EXERCISE, Fact
 from tocsin.warn.enrolment import CREDENTIAL_ADDED, Credential, Held, Way
 from tocsin.web.console.identity import Identity, number
@@ -67,7 +67,10 @@ class Codes:
 
     def confirmed(self, token: str, code: str, person: str, for_what: str) -> tuple[Credential, bytes]:
         """The app's credential once it has shown a right code; :class:`ParameterError` when it has not."""
-        text = self.identity.unsealed(f"totp {for_what}", token)
+        try:
+            text = self.identity.unsealed(f"totp {for_what}", token)
+        except ForgedFormError:
+            raise ParameterError("app: the secret on the page is too old; use the new one") from None
         at = self.identity.now()
         secret = base64.b32decode(text)
         step = matching(secret, code, at, -1)

@@ -24,6 +24,7 @@ from tocsin.web import console, site
 from tocsin.web.api import Interface
 from tocsin.web.console import enrol
 from tocsin.web.console.identity import Identity
+from tocsin.web.console.totp import Codes
 from tocsin.web.guard import Guard
 from tocsin.web.problem import Refusal, refuse
 
@@ -63,7 +64,9 @@ class Page:
 
     def csrf(self, action: str) -> str:
         """The token of the form with this action."""
-        found = re.search(rf'action="{re.escape(action)}"[^>]*>\s*<input type="hidden" name="csrf" value="([^"]+)"', self.text)
+        found = re.search(
+            rf'action="{re.escape(action)}"[^>]*>\s*<input type="hidden" name="csrf" value="([^"]+)"', self.text
+        )
         assert found, f"no form with the action {action}"
         return found[1]
 
@@ -195,7 +198,9 @@ class Browser:
         assert options.status == 200, options.text
         told = options.json()
         made = self.authenticator.make(told)
-        return await self.send(f"{path}/passkey", {**person, "token": told["token"], "credential": made}, page.json_token)
+        return await self.send(
+            f"{path}/passkey", {**person, "token": told["token"], "credential": made}, page.json_token
+        )
 
 
 @dataclass
@@ -222,6 +227,10 @@ class Office:
         found = self.identity.kept.find(browser.secret)
         assert found is not None
         return found[0].person, browser
+
+    def identity_codes(self) -> Codes:
+        """The codes of this office, without pages around them."""
+        return Codes(self.identity)
 
     def kinds(self, *kinds: str) -> list[tuple[str, str]]:
         """What was recorded of these kinds: kind and subject."""

@@ -32,7 +32,10 @@ async def test_first_administrator(office: Office) -> None:
     assert page.status == 200
     assert "Olena Kovalenko" in page.text
     assert (await office.browser().get(address.removeprefix("http://localhost:1"))).code == "person.invitation-spent"
-    assert [kind for kind, _ in office.kinds("person:enrolled", "session:begun")] == ["person:enrolled", "session:begun"]
+    assert [kind for kind, _ in office.kinds("person:enrolled", "session:begun")] == [
+        "person:enrolled",
+        "session:begun",
+    ]
 
 
 async def test_opening_a_link_uses_nothing_up_and_a_day_does(office: Office) -> None:
@@ -66,7 +69,10 @@ async def test_only_one_of_two_with_the_same_link_comes_in(office: Office) -> No
         page = await browser.get(path)
         person = {"name": "A", "email": email, "phone": ""}
         options = (await browser.send(f"{path}/options", person, page.json_token)).json()
-        told[browser] = ({**person, "token": options["token"], "credential": browser.authenticator.make(options)}, page.json_token)
+        told[browser] = (
+            {**person, "token": options["token"], "credential": browser.authenticator.make(options)},
+            page.json_token,
+        )
     assert (await first.send(f"{path}/passkey", *told[first])).status == 200
     assert (await second.send(f"{path}/passkey", *told[second])).code == "person.invitation-spent"
     assert len(office.kinds("person:enrolled")) == 1
@@ -89,7 +95,12 @@ async def test_passkey_sign_in_without_a_name(office: Office) -> None:
 
 @pytest.mark.parametrize(
     "forged",
-    [{"origin": "https://evil.example"}, {"origin": "http://localhost:2"}, {"rp": "evil.example"}, {"challenge": "AAAA"}],
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "http://localhost:2"},
+        {"rp": "evil.example"},
+        {"challenge": "AAAA"},
+    ],
     ids=["origin", "port", "relying party", "challenge"],
 )
 async def test_a_passkey_for_another_place_is_refused(office: Office, forged: dict[str, str]) -> None:
@@ -253,7 +264,9 @@ async def test_the_last_administrator_stays(office: Office) -> None:
     assert answer.code == "person.illegal-step"
     answer = await boss.prove("administer", f"/console/people/{person}/roles", [("role", "author")])
     assert answer.code == "person.not-allowed"
-    answer = await boss.prove("administer", f"/console/people/{person}/roles", [("role", "administrator"), ("role", "approver")])
+    answer = await boss.prove(
+        "administer", f"/console/people/{person}/roles", [("role", "administrator"), ("role", "approver")]
+    )
     assert answer.code == "person.not-allowed"
     assert office.identity.roles(person) == {ADMIN}
 
@@ -275,15 +288,24 @@ async def test_nothing_personal_in_the_database_or_the_journal(office: Office, t
     """A copy of the database shows no name, address, phone, link or secret (F27)."""
     _, boss = await office.hire(ADMIN)
     await boss.submit(
-        "/console/account", [("name", "Zinaida Unverwechselbar"), ("email", "zinaida@unverwechselbar.example"), ("phone", "+380441234567")]
+        "/console/account",
+        [("name", "Zinaida Unverwechselbar"), ("email", "zinaida@unverwechselbar.example"), ("phone", "+380441234567")],
     )
-    link = enrol.invite(office.identity, (AUTHOR,), office.identity.administrators()[0], note="for Mykola Unverwechselbar")
+    link = enrol.invite(
+        office.identity, (AUTHOR,), office.identity.administrators()[0], note="for Mykola Unverwechselbar"
+    )
     codes = office.identity.book.credentials(office.identity.administrators()[0], Way.RECOVERY)
     assert codes == []
     office.building.store.backup(tmp_path / "copy.db")
     for file in tmp_path.glob("*.db*"):
         content = file.read_bytes().lower()
-        for word in (b"unverwechselbar", b"380441234567", b"person 1", b"example.org", link.address[-43:].lower().encode()):
+        for word in (
+            b"unverwechselbar",
+            b"380441234567",
+            b"person 1",
+            b"example.org",
+            link.address[-43:].lower().encode(),
+        ):
             assert word not in content, (file.name, word)
         assert boss.secret.encode() not in file.read_bytes()
     assert "Zinaida" in (await boss.get("/console/account")).text
@@ -325,7 +347,7 @@ async def test_delegation_and_duty(office: Office) -> None:
     assert office.identity.people.can(taker, Act.APPROVE, at)
     assert not office.identity.people.can(taker, Act.APPROVE, at + timedelta(hours=2))
     fields[0] = ("role", "administrator")
-    assert (await browser.prove("look", path, fields)).code == "person.not-allowed"
+    assert (await browser.prove("look", path, fields)).code == "input.parameter"
     assert (await browser.submit("/console/account/oncall", [("hours", "12")])).status == 303
     person = office.identity.people.get(giver)
     assert person is not None

@@ -24,6 +24,7 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from tocsin.cap.phase import Phase
+from tocsin.errors import NotReadyError
 from tocsin.journal import ACTUAL, EXERCISE, Entry, Fact, fact, follow
 from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED
 from tocsin.sense.report import REPORT_RECEIVED, Report
@@ -168,8 +169,10 @@ class DeskRoom:
         """The one room of ``rooms``, opened when it is first entered; the house brings ``desk`` and ``certificates``."""
         room = _ROOMS.get(rooms)
         if room is None:
-            house: Any = rooms.house
-            room = _ROOMS[rooms] = DeskRoom(rooms, house.desk, house.certificates.sign)
+            desk, certificates = (getattr(rooms.house, name, None) for name in ("desk", "certificates"))
+            if desk is None or certificates is None:
+                raise NotReadyError("there is no desk in this house")
+            room = _ROOMS[rooms] = DeskRoom(rooms, desk, certificates.sign)
         return room
 
     def name(self, person: str) -> str:

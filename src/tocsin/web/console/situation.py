@@ -193,7 +193,7 @@ def _offered(room: DeskRoom, person: str) -> Note | None:
 def open_things(room: DeskRoom, language: str, at: datetime) -> Handover:
     """What the shift leaves, as the machine lists it."""
     certificates = getattr(room.house, "certificates", None)
-    keys = [KeyEnd(one.key_id, one.end) for one in certificates] if certificates is not None else []
+    keys = [KeyEnd(one.key_id, one.certificate.not_valid_after_utc) for one in certificates] if certificates is not None else []
     stale = [one.name for one in contacts(room, language, at) if not one.fresh]
     return listed(
         room.watch, room.promises, room.desk.drafts, room.desk.people, at, keys=keys[-1:], stale=stale

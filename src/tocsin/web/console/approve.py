@@ -76,7 +76,7 @@ async def agree(call: Call) -> Response:
         armed="send" in call.form and ready,
         twin=room.desk.drafts.get(content.twin) if content.twin else None,
         reasons=REASONS,
-        others=[person for person in standing.can_approve if person != call.person] if standing else [],
+        others=standing.can_approve if standing else (),
     )
 
 

@@ -55,6 +55,7 @@ KEPT = ("loopback:", "review:", "promise:", "page:", "handover:", "report:waitin
 DELIVERIES = (DELIVERY_SEALED, DELIVERY_SETTLED)
 REMEMBERED = 500
 SOON = timedelta(minutes=10)
+MENU = ("/console/", "/console/write", "/console/team", "/console/people", "/console/record", "/console/account")
 
 
 @cache
@@ -121,11 +122,17 @@ class Call:
             "zone": self.room.zone,
             "name": self.room.name,
             "bell": self.room.alarms(self) if nav else [],
+            "menu": sorted(self.room.rooms.menu(self.visit), key=_in_order),
         }
 
     def back(self, path: str) -> Response:
         """Go on at ``path`` (303, so that loading again sends nothing again)."""
         return self.visit.redirect(path)
+
+
+def _in_order(item: tuple[str, str]) -> int:
+    """Where a page stands in the menu: what is needed first comes first."""
+    return MENU.index(item[0]) if item[0] in MENU else len(MENU)
 
 
 Page = Callable[[Call], Awaitable[Response]]

@@ -94,7 +94,7 @@ async def alert(call: Call) -> Response:
         newest=newest,
         current=current,
         live=live,
-        phase=live.phase if live else Phase(published.phase),
+        stands=live.phase if live else Phase(published.phase),
         draft=draft,
         ends=max((info.expires for info in message.infos if info.expires), default=None),
         promised=draft.content.next_update_by if draft else None,

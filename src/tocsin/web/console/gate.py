@@ -192,6 +192,7 @@ class Gate:
         )
         name = identity.origin.cookie(DOOR_COOKIE)
         visit = Visit(request, self.rooms, None, language, cookies.get(name, "")[:64], self._address(request))
+        visit.readable = "GET" in self.doors
         if "lang" in request.query_params and cookies.get(LANGUAGE_COOKIE) != language:
             visit.request.scope["tocsin.language"] = language
         return visit

@@ -242,10 +242,12 @@ class Office:
         self.seconds += seconds
 
 
-def opened(folder: Path, realm: str = "actual", **given: Any) -> Office:
-    """A house with a console."""
+def opened(folder: Path, realm: str = "actual", url: str = "", **given: Any) -> Office:
+    """A house with a console, under the address ``url`` where it is really served."""
     building = Building(folder, realm, **given)
     house, store = building.house, building.store
+    if url:
+        building.settings = house.settings = msgspec.structs.replace(building.settings, public_url=url)
     identity = Identity(
         building.settings,
         building.clock,

@@ -163,7 +163,7 @@ async def test_where_signing_in_leads() -> None:
     inside = ["/console/", "/console/account", "/console/drafts/1?x=2"]
     outside = [
         "", "/", "//evil.example/console/", "https://evil.example/console/", "/console/\\..\\evil", "/\\evil.example",
-        "/console/signout", "/console/signin?next=/console/signin", "javascript:alert(1)", "/console/\r\nSet-Cookie: a=b", "/at/UA-30",
+        "/console/signout", "/console/signin?next=/console/signin", "javascript:alert(1)", "/console/\r\nA: b", "/at/UA-30",
     ]  # fmt: skip
     assert [wanted(text) for text in inside] == inside
     assert {wanted(text) for text in outside} == {"/console/"}

@@ -38,7 +38,7 @@ from tocsin.errors import (
     TocsinError,
     UnreadableError,
 )
-from tocsin.warn.enrolment import SESSION_PROVED, SESSION_REFUSED, Proved, Stopped, Way
+from tocsin.warn.enrolment import SESSION_PROVED, SESSION_REFUSED, SESSION_UNPROVED, Proved, Stopped, Way
 from tocsin.warn.person import FRESH, Act
 from tocsin.web.console.identity import Identity, secret
 from tocsin.web.console.oidc import OpenId
@@ -307,7 +307,14 @@ class Gate:
         ):
             return
         act = door.act.value
-        visit.way, digest = await self.rooms.prove(visit, act)
+        try:
+            visit.way, digest = await self.rooms.prove(visit, act)
+        except NotFreshError:
+            if visit.field("proof") or visit.field("code"):
+                # Whoever sits at an open session and cannot prove who they are may not be who it was opened for.
+                failed = Stopped(signed.person_id, act, visit.path)
+                await asyncio.to_thread(identity.record, identity.fact(SESSION_UNPROVED, signed.session_id, failed))
+            raise
         done = identity.fact(
             SESSION_PROVED, signed.session_id, Proved(signed.person_id, act, visit.path, visit.way, digest)
         )

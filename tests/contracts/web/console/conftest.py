@@ -221,7 +221,7 @@ class Office:
         """A person with these roles and their browser, signed in."""
         self.count += 1
         browser = self.browser(f"192.0.2.{self.count % 250 + 1}")
-        link = enrol.invite(self.identity, roles, "")
+        link = enrol.invite(self.identity, roles, enrol.OPERATOR)
         answer = await browser.enrol(link.address, f"Person {self.count}", f"person{self.count}@example.org")
         assert answer.status == 200, answer.text
         found = self.identity.kept.find(browser.secret)

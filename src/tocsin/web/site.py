@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -113,7 +112,7 @@ def create(house: House) -> Site:
     from tocsin.web.public import routes as pages
 
     interface = Interface(house)
-    interface.described = document(TABLE, version("tocsin"))
+    interface.described = document(TABLE)
     routed = Starlette(
         routes=[*routes(interface), *pages(house)],
         exception_handlers={

@@ -143,6 +143,9 @@ def config(house: House, app: Site | None = None, **given: Any) -> uvicorn.Confi
         "lifespan": "off",
         "access_log": False,
         "server_header": False,
+        # Behind our own proxy the reader's address is what it says; otherwise all readers would be one flood.
+        "proxy_headers": True,
+        "forwarded_allow_ips": list(house.settings.trusted_proxies),
         "timeout_keep_alive": 75,
         "timeout_graceful_shutdown": 5,
         "log_config": None,

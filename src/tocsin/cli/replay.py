@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,8 @@ def command(file: Path, speed: float | None, data: Path | None, as_json: bool) -
         content = file.read_bytes()
     except OSError as wrong:
         raise ImportFileError(f"{file}: {wrong.strerror}") from None
-    folder = nullcontext(str(data)) if data is not None else tempfile.TemporaryDirectory(prefix="tocsin-replay-")
-    with folder as name:
+    folder: AbstractContextManager[str] = tempfile.TemporaryDirectory(prefix="tocsin-replay-")
+    with nullcontext(str(data)) if data is not None else folder as name:
         report = click.progressbar(length=1, label="replaying", file=_stderr(), show_pos=True) if not as_json else None
 
         def moved(done: int, of: int) -> None:

@@ -434,9 +434,6 @@ class Walk:
     def area(self, element: Element, path: str) -> Area:
         """The area that ``element`` holds."""
         values, _ = self._fields(element, self.tables.area, _AREA_MUST, path)
-        polygons = values.get("polygons", ())
-        if len(polygons) > 1 and len(set(polygons)) < len(polygons):
-            self.found.add("geometry.repeated", path, "", element.sourceline)
         return Area(**values)
 
     def _named(self, child: Element, path: str) -> Named | None:

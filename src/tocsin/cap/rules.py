@@ -41,10 +41,15 @@ def sanity(alert: Alert, found: Findings) -> None:
                 found.add("time.long-before-sent", f"alert/info[{at}]/onset", str(info.onset))
         if info.effective is not None and sent is not None and sent - info.effective > _WEEK:
             found.add("time.long-before-sent", f"alert/info[{at}]/effective", str(info.effective))
-        for area in info.areas:
-            if area.polygons or area.circles or area.geocodes:
-                shaped += 1
-                break
+        known = False
+        for number, area in enumerate(info.areas, 1):
+            polygons = area.polygons
+            if polygons or area.circles or area.geocodes:
+                known = True
+                if len(polygons) > 1 and len(set(polygons)) < len(polygons):
+                    found.add("geometry.repeated", f"alert/info[{at}]/area[{number}]")
+        if known:
+            shaped += 1
         else:
             bare += 1
             if info.areas and not shaped:

@@ -87,9 +87,9 @@ def _iso(text: str, problems: list[str]) -> datetime | None:
     if second > 60:
         return None
     # The schema allows 24:00:00 as the end of a day; a leap second is read as the second after it.
-    extra = timedelta(days=hour // 24, seconds=second // 60)
+    extra = timedelta(days=hour // 24)
     local = datetime(year - 543 if buddhist else year, month, day, hour % 24 if hour == 24 else hour, minute)  # noqa: DTZ001
-    local += extra + timedelta(seconds=second % 60, microseconds=int((found["part"] or "0")[:6].ljust(6, "0")))
+    local += extra + timedelta(seconds=second, microseconds=int((found["part"] or "0")[:6].ljust(6, "0")))
     offset = _offset(zone)
     if zone.upper() == "Z":
         problems.append("time.z-suffix")

@@ -14,10 +14,22 @@ from tests.rules.cap.making import ALERT, alert
 from tocsin.cli.check import command as check
 from tocsin.cli.read import command as read
 
-FIELDS = {"file", "identifier", "sender", "sent", "status", "msg_type", "scope", "references", "infos", "phase", "problems"}
+FIELDS = {
+    "file",
+    "identifier",
+    "sender",
+    "sent",
+    "status",
+    "msg_type",
+    "scope",
+    "references",
+    "infos",
+    "phase",
+    "problems",
+}
 INFO = {
-    "language", "event", "category", "response_type", "urgency", "severity", "certainty", "effective", "onset", "expires",
-    "headline", "description", "instruction", "audience", "areas",
+    "language", "event", "category", "response_type", "urgency", "severity", "certainty", "effective", "onset",
+    "expires", "headline", "description", "instruction", "audience", "areas",
 }  # fmt: skip
 
 

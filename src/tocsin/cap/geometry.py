@@ -75,8 +75,8 @@ def faultless(text: str) -> Polygon | None:
         return None
     if len(flat) > 2 * SMALL:
         found = Findings()
-        shape = ring(text, flat, found, "", None, Budget(1_000_000))
-        return None if found.found else shape
+        large = ring(text, flat, found, "", None, Budget(1_000_000))
+        return None if found.found else large
     # A few points are judged sooner without arrays.
     if flat[:2] != flat[-2:] or len(flat) < 8:
         return None
@@ -116,7 +116,7 @@ def _judged(shape: Points, found: Findings, path: str, line: int | None, budget:
     south, west = shape.min(axis=0).tolist()
     north, east = shape.max(axis=0).tolist()
     if south < -90 * MICRO or north > 90 * MICRO:
-        if west >= -90 * MICRO and east <= 90 * MICRO and -180 * MICRO <= south and north <= 180 * MICRO:
+        if west >= -90 * MICRO and east <= 90 * MICRO and south >= -180 * MICRO and north <= 180 * MICRO:
             found.add("geometry.swapped-axes", path, f"latitude {south / MICRO:g} to {north / MICRO:g}", line)
             shape = np.ascontiguousarray(shape[:, ::-1])
             south, west, north, east = west, south, east, north

@@ -81,7 +81,8 @@ def test_03_the_transport_is_not_asked_for_the_encoding() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [b"<!DOCTYPE html><html><body><br>Error</body></html>", b"<html><p>Not found</html>", b"<!doctype html>\n<p>"]
+    "page",
+    [b"<!DOCTYPE html><html><body><br>Error</body></html>", b"<html><p>Not found</html>", b"<!doctype html>\n<p>"],
 )
 def test_04_an_error_page_is_no_message(page: bytes) -> None:
     """A web page under a feed's address is refused as one, and not as an attack or as nothing."""
@@ -130,7 +131,9 @@ def test_06_no_namespace_at_all() -> None:
 
 def test_07_the_prefix_does_not_matter() -> None:
     """Any prefix, or none, gives the same alert."""
-    prefixed = ALERT.replace("<", "<cap:").replace("<cap:/", "</cap:").replace("<cap:?", "<?").replace("xmlns=", "xmlns:cap=")
+    prefixed = (
+        ALERT.replace("<", "<cap:").replace("<cap:/", "</cap:").replace("<cap:?", "<?").replace("xmlns=", "xmlns:cap=")
+    )
     assert one(prefixed.encode()).problems == ()
     assert one(prefixed.encode()).alerts[0].infos == one(alert()).alerts[0].infos
 
@@ -139,7 +142,10 @@ def test_08_the_wrong_order_is_read_and_said() -> None:
     """Elements in any order give the same values."""
     data = alert(
         ("<senderName>City of Kyiv</senderName>", ""),
-        ("<area><areaDesc>Kyiv</areaDesc>", "<area><geocode><value>UA-30</value><valueName>ISO3166-2</valueName></geocode><areaDesc>Kyiv</areaDesc>"),
+        (
+            "<area><areaDesc>Kyiv</areaDesc>",
+            "<area><geocode><value>UA-30</value><valueName>ISO3166-2</valueName></geocode><areaDesc>Kyiv</areaDesc>",
+        ),
         ("</area></info>", "</area><senderName>City of Kyiv</senderName></info>"),
     )
     info = one(data).alerts[0].infos[0]
@@ -164,7 +170,10 @@ def test_10_empty_elements() -> None:
     """Empty references, polygons, geocodes and times are said and mean nothing."""
     data = alert(
         ("</scope>", "</scope><references/>"),
-        (f"<polygon>{POLYGON}</polygon>", "<polygon/><polygon> </polygon><geocode><valueName>X</valueName><value/></geocode>"),
+        (
+            f"<polygon>{POLYGON}</polygon>",
+            "<polygon/><polygon> </polygon><geocode><valueName>X</valueName><value/></geocode>",
+        ),
         ("2024-11-20T05:05:00+02:00", "soon"),
     )
     found = one(data).alerts[0]
@@ -205,7 +214,8 @@ ENVELOPES = {
     f"<d:embeddedXMLContent>{BODY}</d:embeddedXMLContent></d:xmlContent></d:contentObject></d:EDXLDistribution>",
     "edxl-base64": '<d:EDXLDistribution xmlns:d="urn:oasis:names:tc:emergency:EDXL:DE:1.0"><d:contentData>'
     f"{base64.b64encode(ALERT.encode()).decode()}</d:contentData></d:EDXLDistribution>",
-    "atom": f'<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>x</id><content type="text/xml">{BODY}</content></entry></feed>',
+    "atom": f'<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>x</id>'
+    f'<content type="text/xml">{BODY}</content></entry></feed>',
     "rss": '<rss xmlns:content="http://purl.org/rss/1.0/modules/content/"><channel><item><content:encoded><![CDATA['
     f"{ALERT}]]></content:encoded></item></channel></rss>",
     "rss-escaped": "<rss><channel><item><description>"
@@ -237,20 +247,53 @@ def test_13_zip() -> None:
 
 def test_13_json_like_cap() -> None:
     """JSON with CAP's names, weather.gov's GeoJSON and a bare list of signals become alerts."""
-    cap = {"identifier": "i", "sender": "s", "sent": "2024-11-20T03:05:00+02:00", "status": "Actual", "msgType": "Alert",
-           "scope": "Public", "info": [{"language": "DE", "event": "e", "headline": "h<br/>", "category": ["Met"],
-           "urgency": "Immediate", "severity": "Minor", "certainty": "Observed", "area": [{"areaDesc": "a",
-           "geocode": [{"valueName": "N", "value": "V"}], "polygon": [POLYGON]}]}]}
+    cap = {
+        "identifier": "i",
+        "sender": "s",
+        "sent": "2024-11-20T03:05:00+02:00",
+        "status": "Actual",
+        "msgType": "Alert",
+        "scope": "Public",
+        "info": [
+            {
+                "language": "DE",
+                "event": "e",
+                "headline": "h<br/>",
+                "category": ["Met"],
+                "urgency": "Immediate",
+                "severity": "Minor",
+                "certainty": "Observed",
+                "area": [{"areaDesc": "a", "geocode": [{"valueName": "N", "value": "V"}], "polygon": [POLYGON]}],
+            }
+        ],
+    }
     found = one(orjson.dumps([cap])).alerts[0]
     assert found.infos[0].areas[0].geocodes[0].value == "V"
     assert len(found.infos[0].areas[0].polygons[0].points) == 5
-    weather = {"type": "FeatureCollection", "features": [{"properties": {"id": "n", "messageType": "Update", "event": "e",
-               "areaDesc": "a", "geocode": {"SAME": ["006109", "006009"]}, "sent": "2024-11-20T03:05:00-08:00"},
-               "geometry": {"type": "Polygon", "coordinates": [[[30, 50], [31, 50], [31, 51], [30, 50]]]}}]}
+    weather = {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "properties": {
+                    "id": "n",
+                    "messageType": "Update",
+                    "event": "e",
+                    "areaDesc": "a",
+                    "geocode": {"SAME": ["006109", "006009"]},
+                    "sent": "2024-11-20T03:05:00-08:00",
+                },
+                "geometry": {"type": "Polygon", "coordinates": [[[30, 50], [31, 50], [31, 51], [30, 50]]]},
+            }
+        ],
+    }
     found = one(orjson.dumps(weather)).alerts[0]
     assert (found.msg_type, len(found.infos[0].areas[0].geocodes)) == ("Update", 2)
     assert found.infos[0].areas[0].polygons[0].points[0].tolist() == [50_000_000, 30_000_000]
-    signal = {"alerts": [{"id": 7, "location_title": "Харків", "alert_type": "air_raid", "started_at": "2023-04-15T08:30:00.000Z"}]}
+    signal = {
+        "alerts": [
+            {"id": 7, "location_title": "Харків", "alert_type": "air_raid", "started_at": "2023-04-15T08:30:00.000Z"}
+        ]
+    }
     found = one(orjson.dumps(signal)).alerts[0]
     assert (found.infos[0].areas[0].description, found.infos[0].response_types) == ("Харків", ("Shelter",))
 

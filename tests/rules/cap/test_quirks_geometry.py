@@ -35,7 +35,9 @@ def test_a_polygon_in_micro_degrees() -> None:
 
 def test_47_areas_of_geocodes_alone() -> None:
     """An area that is only a geocode is a place: nothing is said against it."""
-    data = polygon("").replace(b"<polygon></polygon>", b"<geocode><valueName>EMMA_ID</valueName><value>AT001</value></geocode>")
+    data = polygon("").replace(
+        b"<polygon></polygon>", b"<geocode><valueName>EMMA_ID</valueName><value>AT001</value></geocode>"
+    )
     assert codes(data) == set()
 
 
@@ -67,7 +69,12 @@ def test_51_blank_space_between_points(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [f"({POLYGON})", f"POLYGON {POLYGON} end", "(50.3,30.2) (50.3,30.8) (50.6,30.8) (50.6,30.2) (50.3,30.2)", POLYGON + " 7"],
+    [
+        f"({POLYGON})",
+        f"POLYGON {POLYGON} end",
+        "(50.3,30.2) (50.3,30.8) (50.6,30.8) (50.6,30.2) (50.3,30.2)",
+        POLYGON + " 7",
+    ],
 )
 def test_52_garbage_in_the_text(text: str) -> None:
     """Parentheses, words and a lone number are left out and said."""

@@ -43,7 +43,16 @@ def test_40_the_z_suffix(text: str) -> None:
     assert "time.z-suffix" in moment(text)[1]
 
 
-@pytest.mark.parametrize("text", ["2024-11-20 03:05:00 +0200", "2024-11-20T03:05+02:00", "2024-11-20T03:05:00+02", "2024-11-20T03:05:00.5+02:00", "1732064700"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-11-20 03:05:00 +0200",
+        "2024-11-20T03:05+02:00",
+        "2024-11-20T03:05:00+02",
+        "2024-11-20T03:05:00.5+02:00",
+        "1732064700",
+    ],
+)
 def test_40_other_misspellings_with_an_offset(text: str) -> None:
     """A blank for T, a missing colon, missing seconds, a fraction, or seconds since 1970 still name the moment."""
     read_as, wrong = moment(text)

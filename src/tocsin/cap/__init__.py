@@ -1,1 +1,0 @@
-"""The words of the Common Alerting Protocol, read leniently and written strictly, and what they mean to a person now."""

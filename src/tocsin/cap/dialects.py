@@ -88,13 +88,7 @@ def _shapes(node: Any, depth: int) -> Iterator[tuple[Callable[[Any, Findings, Bu
         yield _weather_gov, {"properties": node, "geometry": node.get("geometry")}
     elif "location_title" in node and "alert_type" in node:
         yield _alerts_in_ua, node
-<<<<<<< HEAD
-    elif ("alertDate" in node and "data" in node) or (
-        isinstance(node.get("data"), list) and "cat" in node and "title" in node
-    ):
-=======
     elif "data" in node and ("alertDate" in node or (isinstance(node["data"], list) and {"cat", "title"} <= set(node))):
->>>>>>> cap
         yield _home_front, node
     elif node.get("type") == "ALERT" and isinstance(node.get("data"), dict) and "cities" in node["data"]:
         yield _siren_list, node["data"]

@@ -66,11 +66,7 @@ _LINK = re.compile(
     re.IGNORECASE,
 )
 _SHORTENERS = frozenset(
-<<<<<<< HEAD
-    ["bit.ly", "t.co", "goo.gl", "tinyurl.com", "ow.ly", "is.gd", "buff.ly", "rebrand.ly", "cutt.ly", "t.me"]
-=======
     ("bit.ly", "t.co", "goo.gl", "tinyurl.com", "ow.ly", "is.gd", "buff.ly", "rebrand.ly", "cutt.ly", "t.me")
->>>>>>> cap
 )
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _GENERIC_AREA = re.compile(

@@ -26,15 +26,8 @@ _MAIL = re.compile(
 )
 # "2026/1/6 上午 04:00:00" and "Tue, 20.05.2025, 12:41": somewhere a date, somewhere a clock, never an offset.
 _LOCAL = re.compile(r"\d{1,4}[/.年-]\s?\d\d?[/.月-]\s?\d{1,4}.{0,16}?\d\d?:\d\d")
-<<<<<<< HEAD
-_MONTHS = {
-    name: at
-    for at, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)
-}
-=======
 _NAMES = "jan feb mar apr may jun jul aug sep oct nov dec"
 _MONTHS = {name: at for at, name in enumerate(_NAMES.split(), 1)}
->>>>>>> cap
 _ZONES = {"Z": 0, "UT": 0, "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6}
 _ZONES |= {"PST": -8, "PDT": -7}  # These are RFC 822's own; no other abbreviation has one meaning.
 

@@ -48,65 +48,11 @@ _COMMON = frozenset(
 _PLAIN = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 # What is read beside Unicode: encodings that feeds really use. Nothing with escapes that change what "<" means, save
 # where Python decodes it before we look.
-<<<<<<< HEAD
-_KNOWN = frozenset(
-    [
-        "cp1250",
-        "cp1251",
-        "cp1252",
-        "cp1253",
-        "cp1254",
-        "cp1255",
-        "cp1256",
-        "cp1257",
-        "cp1258",
-        "cp874",
-        "koi8-r",
-        "koi8-u",
-        "gb2312",
-        "gbk",
-        "gb18030",
-        "big5",
-        "big5hkscs",
-        "shift_jis",
-        "cp932",
-        "euc_jp",
-        "euc_kr",
-        "cp949",
-        "iso2022_jp",
-        "tis-620",
-        "latin-1",
-        "iso8859-1",
-        "iso8859-2",
-        "iso8859-3",
-        "iso8859-4",
-        "iso8859-5",
-        "iso8859-6",
-        "iso8859-7",
-        "iso8859-8",
-        "iso8859-9",
-        "iso8859-10",
-        "iso8859-11",
-        "iso8859-13",
-        "iso8859-14",
-        "iso8859-15",
-        "iso8859-16",
-        "mac-roman",
-        "mac-cyrillic",
-        "utf-16",
-        "utf-16-le",
-        "utf-16-be",
-        "utf-32",
-        "utf-32-le",
-        "utf-32-be",
-    ]
-=======
 _CODECS = (
     "cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp874 koi8-r koi8-u gb2312 gbk gb18030 big5 "
     "big5hkscs shift_jis cp932 euc_jp euc_kr cp949 iso2022_jp tis-620 latin-1 iso8859-1 iso8859-2 iso8859-3 "
     "iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-9 iso8859-10 iso8859-11 iso8859-13 iso8859-14 "
     "iso8859-15 iso8859-16 mac-roman mac-cyrillic utf-16 utf-16-le utf-16-be utf-32 utf-32-le utf-32-be"
->>>>>>> cap
 )
 _KNOWN = frozenset(_CODECS.split())
 _BOMS = (

@@ -63,7 +63,9 @@ def commands() -> str:
     lines = ["# Commands", "", "Every command explains itself: `tocsin COMMAND --help`.", ""]
 
     def add(command: click.Command, path: str) -> None:
-        context = click.Context(command, info_name=path, max_content_width=110)
+        context = click.Context(
+            command, info_name=path, max_content_width=110, terminal_width=110, help_option_names=["-h", "--help"]
+        )
         lines.extend([f"## `{path}`", "", "```text", command.get_help(context).strip(), "```", ""])
         if isinstance(command, click.Group):
             for name in command.list_commands(context):

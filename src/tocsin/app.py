@@ -34,7 +34,7 @@ from tocsin.reach.audience import Audience
 from tocsin.reach.channel import Kit as ChannelKit
 from tocsin.reach.channel import all_channels
 from tocsin.reach.channels.stream import Limits as StreamLimits
-from tocsin.reach.channels.stream import StreamHub, http_protocol
+from tocsin.reach.channels.stream import StreamHub
 from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.heartbeat import SourceContact
 from tocsin.reach.subscriber import Subscribers
@@ -56,8 +56,9 @@ from tocsin.warn.phrase import book
 from tocsin.warn.policy import Policy
 from tocsin.warn.publish import ALERT_PUBLISHED
 from tocsin.warn.situation import Situation
+from tocsin.web.health import holds
 from tocsin.web.house import House
-from tocsin.web.site import create
+from tocsin.web.site import config
 
 log = structlog.get_logger()
 
@@ -161,6 +162,11 @@ class Program:
             subscriptions=self.subscribers,
             data=self.data,
         )
+
+        self.house.checks += [
+            holds("policy", lambda: load_policy(self.data, self.settings, self.sources, self.keys)),
+            holds("certificate", lambda: self.certificates.current(self.clock.now())),
+        ]
 
     def _remember(self) -> None:
         """Tell the mirror what was published before."""
@@ -267,21 +273,7 @@ class Program:
 
     def _server(self) -> uvicorn.Server:
         host, _, port = self.settings.bind.rpartition(":")
-        config = uvicorn.Config(
-            create(self.house),
-            host=host.strip("[]"),
-            port=int(port),
-            http=http_protocol(self.hub),
-            ws="none",
-            lifespan="off",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            proxy_headers=False,
-            timeout_graceful_shutdown=3,
-        )
-        return uvicorn.Server(config)
+        return uvicorn.Server(config(self.house, host=host.strip("[]"), port=int(port)))
 
     def close(self) -> None:
         """Finish what waits and close the store."""

@@ -25,13 +25,13 @@ class Limits(Struct, frozen=True):
     """
 
     size: int = 2_000_000
-    elements: int = 40_000
+    elements: int = 30_000
     attributes: int = 10_000
     each: int = 64
     depth: int = 256
     alerts: int = 2_000
     points: int = 200_000
-    shapes: int = 4_000
+    shapes: int = 2_000
 
 
 PUBLIC = Limits()
@@ -56,6 +56,10 @@ def refusal(data: bytes, limits: Limits) -> str | None:
     if (size > 4 * limits.elements and data.count(b"<") > 2 * limits.elements) or (
         size > 5_000 and data.count(b"=") > 1_000
     ):
+        # A start tag is only counted when it is over; one that is all attributes need not be waited for.
+        pairs = data.count(b'="') + data.count(b"='")
+        if pairs > limits.attributes and pairs > limits.each * data.count(b"<"):
+            return "xml.attributes"
         return _counted(data, limits)
     return None
 

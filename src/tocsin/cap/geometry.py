@@ -104,10 +104,9 @@ def ring(
         return None
     flat *= MICRO
     shape: Points = np.rint(flat, out=flat).astype(np.int64)
-    if points[0] != points[-2] or points[1] != points[-1]:
-        if (shape[0] != shape[-1]).any():
-            found.add("geometry.not-closed", path, "", line)
-            shape = np.concatenate((shape, shape[:1]))
+    if (points[0] != points[-2] or points[1] != points[-1]) and (shape[0] != shape[-1]).any():
+        found.add("geometry.not-closed", path, "", line)
+        shape = np.concatenate((shape, shape[:1]))
     bounds = (round(low[0] * MICRO), round(low[1] * MICRO), round(high[0] * MICRO), round(high[1] * MICRO))
     return Polygon(text, _judged(shape, bounds, found, path, line, budget))
 
@@ -118,7 +117,7 @@ def _judged(
     """``shape`` with its axes in order; what is wrong with it as a ring goes to ``found``."""
     south, west, north, east = bounds
     if south < -90 * MICRO or north > 90 * MICRO:
-        if west >= -90 * MICRO and east <= 90 * MICRO and -180 * MICRO <= south and north <= 180 * MICRO:
+        if west >= -90 * MICRO and east <= 90 * MICRO and south >= -180 * MICRO and north <= 180 * MICRO:
             found.add("geometry.swapped-axes", path, f"latitude {south / MICRO:g} to {north / MICRO:g}", line)
             shape = np.ascontiguousarray(shape[:, ::-1])
             south, west, north, east = west, south, east, north

@@ -401,6 +401,11 @@ class Walk:
                 kept.append(bare)
             return
         number = len(kept) + 1
+        if reading >= INFO:
+            self.budget.blocks -= 1
+            if self.budget.blocks < 0:
+                found.add("element.many", path, _local(child), line(child))
+                return
         if reading == POLYGON:
             where = f"{path}/polygon[{number}]"
             text = inner(child) if len(child) else child.text

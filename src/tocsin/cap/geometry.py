@@ -41,9 +41,11 @@ POLYGON_READING, CIRCLE_READING = 11, 12
 class Budget:
     """What may still be spent on this document: points tested for crossings, characters of unknown elements kept."""
 
-    __slots__ = ("odd", "points", "shapes", "text")
+    __slots__ = ("blocks", "odd", "points", "shapes", "text")
 
-    def __init__(self, points: int, text: int = 1_000_000, shapes: int = 20_000) -> None:
+    def __init__(self, points: int, text: int = 1_000_000, shapes: int = 20_000, blocks: int = 40_000) -> None:
+        # Infos, areas and resources that may still be read.
+        self.blocks = blocks
         self.points = points
         self.shapes = shapes
         # Characters of polygons in no known form that may still be searched for points.
@@ -146,7 +148,9 @@ def _judged(
             found.add("geometry.zero-area", path, "", line)
         elif count > 4:
             budget.points -= count
-            if budget.points > 0 and not shapely.is_valid(shapely.polygons(shape)):
+            if budget.points <= 0:
+                found.add("geometry.unjudged", path, f"{count:,} points", line)
+            elif not shapely.is_valid(shapely.polygons(shape)):
                 found.add("geometry.self-intersection", path, "", line)
     return shape
 

@@ -18,7 +18,8 @@ from msgspec import Struct
 class Limits(Struct, frozen=True):
     """What one document may hold: ``size`` in bytes, ``elements``, ``attributes``, ``depth``, ``alerts``, shapes.
 
-    ``attributes`` counts all, ``each`` those of one element, namespaces included. ``shapes`` bounds polygons.
+    ``attributes`` counts all, ``each`` those of one element, namespaces included. ``shapes`` bounds polygons,
+    ``blocks`` infos, areas and resources.
 
     ``depth`` is the parser's own bound, which it keeps without being told. ``points`` bounds the work on shapes: rings
     are tested for crossing themselves until so many points were tested.
@@ -30,12 +31,13 @@ class Limits(Struct, frozen=True):
     each: int = 64
     depth: int = 256
     alerts: int = 2_000
-    points: int = 200_000
-    shapes: int = 2_000
+    points: int = 60_000
+    shapes: int = 1_000
+    blocks: int = 6_000
 
 
 PUBLIC = Limits()
-TRUSTED = Limits(size=10_000_000, elements=100_000, alerts=5_000, points=500_000, shapes=20_000)
+TRUSTED = Limits(size=10_000_000, elements=100_000, alerts=5_000, points=500_000, shapes=20_000, blocks=40_000)
 
 
 class _Stop(Exception):  # noqa: N818 - it is not an error, it ends a count.

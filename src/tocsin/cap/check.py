@@ -85,7 +85,9 @@ def check(data: bytes, profile: str | None = None, *, linted: bool = False, limi
 
 def _judged(element: Element, found: Findings, profile: str | None, limits: Limits) -> Alert:
     namespace = envelope.namespace(element)
-    alert = Walk(namespace, found, Budget(limits.points, shapes=limits.shapes)).alert(element, None)
+    alert = Walk(namespace, found, Budget(limits.points, shapes=limits.shapes, blocks=limits.blocks)).alert(
+        element, None
+    )
     sanity(alert, found)
     swapped(alert, found)
     faults(alert, found)

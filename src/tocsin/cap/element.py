@@ -50,7 +50,7 @@ NAMESPACES = {
 SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 
 # How a text is read. Below SINGLE an element stands once, from there on it may be repeated.
-FREE, TOKEN, CODE, TIME, LANGUAGE, NUMBER, LIST, REFERENCES = range(8)
+FREE, CODE, TOKEN, LANGUAGE, TIME, NUMBER, LIST, REFERENCES = range(8)
 SINGLE = 8
 TOKENS, CODES, NAMED, POLYGON, CIRCLE, INFO, AREA, RESOURCE = range(8, 16)
 
@@ -401,6 +401,11 @@ class Walk:
                 kept.append(bare)
             return
         number = len(kept) + 1
+        if reading >= INFO:
+            self.budget.blocks -= 1
+            if self.budget.blocks < 0:
+                found.add("element.many", path, _local(child), line(child))
+                return
         if reading == POLYGON:
             where = f"{path}/polygon[{number}]"
             text = inner(child) if len(child) else child.text

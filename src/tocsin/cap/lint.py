@@ -399,7 +399,9 @@ def _l16(alert: Alert, text: _Text, domains: tuple[str, ...]) -> str | None:
     links: list[str] = _LINK.findall(text.whole)
     for link in links:
         domain = _domain(link)
-        if domain in _SHORTENERS or (domain and domain not in own):
+        # A sender below gov.uk may name GOV.UK itself.
+        known = domain in own or any(name.endswith(f".{domain}") for name in own)
+        if domain in _SHORTENERS or (domain and not known):
             return link[:60]
     if text.info.web and _domain(text.info.web) in _SHORTENERS:
         return text.info.web[:60]

@@ -26,12 +26,10 @@ from tocsin.cap.element import (
     _SENT,
     CODE,
     CODES,
-    FREE,
     LANGUAGE,
     LIST,
     NUMBER,
     TIME,
-    TOKEN,
     TOKENS,
 )
 from tocsin.cap.time import moment
@@ -95,7 +93,7 @@ def plain(data: bytes, original: bytes) -> Alert | None:
                 value = _unescaped(value)
                 if "&" in value or "<" in value:
                     return None  # Markup is told by the careful walk.
-            if reading in (FREE, CODE):
+            if reading <= CODE:  # FREE is the other.
                 fields[ours] = value
             elif reading == TIME:
                 read, wrong = moment(value)
@@ -105,7 +103,7 @@ def plain(data: bytes, original: bytes) -> Alert | None:
             elif reading == CODES:
                 kept = fields.get(ours)
                 fields[ours] = (value,) if kept is None else (*kept, value)
-            elif reading in (TOKEN, LANGUAGE):
+            elif reading <= LANGUAGE:  # TOKEN is the other.
                 if value[0] <= " " or value[-1] <= " " or "\n" in value:
                     return None
                 if reading == LANGUAGE:

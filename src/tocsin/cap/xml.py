@@ -83,7 +83,7 @@ def _document(data: bytes, limits: Limits) -> Reading:
             noted = seen.close() if seen.found else ()
             return Reading((quick,), noted, None, (noted,))
     told = _told(grown) if grown.problems else ()
-    budget = Budget(limits.points, shapes=limits.shapes)
+    budget = Budget(limits.points, shapes=limits.shapes, blocks=limits.blocks)
     if envelope.is_alert(root):
         alert, problems = _alert(root, data, budget)
         return Reading((alert,), told + problems, None, (told + problems,))

@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import structlog
 import uvicorn
 
 from tocsin.cap.alert import Alert
@@ -60,7 +59,6 @@ from tocsin.web.health import holds
 from tocsin.web.house import House
 from tocsin.web.site import config
 
-log = structlog.get_logger()
 
 MIRROR = "mirror"
 BATCH = 500

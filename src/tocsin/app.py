@@ -59,7 +59,6 @@ from tocsin.web.health import holds
 from tocsin.web.house import House
 from tocsin.web.site import config
 
-
 MIRROR = "mirror"
 BATCH = 500
 

@@ -1,4 +1,4 @@
-"""A small house for the live page: the real templates, a state, a stream with heartbeats, all of it turned by the test."""
+"""A small house for the live page: the real templates, a state and a stream with heartbeats, turned by the test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BEAT = 1
 
 
 class Night:
-    """What the server says now. ``version`` belongs to one event; ``beating`` whether the stream gives signs of life."""
+    """What the server says now. ``version`` is of one event; ``beating`` whether the stream gives signs of life."""
 
     def __init__(self, phase: str = "calm") -> None:
         self.phase, self.version, self.seq = phase, 1, 100

@@ -1,4 +1,4 @@
-"""A site that serves the samples through the real templates: every phase, language and realm at an address of its own."""
+"""A site that serves the samples through the real templates, each phase, language and realm at its own address."""
 
 from __future__ import annotations
 

@@ -44,7 +44,8 @@ NOTICE = {
     "en": (
         "Possible air attack",
         "Possible large air attack today, anywhere in Ukraine",
-        "The embassy has specific information of a possible large air attack on 20 November. Debris and blasts can kill.",
+        "The embassy has specific information of a possible large air attack on 20 November. "
+        "Debris and blasts can kill.",
         "Choose your shelter now.\nCharge your phone. Keep shoes and water ready.\n"
         "If an air alert sounds, go to shelter at once.",
     ),
@@ -137,7 +138,9 @@ def facts(phase: Phase | str, realm: str = "actual", **given: Any) -> Facts:
         last_phase=Phase.ACT if phase is Phase.UNKNOWN else phase,
         since=since,
         ends=at(22) if phase is Phase.PREPARE else None,
-        next_update_by=None if phase in (Phase.CALM, Phase.UNKNOWN) else now + timedelta(minutes=29, seconds=-now.second),
+        next_update_by=None
+        if phase in (Phase.CALM, Phase.UNKNOWN)
+        else now + timedelta(minutes=29, seconds=-now.second),
         alerts=alerts,
         why=(),
         source="embassy" if phase is Phase.PREPARE else "air",

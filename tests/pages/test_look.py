@@ -23,7 +23,7 @@ from tocsin.web.view import view
 
 PHASES = [phase.value for phase in Phase]
 SIZES = {"phone": (360, 740), "desktop": (1280, 900)}
-FIRST_RESPONSE = 14 * 1024
+FIRST_RESPONSE = 14_000
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 AXE = AXE_FILE_PATH.read_text("utf-8")
 
@@ -75,7 +75,7 @@ def test_no_accessibility_fault(browser: Browser, server: Server, pictures: Path
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
             assert violations(page) == [], f"{phase} {language} {scheme} {size}"
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{language} {size} scrolls"
-            if language == "en" or (language == "uk" and size == "phone"):
+            if language == "en" or (language == "uk" and size == "phone" and scheme == "light"):
                 page.screenshot(path=pictures / f"{phase}-{language}-{scheme}-{size}.png", full_page=True)
     page.context.close()
 
@@ -102,7 +102,7 @@ class Parts(html.parser.HTMLParser):
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_nothing_from_elsewhere_and_no_code_inside(phase: str) -> None:
-    """No address of another host, no inline script, handler or style attribute: what the policy forbids is not there."""
+    """No address of another host, no inline script, handler or style attribute: what the policy forbids."""
     for language in LANGUAGES:
         for tag, given in Parts(sample(phase, language, "exercise")).found:
             for name, value in given.items():
@@ -136,7 +136,10 @@ def test_whole_without_a_script(browser: Browser, server: Server, phase: str) ->
     for needed in ("Kyiv", "As of", "Kyiv time", "Source", "Next word", "112", "Do not call"):
         assert needed in text, needed
     assert "loads itself anew every 30 seconds" in text
-    assert page.locator("head noscript meta[http-equiv=refresh]").count() + page.locator("meta[http-equiv=refresh]").count()
+    assert (
+        page.locator("head noscript meta[http-equiv=refresh]").count()
+        + page.locator("meta[http-equiv=refresh]").count()
+    )
     assert page.locator(".r").count() >= 27
     if phase in {"act", "hold"}:
         assert "cannot reach a shelter" in text
@@ -145,7 +148,12 @@ def test_whole_without_a_script(browser: Browser, server: Server, phase: str) ->
 
 
 STARTS = {
-    "retracted": {"en": "You are safe", "uk": "Ви в безпеці", "de": "Sie sind in Sicherheit", "fr": "Vous êtes en sécurité"},
+    "retracted": {
+        "en": "You are safe",
+        "uk": "Ви в безпеці",
+        "de": "Sie sind in Sicherheit",
+        "fr": "Vous êtes en sécurité",
+    },
     "all-clear": {"en": "It is over", "uk": "Відбій", "de": "Es ist vorbei", "fr": "C’est fini"},
     "unknown": {"en": "We do not know", "uk": "Ми не знаємо", "de": "Wir wissen", "fr": "Nous ne connaissons pas"},
     "act": {"en": "Go to a shelter now", "uk": "Негайно прямуйте", "de": "Gehen Sie jetzt", "fr": "Allez dans un abri"},
@@ -162,7 +170,9 @@ def test_the_headline_says_first_what_counts(phase: str, language: str) -> None:
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_an_exercise_cannot_be_taken_for_the_real_thing(browser: Browser, server: Server, phase: str, pictures: Path) -> None:
+def test_an_exercise_cannot_be_taken_for_the_real_thing(
+    browser: Browser, server: Server, phase: str, pictures: Path
+) -> None:
     """The title starts with the word, the banner has it in every language, the border is hatched, the icon differs."""
     page = visit(browser, server, phase, "en", realm="exercise")
     for language, word in zip(LANGUAGES, ("EXERCISE", "НАВЧАННЯ", "ÜBUNG", "EXERCICE"), strict=True):
@@ -194,7 +204,7 @@ def test_every_phase_has_its_icon(server: Server, browser: Browser, realm: str, 
 @pytest.mark.parametrize("width", [320, 640])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_reflow(browser: Browser, server: Server, language: str, width: int) -> None:
-    """320 pixels wide (400 % of 1280), and at 200 % text, nothing has to be scrolled sideways and nothing is cut off."""
+    """At 320 pixels (400 % of 1280) and at 200 % text nothing has to be scrolled sideways, nothing is cut off."""
     page = visit(browser, server, "calm", language, realm="exercise")
     page.set_viewport_size({"width": width, "height": 640})
     for phase in PHASES:
@@ -231,12 +241,16 @@ def test_keyboard_alone(browser: Browser, server: Server) -> None:
     assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "h"
-    page.reload()
+    # With the fragment still in the address a new visit would begin behind the header.
+    address = page.url.partition("#")[0]
+    page.goto("about:blank")
+    page.goto(address)
     seen: list[str] = []
     for _ in range(60):
         page.keyboard.press("Tab")
         place = page.evaluate(
-            "(e => [e.tagName, e.getAttribute('href') || e.className, getComputedStyle(e).outlineStyle])(document.activeElement)"
+            "(e => [e.tagName, e.getAttribute('href') || e.className, getComputedStyle(e).outlineStyle])"
+            "(document.activeElement)"
         )
         if place[0] == "BODY":
             break
@@ -276,7 +290,9 @@ def test_right_to_left(browser: Browser, server: Server, pictures: Path) -> None
 
     def mirrored(value: object) -> object:
         if isinstance(value, str):
-            return re.sub(r"\{\w+\}|[^{}]+", lambda m: m[0] if m[0][0] == "{" else m[0].lower().translate(letters), value)
+            return re.sub(
+                r"\{\w+\}|[^{}]+", lambda m: m[0] if m[0][0] == "{" else m[0].lower().translate(letters), value
+            )
         if isinstance(value, list):
             return [mirrored(one) for one in value]
         return {key: mirrored(one) for key, one in value.items()}  # type: ignore[attr-defined]
@@ -291,9 +307,7 @@ def test_right_to_left(browser: Browser, server: Server, pictures: Path) -> None
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         right = page.evaluate("innerWidth - document.querySelector('h1').getBoundingClientRect().right")
-        number = page.evaluate(
-            "(li => getComputedStyle(li).gridTemplateColumns && li.getBoundingClientRect().right)(document.querySelector('.steps li'))"
-        )
+        number = page.evaluate("document.querySelector('.steps li').getBoundingClientRect().right")
         assert right < 120
         assert number > width / 2
         page.screenshot(path=pictures / f"rtl-{width}.png", full_page=True)

@@ -92,8 +92,12 @@ class Peer:
     def __init__(self, program: str, given: Any = None) -> None:
         source = f"import json\nGIVEN = json.loads({json.dumps(json.dumps(given))})\n{program}\n{_LOOP}"
         self._process = subprocess.Popen(
-            [str(python()), "-c", "import sys; exec(compile(sys.stdin.readline().encode().decode('unicode_escape')"
-             ".encode('latin-1').decode('utf-8'), 'peer', 'exec'))"],
+            [
+                str(python()),
+                "-c",
+                "import sys; exec(compile(sys.stdin.readline().encode().decode('unicode_escape')"
+                ".encode('latin-1').decode('utf-8'), 'peer', 'exec'))",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -46,6 +46,15 @@ class ToldInfo(Struct, frozen=True):
     areas: tuple[ToldArea, ...]
 
 
+class ToldProblem(Struct, frozen=True):
+    """One departure from the standard that was met while reading."""
+
+    code: str
+    message: str
+    path: str
+    line: int | None
+
+
 class Told(Struct, frozen=True):
     """One alert. ``phase`` is what it alone says to a person, null when it says nothing; ``file`` where it is from."""
 
@@ -61,7 +70,7 @@ class Told(Struct, frozen=True):
     phase: str | None
     version: str
     signed: bool
-    problems: tuple[Problem, ...]
+    problems: tuple[ToldProblem, ...]
 
 
 def told(alert: Alert, problems: Iterable[Problem] = (), file: str = "") -> Told:
@@ -80,8 +89,13 @@ def told(alert: Alert, problems: Iterable[Problem] = (), file: str = "") -> Told
         None if phase is None else str(phase),
         alert.version,
         alert.signed,
-        tuple(problems),
+        tuple(told_problem(one) for one in problems),
     )
+
+
+def told_problem(problem: Problem) -> ToldProblem:
+    """A departure from the standard as it is told."""
+    return ToldProblem(problem.code, problem.message, problem.path, problem.line)
 
 
 def _info(info: Info) -> ToldInfo:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from tocsin.journal import Fact
     from tocsin.settings import Settings
     from tocsin.store.sqlite import SqliteStore
 
@@ -39,21 +40,21 @@ def issue(
 
     Example: tocsin token issue --scope alerts:submit --sender warnings@example.org --days 365
     """
-    from tocsin.web.token import issue as make
+    from tocsin.clock import SystemClock
+    from tocsin.settings import load
+    from tocsin.web.token import prepare
 
-    settings, store = _open(data)
-    with store:
-        at = store.clock.now()
-        text, made = make(
-            store,
-            at,
-            realm=settings.realm,
-            name=name or (senders[0] if senders else "token"),
-            scopes=scopes,
-            senders=senders,
-            source=source,
-            ends=at + timedelta(days=days) if days else None,
-        )
+    settings, at = load(data), SystemClock().now()
+    text, made, issued = prepare(
+        at,
+        realm=settings.realm,
+        name=name or (senders[0] if senders else "token"),
+        scopes=scopes,
+        senders=senders,
+        source=source,
+        ends=at + timedelta(days=days) if days else None,
+    )
+    _record(data, issued)
     click.echo(text)
     click.echo(f"Token {made.id} of the {settings.realm} realm. It is shown now and never again.", err=True)
 
@@ -71,7 +72,7 @@ def listed(data: Path, as_json: bool) -> None:
     from tocsin.clock import spell
     from tocsin.web.token import Tokens
 
-    settings, store = _open(data, reading=True)
+    settings, store = _reading(data)
     with store:
         tokens = Tokens(settings.realm)
         tokens.catch_up(store)
@@ -108,16 +109,35 @@ def revoke(data: Path, number: str, reason: str) -> None:
 
     Example: tocsin token revoke 1f2e3d4c5b6a --reason "left the office"
     """
-    from tocsin.web.token import revoke as end
+    from tocsin.web.token import ending
 
-    settings, store = _open(data)
+    settings, store = _reading(data)
     with store:
-        end(store, store.clock.now(), number, realm=settings.realm, reason=reason)
+        ended = ending(store, store.clock.now(), number, realm=settings.realm, reason=reason)
+    if ended is not None:
+        _record(data, ended)
     click.echo(f"Token {number} opens nothing any more.", err=True)
 
 
-def _open(data: Path, reading: bool = False) -> tuple[Settings, SqliteStore]:
+def _record(data: Path, item: Fact) -> None:
+    """Record a fact: by ourselves where no Tocsin runs on this data, else by the one that does."""
+    from tocsin.errors import StoreError
+    from tocsin.store.sqlite import SqliteStore
+    from tocsin.web.tray import lay
+
+    try:
+        with SqliteStore(data) as store:
+            store.append([item])
+        return
+    except StoreError as held:
+        if "in use" not in held.detail:
+            raise
+    with SqliteStore(data, reading=True) as store:
+        lay(data, item, store)
+
+
+def _reading(data: Path) -> tuple[Settings, SqliteStore]:
     from tocsin.settings import load
     from tocsin.store.sqlite import SqliteStore
 
-    return load(data), SqliteStore(data, reading=reading)
+    return load(data), SqliteStore(data, reading=True)

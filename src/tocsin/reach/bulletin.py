@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from tocsin.cap.alert import AS_OF, CANCEL_REASON, NEXT_UPDATE_BY, Alert
+from tocsin.cap.xml import TRUSTED, read
 from tocsin.clock import parse, utc
 from tocsin.errors import NaiveTimeError
 from tocsin.warn.publish import Published
@@ -24,6 +25,15 @@ UNTIL = timedelta(hours=6)
 """How long an alert that names no end is still worth sending."""
 
 Parse = Callable[[bytes], Alert]
+
+
+def read_alert(data: bytes) -> Alert:
+    """The CAP message in ``data``.
+
+    One that cannot be read gives an empty alert: phase, areas and version are known without it, and must go out.
+    """
+    alerts = read(data, limits=TRUSTED).alerts
+    return alerts[0] if alerts else Alert()
 
 
 class Bulletin(Struct, frozen=True):

@@ -30,8 +30,8 @@ from tocsin.cap.alert import Alert
 from tocsin.clock import Clock, SystemClock
 from tocsin.journal import ACTUAL, Entry, Fact, Journal, fact
 from tocsin.reach.audience import Audience, Outline
-from tocsin.reach.bulletin import Parse, body, bulletin
-from tocsin.reach.channel import Channel, Outcome, later
+from tocsin.reach.bulletin import Parse, body, bulletin, read_alert
+from tocsin.reach.channel import ACCEPTED, Channel, Outcome, later
 from tocsin.reach.delivery import (
     DELIVERY_SEALED,
     AddressBook,
@@ -84,7 +84,7 @@ class Dispatch:
         clock: Clock,
         realm: str,
         *,
-        parse: Parse,
+        parse: Parse = read_alert,
         public_url: str = "",
         outline: Callable[[Alert], Outline | None] = lambda alert: None,
         gone: Callable[[str], object] = lambda subscription: None,
@@ -367,6 +367,10 @@ class Dispatch:
         if work.closed:
             return
         now = self.clock.now()
+        if places and all(outcome is ACCEPTED for outcome in outcomes):
+            work.accept(places)
+            lane.count(Mark.ACCEPTED, len(places))
+            places, outcomes = [], []
         for place, outcome in zip(places, outcomes, strict=True):
             if outcome.kind == "accepted":
                 work.settle(place, Mark.ACCEPTED)

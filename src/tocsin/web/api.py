@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,7 +21,7 @@ from tocsin.cap.alert import Scope
 from tocsin.cap.phase import Phase
 from tocsin.cap.telling import told as telling
 from tocsin.errors import MediaTypeError, NotFoundError, NotReadyError, NotSignedInError, ParameterError, TooSlowError
-from tocsin.reach.heartbeat import SourceContact, heartbeat
+from tocsin.reach.heartbeat import Position, SourceContact, heartbeat
 from tocsin.web.feed import FEED, FOR_EVER, Feed
 from tocsin.web.feed import address_of as message_at
 from tocsin.web.geojson import MEDIA_TYPE as GEOJSON
@@ -49,14 +50,18 @@ from tocsin.web.shapes import (
     SourceList,
     SourceState,
 )
-from tocsin.web.state import Freshness, Position, moment, words
+from tocsin.web.state import Freshness, moment, words
 from tocsin.web.submit import MEDIA_TYPES, address_of, submit
 from tocsin.web.subscribe import Subscribe, end, make
 from tocsin.web.titles import language_of
 from tocsin.web.token import SUBMIT
 
 if TYPE_CHECKING:
+    from tocsin.place.gazetteer import Place
     from tocsin.web.house import House
+
+
+SEARCHES_KEPT = 1000
 
 
 class Interface:
@@ -68,6 +73,8 @@ class Interface:
         self.listing, self.doctor, self.repeats = Listing(house), Doctor(house), Repeats(house.answers)
         self.described: dict[str, object] = {}
         self._described: Ready | None = None
+        self._found: OrderedDict[tuple[str, str, str | None, int], Ready] = OrderedDict()
+        self._searching = asyncio.Lock()
         self._docs = ""
 
     # --- places ----------------------------------------------------------------------------------------------------
@@ -139,21 +146,34 @@ class Interface:
         query, house = asked(request, PlacesQuery), self.house
         language = language_of(request, house.languages)
         within = house.place(query.within).code if query.within else None
-        # Looking through names in nine languages takes a while; warnings go out meanwhile.
-        found = await asyncio.to_thread(house.gazetteer.suggest, query.q, language, within, query.limit)
-        listed_places = tuple(
-            PlaceFound(
-                one.code,
-                house.gazetteer.name(one.code, language),
-                one.level,
-                one.parent,
-                one.zone,
-                one.latitude / 1e6,
-                one.longitude / 1e6,
+        asking = (query.q, language, within, query.limit)
+        known = self._found.get(asking)
+        if known is None:
+            house.limits.search(request.client)
+            # Looking through names in nine languages takes a while; one search at a time, and warnings go out meanwhile.
+            async with self._searching:
+                found = await asyncio.to_thread(house.gazetteer.suggest, *asking)
+            known = _json(
+                PlaceList(tuple(self._place(one, language) for one in found)),
+                request.url.path,
+                cache="public, max-age=300",
+                vary="Accept-Encoding, Accept-Language",
             )
-            for one in found
+            self._found[asking] = known
+            if len(self._found) > SEARCHES_KEPT:
+                self._found.popitem(last=False)
+        return known
+
+    def _place(self, one: Place, language: str) -> PlaceFound:
+        return PlaceFound(
+            one.code,
+            self.house.gazetteer.name(one.code, language),
+            one.level,
+            one.parent,
+            one.zone,
+            one.latitude / 1e6,
+            one.longitude / 1e6,
         )
-        return _json(PlaceList(listed_places), request.url.path, cache="public, max-age=300")
 
     # --- alerts ----------------------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ MAX_HEADERS, MAX_HEADER_BYTES, MAX_TARGET_BYTES = 64, 16_384, 4_096
 MAX_BODY_BYTES = 64_000
 BODY_SECONDS = 20.0
 BURST_SECONDS = 20.0
+SEARCH_SHARE = 0.01
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -116,6 +117,7 @@ class Limits:
     def __init__(self, reads: float, writes: float, steady: Callable[[], float] = time.monotonic) -> None:
         self.steady = steady
         self.reads = Buckets(reads, reads * BURST_SECONDS)
+        self.searches = Buckets(reads * SEARCH_SHARE, reads * SEARCH_SHARE * BURST_SECONDS)
         self.writes = Buckets(writes, writes * BURST_SECONDS)
         self.failures = Buckets(0.5, 20)
 
@@ -127,6 +129,10 @@ class Limits:
     def read(self, client: Any) -> None:
         """Count one read; :class:`Refusal` with the wait when it is too much."""
         self._take(self.reads, neighbour(client))
+
+    def search(self, client: Any) -> None:
+        """Count one search, which costs what a hundred reads cost."""
+        self._take(self.searches, neighbour(client))
 
     def write(self, key: str) -> None:
         """Count one message or subscription of a token or an address."""

@@ -29,6 +29,7 @@ from tocsin.web.measure import Measures
 from tocsin.web.register import Register
 from tocsin.web.submit import Submissions
 from tocsin.web.token import Tokens
+from tocsin.web.tray import keep_taking
 
 if TYPE_CHECKING:
     from tocsin.place.gazetteer import Gazetteer, Place
@@ -64,6 +65,10 @@ class Record(Journal, Protocol):
 
     def post(self, facts: Sequence[Fact]) -> Future[list[Entry]]:
         """Record ``facts``; the future is done when they are on disk."""
+        ...
+
+    def append_new(self, facts: Sequence[Fact]) -> list[Entry]:
+        """Record those of ``facts`` whose kind and subject no entry has yet."""
         ...
 
     def about(self, kind: str, subject: str, limit: int = 100) -> list[Entry]:
@@ -194,6 +199,7 @@ class House:
                 loop.call_soon_threadsafe(fresh.set)
 
         stop = self.store.on_append(told)
+        tray = loop.create_task(keep_taking(self.data, self.store, self.settings.realm)) if self.data else None
         try:
             while True:
                 fresh.clear()
@@ -204,6 +210,8 @@ class House:
                 await fresh.wait()
         finally:
             stop()
+            if tray is not None:
+                tray.cancel()
 
     def behind(self) -> int:
         """How many entries are recorded and not shown yet."""

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import re
 from collections import OrderedDict
@@ -43,6 +44,8 @@ RELOAD_SECONDS = 30
 """A page without JavaScript loads itself anew this often: as often as a heartbeat is owed at the latest."""
 KEEP = 256
 """Rendered pages kept at a time; each is about 45 KB with its compressed form."""
+MAP_BYTES, NAME_BYTES = 6200, 16
+"""What the map and the list of its regions may take of the first response: in all, and for a region's name and link."""
 STATIC = Path(str(files(__package__) / "static"))
 
 
@@ -132,9 +135,17 @@ def facts(house: House, code: str, at: datetime) -> Facts:
 
 @cache
 def _map(country: str) -> Map | None:
-    """The outlines of a country's regions, or None for a country that is not divided here."""
-    drawn = country_map(country)
-    return drawn if drawn.regions else None
+    """The outlines of a country's regions, as fine as the first response can bear; None where it can bear none.
+
+    A country that is divided into hundreds of regions is drawn coarser, or its regions are only listed.
+    """
+    for tolerance in (1.0, 1.6, 2.5, 4.0, 6.0):
+        drawn = country_map(country, tolerance=tolerance)
+        paths = "".join(f'<path class="r calm" d="{region.path_d}"/>' for region in drawn.regions)
+        names = NAME_BYTES * len(drawn.regions)
+        if drawn.regions and len(gzip.compress(paths.encode())) + names <= MAP_BYTES:
+            return drawn
+    return None
 
 
 def _concerns(house: House, live: Live, code: str) -> bool:
@@ -152,19 +163,20 @@ class Pages:
 
     async def at(self, request: Request) -> Response | Ready:
         """``/at/{code}``, and ``/`` for the home of the installation."""
-        house = self.house
-        languages = offered(house.settings.languages)
+        languages = offered(self.house.settings.languages)
         wanted = request.query_params.get("lang", "")
         chosen = wanted in languages
         language = wanted if chosen else negotiate(request.headers.get("accept-language", ""), languages)
-        code = request.path_params.get("code", house.settings.home)
-        now = house.now()
+        return self.ready(request.path_params.get("code", self.house.settings.home), language, chosen)
+
+    def ready(self, code: str, language: str, chosen: bool) -> Ready:
+        """The bytes for one place and language as they hold now; an unknown place raises UnknownPlaceError."""
+        house, now = self.house, self.house.now()
         key, age = (code, language, chosen), (house.head().seq, int(now.timestamp()))
         kept = self._kept.get(key)
         if kept is None or kept[0] != age:
             html = page(view(facts(house, code, now), texts(language)), chosen)
-            kept = age, self._ready(html, language, request.url.path)
-            self._kept[key] = kept
+            kept = self._kept[key] = age, self._ready(html, language, f"/at/{code}")
             while len(self._kept) > KEEP:
                 self._kept.popitem(last=False)
         return kept[1]

@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from tocsin.reach.heartbeat import Position
 from tocsin.web.listing import Code, LatLon
-from tocsin.web.state import Freshness, Moment, PhaseName, Position
+from tocsin.web.state import Freshness, Moment, PhaseName
 
 JSON = "application/json"
 Language = Annotated[

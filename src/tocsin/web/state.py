@@ -21,6 +21,7 @@ from tocsin.cap.alert import Scope
 from tocsin.cap.phase import Phase
 from tocsin.clock import spell, utc
 from tocsin.journal import EXERCISE
+from tocsin.reach.heartbeat import Position
 from tocsin.web.feed import in_language
 from tocsin.web.text import offered, texts
 
@@ -50,13 +51,6 @@ class Freshness(Struct, frozen=True):
 
     source: str
     last_heard: Moment | None
-
-
-class Position(Struct, frozen=True):
-    """The journal entry this follows from: its number and its hash in hexadecimal digits."""
-
-    seq: int
-    hash: str
 
 
 class State(Struct, frozen=True):

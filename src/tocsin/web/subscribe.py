@@ -2,7 +2,8 @@
 
 - No account and no name: an address to send to, areas, and if wanted phases and languages. A secret is made here, shown
   once, and is what deliveries are signed with and what ends the subscription.
-- Only the open Internet can be subscribed; the address is vetted again at each delivery (:mod:`tocsin.reach.channels.destination`).
+- Only the open Internet can be subscribed, and the address is vetted again at each delivery
+  (:mod:`tocsin.reach.channels.destination`).
 - Nobody learns what is subscribed: every subscription is a new one with a new secret, and ending one answers the same
   whether it was there, and whether the secret was its own.
 - One address can be subscribed a few times only, or a warning would be a flood aimed at somebody.
@@ -17,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from msgspec import Meta, Struct
 
 from tocsin.errors import NotReadyError, ParameterError, RateLimitedError
-from tocsin.reach.channels.webhook import new_secret
 from tocsin.reach.channels.destination import ForbiddenError, vet_url
+from tocsin.reach.channels.webhook import new_secret
 from tocsin.reach.subscriber import Wish
 from tocsin.web.listing import Code
 from tocsin.web.problem import Refusal

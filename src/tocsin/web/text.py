@@ -130,7 +130,9 @@ def texts(language: str) -> Texts:
 def spoken() -> tuple[str, ...]:
     """Every language that the page speaks."""
     return tuple(
-        sorted(file.name.removesuffix(".json") for file in (files(__package__) / "texts").iterdir() if file.name[0] != ".")
+        sorted(
+            file.name.removesuffix(".json") for file in (files(__package__) / "texts").iterdir() if file.name[0] != "."
+        )
     )
 
 

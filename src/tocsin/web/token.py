@@ -18,7 +18,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from tocsin.errors import NotAllowedError, NotFoundError, NotSignedInError, SettingsError
-from tocsin.journal import Entry, Journal, fact
+from tocsin.journal import Entry, Fact, Journal, fact
 
 TOKEN_ISSUED, TOKEN_REVOKED = "token:issued", "token:revoked"
 SUBMIT = "alerts:submit"
@@ -58,8 +58,7 @@ def digest(text: str) -> str:
 NOBODY = digest(secrets.token_hex(32))
 
 
-def issue(
-    journal: Journal,
+def prepare(
     at: datetime,
     *,
     realm: str,
@@ -68,8 +67,8 @@ def issue(
     senders: Sequence[str] = (),
     source: str = "",
     ends: datetime | None = None,
-) -> tuple[str, Token]:
-    """Record a new token and return its text, which nobody can show again, and what is kept of it."""
+) -> tuple[str, Token, Fact]:
+    """A new token: its text, which nobody can show again, what is kept of it, and the fact that issues it."""
     for scope in scopes:
         if scope not in SCOPES:
             raise SettingsError(f"no scope {scope!r}; there are: {', '.join(SCOPES)}")
@@ -89,18 +88,39 @@ def issue(
         at,
         ends,
     )
-    journal.append([fact(TOKEN_ISSUED, number, made, realm)])
+    return text, made, fact(TOKEN_ISSUED, number, made, realm)
+
+
+def issue(
+    journal: Journal,
+    at: datetime,
+    *,
+    realm: str,
+    name: str,
+    scopes: Sequence[str],
+    senders: Sequence[str] = (),
+    source: str = "",
+    ends: datetime | None = None,
+) -> tuple[str, Token]:
+    """Record a new token and return its text and what is kept of it."""
+    text, made, issued = prepare(at, realm=realm, name=name, scopes=scopes, senders=senders, source=source, ends=ends)
+    journal.append([issued])
     return text, made
 
 
-def revoke(journal: Journal, at: datetime, number: str, *, realm: str, reason: str = "") -> None:
-    """Record that the token with this id opens nothing any more; :class:`NotFoundError` if there is none."""
+def ending(journal: Journal, at: datetime, number: str, *, realm: str, reason: str = "") -> Fact | None:
+    """The fact that revokes the token with this id: None if it is revoked, :class:`NotFoundError` if there is none."""
     tokens = Tokens(realm)
     tokens.catch_up(journal)
     if number not in tokens.known:
         raise NotFoundError(f"no token {number}")
-    if number not in tokens.ended:
-        journal.append([fact(TOKEN_REVOKED, number, Revoked(at, reason), realm)])
+    return None if number in tokens.ended else fact(TOKEN_REVOKED, number, Revoked(at, reason), realm)
+
+
+def revoke(journal: Journal, at: datetime, number: str, *, realm: str, reason: str = "") -> None:
+    """Record that the token with this id opens nothing any more; :class:`NotFoundError` if there is none."""
+    if (ended := ending(journal, at, number, realm=realm, reason=reason)) is not None:
+        journal.append([ended])
 
 
 class Tokens:

@@ -9,22 +9,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from tocsin.cap.alert import Alert, Info, ResponseType
+from tocsin.cap.alert import ResponseType
 from tocsin.cap.phase import DANGER, ENDED, RANK, Phase
 from tocsin.place.map import Map
 from tocsin.sense.source import Source
 from tocsin.warn.situation import Live, Standing
 from tocsin.web.day import DAY, Turn, alerts_of, dark
+from tocsin.web.feed import in_language
+from tocsin.web.instruction import instructions, spoken
 from tocsin.web.text import FALLBACK, Spoken, Texts, texts
 
 ORDER = tuple(sorted(Phase, key=lambda phase: -RANK[phase]))  # what asks most of a person stands first
 STEPS = 5  # practice.md section 7: what to do, at most five lines
+OTHERS = 4
 
 
 class Facts(Struct, frozen=True):
@@ -197,7 +199,9 @@ def view(facts: Facts, t: Texts) -> View:
         until=moment(standing.ends) if standing.ends and phase is Phase.PREPARE else None,
         source=_source(facts, t, standing.source) or t.say("none"),
         identifier=deciding.published.identifier if deciding and phase is not Phase.CALM else "",
-        others=tuple(_other(live, facts, t) for live in facts.live if not _decides(live, standing)),
+        others=tuple(
+            _other(live, facts, t) for live in [live for live in facts.live if not _decides(live, standing)][:OTHERS]
+        ),
         day=_day(facts, t),
         groups=groups,
         regions=tuple(
@@ -263,25 +267,25 @@ def _said(facts: Facts, t: Texts, phase: Phase, place: str) -> _Said:
     deciding = facts.standing.alerts[0] if facts.standing.alerts else None
     if deciding is None:
         return _Said(ours, (), steps, rule, True)
-    info = choose(deciding.alert, t.language)
-    event = _spoken(info, "event")
+    info = in_language(deciding.alert.infos, t.language)
+    event = spoken(info, "event")
     if signal(deciding, facts.sources):
         return _Said(ours, (), steps, rule, True, event)
-    lead = _spoken(info, "description")
+    lead = spoken(info, "description")
     told = instructions(info)
     if phase is Phase.RETRACTED:
         # A retraction first says "you are safe", whatever its author wrote (Ridgecrest 2020, linter rule L14).
-        note = lead or _spoken(info, "headline")
+        note = lead or spoken(info, "headline")
         return _Said(ours, (note,) if note else (), told or steps, rule, False, event)
     shelter = info is not None and ResponseType.SHELTER in info.response_types
-    headline = _spoken(info, "headline") or event or ours
+    headline = spoken(info, "headline") or event or ours
     if phase in DANGER and not shelter:
         rule = t.say("rule.unknown")
     elif phase is Phase.ALL_CLEAR:
         rule = ""
     if not told:
         told = (Spoken(t.say("lead.follow", source=_source(facts, t, facts.standing.source)), t.language),)
-    more = told[STEPS:]
+    more = told[STEPS : STEPS + 2]
     return _Said(headline, (*((lead,) if lead else ()), *more), told[:STEPS], rule, shelter, event)
 
 
@@ -289,40 +293,6 @@ def signal(live: Live, sources: Mapping[str, Source]) -> bool:
     """Whether this alert mirrors an air-alert signal, so that the page's own reviewed wording says what to do."""
     source = sources.get(live.published.source)
     return source is not None and source.kind.replace("-", "_").startswith("air_alert")
-
-
-def choose(alert: Alert, language: str) -> Info | None:
-    """The info in the reader's language, else in English, else the first one."""
-
-    def primary(info: Info) -> str:
-        return (info.language or "en-US").partition("-")[0].lower()
-
-    for wanted in (language.partition("-")[0], FALLBACK):
-        for info in alert.infos:
-            if primary(info) == wanted:
-                return info
-    return alert.infos[0] if alert.infos else None
-
-
-def instructions(info: Info | None) -> tuple[Spoken, ...]:
-    """The instruction as lines: its own lines where it has them, else its sentences."""
-    if info is None or not info.instruction.strip():
-        return ()
-    lines = [line.strip(" \t-•*·") for line in info.instruction.splitlines()]
-    lines = [line for line in lines if line]
-    if len(lines) == 1:
-        lines = [part for part in _SENTENCE.split(lines[0]) if part]
-    return tuple(Spoken(_NUMBER.sub("", line), info.language or "en-US") for line in lines)
-
-
-# A full stop ends a sentence when what follows does not go on in small letters or digits ("20 Nov. 14:00").
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[^\W\d_a-zа-яіїєґ])")
-_NUMBER = re.compile(r"^\d{1,2}[.)]\s+")
-
-
-def _spoken(info: Info | None, field: str) -> Spoken | None:
-    text = getattr(info, field).strip() if info is not None else ""
-    return Spoken(text, info.language or "en-US") if text and info is not None else None
 
 
 def _source(facts: Facts, t: Texts, source: str) -> str:
@@ -372,7 +342,7 @@ def _last_word(facts: Facts, t: Texts) -> tuple[Spoken, ...]:
 
 
 def _other(live: Live, facts: Facts, t: Texts) -> Other:
-    info = choose(live.alert, t.language)
+    info = in_language(live.alert.infos, t.language)
     phase = Phase(live.phase)
     if signal(live, facts.sources):
         lines = t.lines(f"steps.{phase}", number=facts.emergency_number)[:1] if f"steps.{phase}" in t else ()
@@ -383,7 +353,7 @@ def _other(live: Live, facts: Facts, t: Texts) -> Other:
     if ends is not None and phase is Phase.PREPARE:
         when.append(t.say("others.until", time=t.time(ends, facts.zone, facts.at)))
     word = t.say(f"phase.{phase}")
-    headline = _spoken(info, "headline") or _spoken(info, "event") or Spoken(word, t.language)
+    headline = spoken(info, "headline") or spoken(info, "event") or Spoken(word, t.language)
     said = _source(facts, t, live.published.source) or (info.sender_name if info is not None else "")
     return Other(phase, word, headline, lines, ", ".join(when), said, live.published.identifier)
 

@@ -58,7 +58,9 @@ def test_an_exercise_says_so_in_every_title(drill: Server) -> None:
     """The feed of the exercise realm is marked in the title of the feed and of each entry (F16)."""
     drill.building.publish("act")
     reply = drill.get("/alerts.atom")
-    assert all(title.upper().startswith("EXERCISE") for title in texts(reply, "a:title") + texts(reply, "a:entry/a:title"))
+    assert all(
+        title.upper().startswith("EXERCISE") for title in texts(reply, "a:title") + texts(reply, "a:entry/a:title")
+    )
 
 
 def test_markup_in_an_alert_stays_text(server: Server) -> None:
@@ -147,7 +149,7 @@ def test_the_wire_and_the_application_say_the_same(server: Server) -> None:
     for path in ("/alerts.atom", "/at/UA-30.json", "/at/UA-30.txt?lang=uk", f"/alerts/{one.identifier}.xml"):
         for more in ("", "Accept-Encoding: gzip\r\n", "If-None-Match: *\r\n", "Accept-Language: de\r\n"):
             head = f"GET {path} HTTP/1.1\r\nHost: x\r\n{more}"
-            whole = server.raw(f"{head}\r\n".encode() + b"", wait=0.2)
+            whole = server.raw(f"{head}\r\n".encode(), one=True)
             closing = server.raw(f"{head}Connection: close\r\n\r\n".encode())
             twice = server.raw(f"{head}\r\n{head}Connection: close\r\n\r\n".encode())
             assert parted(whole) == parted(closing), (path, more)

@@ -9,14 +9,21 @@ from urllib.parse import quote
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tests.contracts.web.conftest import NOON, Server
+from tests.contracts.web.conftest import NOON, OFFICE, Building, Server
 from tocsin.cap.alert import Area, Named, Polygon
 from tocsin.reach.heartbeat import verify
-from tocsin.web.state import State
+from tocsin.web.state import State, encode, plain, state
 from tocsin.web.text import spoken
 
 LVIV = "49.84,24.03"
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=4000) | st.text(
+    "Увага! Повітряна тривога. ", min_size=200, max_size=3000
+)
 
 
 def square(south: float, west: float, north: float, east: float) -> Polygon:
@@ -102,6 +109,22 @@ def test_ten_plain_lines_in_every_language(server: Server, language: str) -> Non
     assert "14:00:00" in text
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(headline=WORDS, instruction=WORDS, sender=WORDS, language=st.sampled_from(spoken()))
+def test_both_forms_stay_within_1_kb_for_any_words(
+    building: Building, headline: str, instruction: str, sender: str, language: str
+) -> None:
+    """Whatever an alert says, in whatever script: JSON within 1 KB, and ten lines within 1 KB that move no cursor."""
+    building.publish("act", headline=headline, instruction=instruction, language=language)
+    building.house.sources = {"office": msgspec.structs.replace(OFFICE, name=sender)}
+    at = building.clock.now()
+    assert len(encode(state(building.house, "UA-30", language, at))) <= 1000
+    text = plain(building.house, "UA-30", language, at)
+    assert len(text.encode()) <= 1000
+    assert text.count("\n") == 10
+    assert not [letter for letter in text if not letter.isprintable() and letter != "\n"]
+
+
 def test_the_language_follows_the_reader(server: Server) -> None:
     """Accept-Language decides, ``?lang=`` decides over it, and caches are told."""
     server.building.hear()
@@ -179,7 +202,9 @@ def test_alerts_are_listed_by_point_and_the_polygon_wins(server: Server) -> None
     """An issuer's own polygon decides for a point, whatever codes stand beside it."""
     area = Area("North", polygons=(square(50.4, 30.4, 50.5, 30.6),), geocodes=(Named("ISO3166-2", "UA-30"),))
     drawn = server.building.publish("act", areas_of=(area,))
-    assert [one["identifier"] for one in server.get("/v1/alerts?point=50.45,30.5").json()["alerts"]] == [drawn.identifier]
+    assert [one["identifier"] for one in server.get("/v1/alerts?point=50.45,30.5").json()["alerts"]] == [
+        drawn.identifier
+    ]
     assert server.get("/v1/alerts?point=50.2,30.5").json()["alerts"] == []
 
 

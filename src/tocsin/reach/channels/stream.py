@@ -28,7 +28,7 @@ from msgspec import Struct
 from tocsin.clock import Clock, SystemClock
 from tocsin.journal import Entry, Journal
 from tocsin.reach.audience import Places, related
-from tocsin.reach.bulletin import Parse, body, bulletin
+from tocsin.reach.bulletin import Parse, body, bulletin, read_alert
 from tocsin.reach.channels.streamgate import Farewell, http_protocol
 from tocsin.reach.heartbeat import Signer, SourceContact, heartbeat
 from tocsin.sense.source import SOURCE_HEARD, SOURCE_LOST, Heard
@@ -152,7 +152,7 @@ class StreamHub:
         signer: Signer,
         clock: Clock,
         *,
-        parse: Parse,
+        parse: Parse = read_alert,
         public_url: str = "",
         sources: Callable[[datetime], Sequence[SourceContact]] = lambda at: (),
         interval_s: float = 15.0,

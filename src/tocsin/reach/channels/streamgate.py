@@ -19,7 +19,15 @@ import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from tocsin.errors import InputError, RateLimitedError, TocsinError, TooLargeError, UnknownPlaceError
+from tocsin.errors import (
+    HeadersTooLargeError,
+    InputError,
+    MethodError,
+    ParameterError,
+    RateLimitedError,
+    TocsinError,
+    UnknownPlaceError,
+)
 
 if TYPE_CHECKING:
     from tocsin.reach.channels.stream import StreamHub
@@ -31,6 +39,8 @@ HEAD_SECONDS = 10.0
 SECURITY = (
     b"x-content-type-options: nosniff\r\n"
     b"referrer-policy: no-referrer\r\n"
+    b"cross-origin-opener-policy: same-origin\r\n"
+    b"x-frame-options: DENY\r\n"
     b"content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
     b"cross-origin-resource-policy: cross-origin\r\n"
     b"access-control-allow-origin: *\r\n"
@@ -49,12 +59,6 @@ OPTIONS = (
     b"access-control-allow-headers: last-event-id, cache-control\r\n"
     b"access-control-max-age: 86400\r\n" + SECURITY + b"connection: close\r\n\r\n"
 )
-
-
-class MethodError(InputError):
-    """This address is only for reading."""
-
-    code = "input.method"
 
 
 class Asked:
@@ -79,7 +83,7 @@ class Asked:
         if not text:
             return None
         if not (text.isascii() and text.isdigit() and len(text) <= 18):
-            raise InputError(f"{text[:40]!r} is not the number of an event")
+            raise ParameterError(f"after: {text[:40]!r} is not the number of an event")
         return int(text)
 
     def _pairs(self) -> list[tuple[str, str]]:
@@ -120,7 +124,7 @@ class StreamGate(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
                 self._refused = True
-                self._answer(431, TooLargeError("the head of the request"))
+                self._answer(431, HeadersTooLargeError("a request line and headers have 64 KB"))
             elif self._head_timer is None:
                 self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
@@ -191,7 +195,7 @@ class StreamGate(HttpToolsProtocol):
             try:
                 areas, after = asked.areas(), asked.after()
                 if len(areas) > hub.limits.areas:
-                    raise TooLargeError(f"at most {hub.limits.areas} areas")
+                    raise ParameterError(f"area: at most {hub.limits.areas} of them")
                 if unknown := sorted(code for code in areas if code not in hub.gazetteer):
                     raise UnknownPlaceError(", ".join(code[:40] for code in unknown[:5]))
             except UnknownPlaceError as wrong:

@@ -11,6 +11,7 @@ import { lost } from "./phase.js";
 
 const TIMEOUT_MS = 6000;
 const STALE_MS = 30000;
+const KEPT_MS = 15000; // A state may be kept ready on its way here for about ten seconds.
 
 export class Link {
   /** `beat` in seconds; `heard(asOf)`, `news(kind, data)`, `state(json)` and `lost()` are told what happens. */
@@ -63,7 +64,7 @@ export class Link {
     this.on.news(kind, data);
   }
 
-  /** Whether `asOf` is newer than anything before it; one that stands still counts for STALE_MS only. */
+  /** Whether `asOf` goes forward; one that stands still, or a kept copy, counts for STALE_MS only. */
   forward(asOf) {
     const time = Date.parse(asOf);
     if (Number.isNaN(time)) return false;
@@ -72,13 +73,13 @@ export class Link {
       this.moved = this.marks();
       return true;
     }
-    return time === this.newest && this.since(this.moved) < Math.max(STALE_MS, this.beat * 4000);
+    return time >= this.newest - KEPT_MS && this.since(this.moved) < Math.max(STALE_MS, this.beat * 4000);
   }
 
   heard(asOf) {
     this.last = this.marks();
     this.up = true;
-    this.on.heard(Date.parse(asOf));
+    this.on.heard(Math.max(Date.parse(asOf), this.newest));
   }
 
   async tick() {

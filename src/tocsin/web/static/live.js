@@ -165,7 +165,7 @@ function news(kind, data) {
     refresh();
   } else if (data.journal?.seq > Number(main().dataset.seq) && performance.now() > quiet) {
     // Something changed elsewhere in the country: the map follows, not all phones in the same second.
-    quiet = performance.now() + 20000;
+    quiet = performance.now() + 10000;
     setTimeout(refresh, Math.random() * 5000);
   }
 }

@@ -50,7 +50,7 @@ class Seal:
         """What :meth:`close` sealed; :class:`KeyMissingError` for a box from elsewhere or of another key."""
         try:
             return self._cipher.decrypt(box[:12], box[12:], self._place(field, row))
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise KeyMissingError(f"{field} was not sealed with {self.path}; restore the one of the backup") from None
 
     def mark(self, field: str, value: bytes) -> bytes:

@@ -21,6 +21,7 @@ CREDENTIAL_ADDED = "credential:added"
 CREDENTIAL_REMOVED = "credential:removed"
 SESSION_BEGUN = "session:begun"
 SESSION_PROVED = "session:proved"
+SESSION_UNPROVED = "session:unproved"
 SESSION_REFUSED = "session:refused"
 SESSION_ENDED = "session:ended"
 SIGN_IN_REFUSED = "signin:refused"
@@ -135,7 +136,10 @@ class Proved(Struct, frozen=True):
 
 
 class Stopped(Struct, frozen=True):
-    """The body of ``session:refused``: a signed-in person asked for what their roles do not grant."""
+    """The body of ``session:refused`` and ``session:unproved``; the subject is the session's id.
+
+    Somebody signed in asked for what their roles do not grant, or their proof of presence was not one for this step.
+    """
 
     person: str
     act: str

@@ -136,6 +136,19 @@ def disk_free(
         yield Ailment("disk.full", f"Only {free // 1_000_000:,} MB are free beside the data: make room.")
 
 
+def holds(name: str, call: Callable[[], object]) -> Callable[[datetime], Iterable[Ailment]]:
+    """A check for :attr:`House.checks` that ``call`` raises no error of ours, such as reading the policy anew."""
+
+    def check(at: datetime) -> Iterable[Ailment]:
+        try:
+            call()
+        except TocsinError as wrong:
+            yield Ailment(wrong.code, str(wrong))
+
+    check.__name__ = name
+    return check
+
+
 class ClockWatch:
     """Whether the machine's clock goes like a clock: it was not put on or back, and is not behind the journal."""
 

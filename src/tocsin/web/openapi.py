@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from importlib import metadata
 from typing import Any, TypeVar
 
 import msgspec
@@ -86,8 +87,12 @@ def decoded(content: bytes, shape: type[T]) -> T:
         raise UnreadableError(str(wrong)) from None
 
 
-def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
-    """The OpenAPI document of these operations."""
+def document(operations: Sequence[Operation] | None = None, version: str | None = None) -> dict[str, Any]:
+    """The OpenAPI document of these operations: of all that there are, and of this version, where none are named."""
+    if operations is None:
+        from tocsin.web.table import TABLE
+
+        operations = TABLE
     shapes = {Problem}
     for one in operations:
         shapes.update(answer.body for answer in one.answers if answer.body is not None)
@@ -105,7 +110,7 @@ def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Tocsin",
-            "version": version,
+            "version": version or metadata.version("tocsin"),
             "summary": "Warnings for machines: states, alerts, sources, and the record they follow from.",
             "description": (
                 "Every fault is a problem document (RFC 9457) with a stable `code`. A phase you do not know means: read "

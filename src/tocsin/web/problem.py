@@ -64,6 +64,7 @@ STATUS: dict[str, int] = {
     "operator.policy": 503,
     "operator.key": 503,
     "operator.not-ready": 503,
+    "operator.peer": 503,
 }
 """The HTTP status of every code."""
 

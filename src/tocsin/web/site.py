@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -113,7 +112,7 @@ def create(house: House) -> Site:
     from tocsin.web.public import routes as pages
 
     interface = Interface(house)
-    interface.described = document(TABLE, version("tocsin"))
+    interface.described = document(TABLE)
     routed = Starlette(
         routes=[*routes(interface), *pages(house)],
         exception_handlers={
@@ -144,6 +143,9 @@ def config(house: House, app: Site | None = None, **given: Any) -> uvicorn.Confi
         "lifespan": "off",
         "access_log": False,
         "server_header": False,
+        # Behind our own proxy the reader's address is what it says; otherwise all readers would be one flood.
+        "proxy_headers": True,
+        "forwarded_allow_ips": list(house.settings.trusted_proxies),
         "timeout_keep_alive": 75,
         "timeout_graceful_shutdown": 5,
         "log_config": None,

@@ -199,6 +199,11 @@ TITLES: dict[str, dict[str, str]] = {
         "de": "Ein nötiger Schlüssel fehlt oder ist abgelaufen.",
         "fr": "Une clé nécessaire manque ou a expiré.",
     },
+    "operator.peer": {
+        "uk": "Програму, з якою нас порівнюють, тут не можна запустити.",
+        "de": "Ein Programm, mit dem wir verglichen werden, lässt sich hier nicht starten.",
+        "fr": "Un programme auquel nous sommes comparés ne peut pas être lancé ici.",
+    },
     "operator.not-ready": {
         "uk": "Ця система зараз не може попереджати.",
         "de": "Diese Anlage kann gerade nicht warnen.",

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.contracts.web.conftest import Building, Server
-from tocsin.errors import StoreError
-from tocsin.web.health import Ailment
+from tocsin.errors import PolicyError, StoreError
+from tocsin.web.health import Ailment, holds
 from tocsin.web.table import TABLE
 
 READS = ("/at/UA-30.json", "/at/UA-30.txt", "/alerts.atom", "/v1/alerts", "/v1/sources", "/v1/keys", "/v1/openapi.json")
@@ -215,6 +215,31 @@ def test_reading_too_much_is_told_when_to_come_back(tmp_path: Path) -> None:
     assert server.get("/alerts.atom").status == 200
     server.stop()
     building.store.close()
+
+
+def test_behind_our_own_proxy_readers_are_told_apart(tmp_path: Path) -> None:
+    """X-Forwarded-For of a trusted proxy names the reader; of anybody else it names nobody."""
+    for proxies, expected in ((("127.0.0.1",), 200), ((), 429)):
+        building = Building(tmp_path / str(expected), reads_per_second=0.1, trusted_proxies=proxies)
+        server = Server(building)
+        statuses = [server.get("/v1/sources", X_Forwarded_For=f"192.0.2.{n}").status for n in range(5)]
+        assert statuses[-1] == expected
+        server.stop()
+        building.store.close()
+
+
+def test_a_check_of_another_room_is_made(server: Server) -> None:
+    """Whoever wires the house adds what else a warning needs; a check that breaks did not pass."""
+
+    def unsigned() -> None:
+        raise PolicyError("its signature is missing")
+
+    server.building.hear()
+    server.house.checks.append(holds("policy", unsigned))
+    server.house.checks.append(holds("certificates", lambda: None))
+    told = server.get("/readyz").json()
+    assert [fault["code"] for fault in told["faults"]] == ["operator.policy"]
+    assert {"policy", "certificates"} <= set(told["checked"])
 
 
 # --- the installation --------------------------------------------------------------------------------------------------

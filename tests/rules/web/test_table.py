@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tocsin.web.openapi import document, page
-from tocsin.web.problem import STATUS
+from tocsin.web.problem import SENTENCES, STATUS
 from tocsin.web.table import TABLE
 
 DESCRIBED = document(TABLE, "1.0")
@@ -49,7 +49,7 @@ def test_the_page_of_it_is_plain() -> None:
     text = page(DESCRIBED)
     for one in TABLE:
         assert f"{one.method} {one.path}" in text
-    for code in STATUS:
+    for code in SENTENCES:
         assert f'id="{code}"' in text
     for banned in ("<script", "<style", "<link", "<img", "style=", "onclick", "http://", "https://"):
         assert banned not in text

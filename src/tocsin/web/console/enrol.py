@@ -36,6 +36,8 @@ from tocsin.web.console.visit import Visit
 
 PATH = "/console/enrol/"
 ACCOUNT = "/console/account"
+OPERATOR, START = "operator", "start"
+"""In place of a person's id: whoever works on the machine itself, and the program as it starts."""
 
 
 class Link(Struct, frozen=True):
@@ -72,9 +74,9 @@ def first_link(identity: Identity) -> str | None:
     """The address that enrols the first administrator; None when there is one. Earlier first links end."""
     if identity.administrators():
         return None
-    earlier = tuple(one.id for one in identity.book.invitations() if not one.by and not one.person)
-    withdraw(identity, earlier, "")
-    return invite(identity, (Role.ADMINISTRATOR,), "").address
+    earlier = tuple(one.id for one in identity.book.invitations() if one.by == START)
+    withdraw(identity, earlier, START)
+    return invite(identity, (Role.ADMINISTRATOR,), START).address
 
 
 def may_listen(identity: Identity, bind: str) -> bool:
@@ -88,7 +90,7 @@ def opened(identity: Identity, text: str) -> Invitation:
     found = identity.book.invitation(text[:100])
     if found is None or identity.now() >= found.ends:
         raise InvitationSpentError
-    if found.by and not identity.can(found.by, Act.ADMINISTER):
+    if found.by not in (OPERATOR, START) and not identity.can(found.by, Act.ADMINISTER):
         # Who made the link has left or lost the role since; what they promised is not theirs to give any more.
         raise InvitationSpentError
     return found

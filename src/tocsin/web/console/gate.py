@@ -38,7 +38,7 @@ from tocsin.errors import (
     TocsinError,
     UnreadableError,
 )
-from tocsin.warn.enrolment import SESSION_PROVED, SESSION_REFUSED, Proved, Stopped, Way
+from tocsin.warn.enrolment import SESSION_PROVED, SESSION_REFUSED, SESSION_UNPROVED, Proved, Stopped, Way
 from tocsin.warn.person import FRESH, Act
 from tocsin.web.console.identity import Identity, secret
 from tocsin.web.console.oidc import OpenId
@@ -192,6 +192,7 @@ class Gate:
         )
         name = identity.origin.cookie(DOOR_COOKIE)
         visit = Visit(request, self.rooms, None, language, cookies.get(name, "")[:64], self._address(request))
+        visit.readable = "GET" in self.doors
         if "lang" in request.query_params and cookies.get(LANGUAGE_COOKIE) != language:
             visit.request.scope["tocsin.language"] = language
         return visit
@@ -306,7 +307,14 @@ class Gate:
         ):
             return
         act = door.act.value
-        visit.way, digest = await self.rooms.prove(visit, act)
+        try:
+            visit.way, digest = await self.rooms.prove(visit, act)
+        except NotFreshError:
+            if visit.field("proof") or visit.field("code"):
+                # Whoever sits at an open session and cannot prove who they are may not be who it was opened for.
+                failed = Stopped(signed.person_id, act, visit.path)
+                await asyncio.to_thread(identity.record, identity.fact(SESSION_UNPROVED, signed.session_id, failed))
+            raise
         done = identity.fact(
             SESSION_PROVED, signed.session_id, Proved(signed.person_id, act, visit.path, visit.way, digest)
         )

@@ -50,7 +50,10 @@ def environment() -> Environment:
 
 @dataclass
 class Visit:
-    """One request. ``fields`` are the form's in order; ``json`` a JSON body; ``way`` how presence was proved for it."""
+    """One request. ``fields`` are the form's in order; ``json`` a JSON body; ``way`` how presence was proved for it.
+
+    ``readable``: the address can be asked for with GET as well.
+    """
 
     request: Request
     rooms: Rooms
@@ -61,6 +64,7 @@ class Visit:
     fields: list[tuple[str, str]] = field(default_factory=list)
     json: Any = None
     way: Way | None = None
+    readable: bool = True
     cookies: list[tuple[str, str, int | None]] = field(default_factory=list)
 
     @property
@@ -139,6 +143,8 @@ class Visit:
             "json_token": identity.form_token(self.whose, "json"),
             "session": self._left(),
             "path": self.path,
+            # A page that answers a form cannot be asked for again in another language.
+            "here": self.path if self.readable else HOME,
         }
         html = environment().get_template(f"console/{template}").render(**(shown | values))
         return Response(html, status, {"Content-Language": self.language}, media_type="text/html; charset=utf-8")

@@ -221,7 +221,7 @@ class Office:
         """A person with these roles and their browser, signed in."""
         self.count += 1
         browser = self.browser(f"192.0.2.{self.count % 250 + 1}")
-        link = enrol.invite(self.identity, roles, "")
+        link = enrol.invite(self.identity, roles, enrol.OPERATOR)
         answer = await browser.enrol(link.address, f"Person {self.count}", f"person{self.count}@example.org")
         assert answer.status == 200, answer.text
         found = self.identity.kept.find(browser.secret)
@@ -242,10 +242,12 @@ class Office:
         self.seconds += seconds
 
 
-def opened(folder: Path, realm: str = "actual", **given: Any) -> Office:
-    """A house with a console."""
+def opened(folder: Path, realm: str = "actual", url: str = "", **given: Any) -> Office:
+    """A house with a console, under the address ``url`` where it is really served."""
     building = Building(folder, realm, **given)
     house, store = building.house, building.store
+    if url:
+        building.settings = house.settings = msgspec.structs.replace(building.settings, public_url=url)
     identity = Identity(
         building.settings,
         building.clock,

@@ -62,7 +62,7 @@ async def there_and_back(browser: Browser, query: str = "") -> Page:
 
 async def enrolled(office: Office) -> Browser:
     """Somebody who enrols through the issuer, and signs out."""
-    link = enrol.invite(office.identity, (Role.AUTHOR,), "")
+    link = enrol.invite(office.identity, (Role.AUTHOR,), enrol.OPERATOR)
     browser = office.browser()
     answer = await there_and_back(browser, f"?invitation={link.address[-43:]}")
     assert answer.status == 200, answer.text

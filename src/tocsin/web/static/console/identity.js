@@ -101,6 +101,8 @@ const deeds = {
   },
 };
 
+if (window.PublicKeyCredential) for (const one of document.querySelectorAll("[data-noscript]")) one.hidden = true;
+
 for (const button of document.querySelectorAll("[data-passkey]")) {
   if (!window.PublicKeyCredential) continue;
   button.hidden = false;

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -71,6 +71,8 @@ CODES: Mapping[Phase, Codes] = {
     Phase.RETRACTED: Codes((ResponseType.NONE,), "Past", "Minor", "Observed"),
 }
 
+LIFE = timedelta(hours=24)
+"""How long a retraction stays in feeds, counted from the end of what it takes back: however late, people are owed it."""
 UNSENT = datetime(2000, 1, 1, tzinfo=UTC)
 """Stands for ``sent`` until publication freezes it."""
 NOTE_ERROR = "Issued in error. There is no danger from it."
@@ -293,6 +295,7 @@ def _alert(
     content: Content, kit: Kit, phase: Phase, version: int, before: Reference | None, alarm: str = SOUND
 ) -> Alert:
     assert content.starts is not None
+    assert content.ends is not None
     issuer, exercise = kit.issuer, kit.issuer.realm == EXERCISE
     retracted = phase is Phase.RETRACTED
     areas = {language: area(content.where, kit.gazetteer, language) for language in issuer.languages}
@@ -300,6 +303,8 @@ def _alert(
         kit.gazetteer.get(content.where.codes[0]).zone if content.where.codes else _zone(content.where, kit.gazetteer)
     )
     fields = parameters(content.event_id, version, phase, content.starts, None if retracted else content.next_update_by)
+    if retracted:
+        fields = tuple(field for field in fields if field.name != cap.AS_OF)
     fields = (*fields, Named(HAZARD, content.hazard))
     if alarm == QUIET:
         fields = (*fields, Named(ALARM, QUIET))
@@ -313,9 +318,10 @@ def _alert(
         msgspec.structs.replace(
             info,
             audience="" if content.scope == "Public" and content.audience == "everyone" else content.audience,
-            effective=content.starts,
-            onset=content.starts,
-            expires=content.ends,
+            # A retraction holds from the moment it is sent, which nobody knows yet.
+            effective=None if retracted else content.starts,
+            onset=None if retracted else content.starts,
+            expires=content.ends + LIFE if retracted else content.ends,
             description=info.description if retracted else _more(info, content, kit, zone),
             parameters=fields + info.parameters,
             areas=(areas[info.language],),

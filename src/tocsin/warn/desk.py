@@ -441,7 +441,6 @@ class Desk:
         made = []
         for message in (*beside, alert):
             phase = Phase(message.parameter(PHASE) or content.phase)
-            areas = content.where.codes if message is alert else tuple(_codes(message))
             made.append(
                 published(
                     message,
@@ -449,7 +448,7 @@ class Desk:
                     event_id=content.event_id,
                     version=int(message.parameter(VERSION) or content.version),
                     phase=phase,
-                    areas=areas,
+                    areas=tuple(_codes(message)),
                     as_of=content.starts or at,
                     sign=sign,
                     supersedes=before.identifier if before else "",

@@ -26,7 +26,7 @@ from tocsin.errors import TocsinError
 from tocsin.warn.approval import Policy
 from tocsin.warn.compile import Compiled, Kit
 from tocsin.warn.draft import Content, Draft, DraftState, Where
-from tocsin.warn.extent import difference
+from tocsin.warn.extent import codes_under, difference
 from tocsin.warn.fatigue import Tally
 from tocsin.warn.finding import Finding, Guard
 from tocsin.warn.hazard import hazard
@@ -41,16 +41,27 @@ _FACT = re.compile(r"\d+(?:[.,:]\d+)*|(?<![.!?\n]\s)(?<!^)\b[A-ZА-ЯҐЄІЇ][\
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
 
 
-def wording(draft: Draft, compiled: Compiled, *, domains: tuple[str, ...] = ()) -> tuple[Finding, ...]:
+def wording(draft: Draft, compiled: Compiled, *, kit: Kit, domains: tuple[str, ...] = ()) -> tuple[Finding, ...]:
     """L1 to L16 on the alert and its retraction, in every language."""
+    proper = _proper(draft.content, compiled, kit)
     found: dict[tuple[str, str], Finding] = {}
     messages = [compiled.alert] if compiled.retraction is None else [compiled.alert, compiled.retraction]
     for alert in messages:
         for one in lint(replace(alert, sent=None), domains):
             if one.code != "L15":  # numbers and places across languages have a guard of their own
-                kept = Finding(one.code, one.message, blocking=one.code in BLOCKING, path=one.path)
+                quoted = re.search("“([^”]*)”", one.message)
+                # "Los Angeles time" is a name and no abbreviation, whatever its first word looks like.
+                named = one.code == "L7" and quoted is not None and quoted[1].casefold() in proper
+                kept = Finding(one.code, one.message, blocking=one.code in BLOCKING and not named, path=one.path)
                 found.setdefault((one.code, one.path), kept)
     return tuple(found.values())
+
+
+def _proper(content: Content, compiled: Compiled, kit: Kit) -> frozenset[str]:
+    """The words of the names that the gazetteer gives: of the area's places and of its time zone."""
+    names = [kit.gazetteer.name(code, tag) for code in content.where.codes for tag in kit.issuer.languages]
+    names += [kit.gazetteer.get(code).zone for code in codes_under(content.where, kit.gazetteer)]
+    return frozenset(word.casefold() for name in names for word in re.findall(r"[^\W_]+", name))
 
 
 def action(draft: Draft, compiled: Compiled) -> tuple[Finding, ...]:
@@ -218,7 +229,9 @@ def twins(draft: Draft, compiled: Compiled, *, find: Callable[[str], Draft | Non
     if content.scope != "Public" and content.audience == "staff" and Phase(content.phase) in WARNS and other is None:
         sentence = "Staff are warned and the public is not. Write the public version, or say why there is none."
         return (Finding("twin", sentence, reason=True),)
-    if other is None or (content.scope == "Public") == (other.content.scope == "Public"):
+    if other is None or Phase(content.phase) not in WARNS:
+        return ()
+    if (content.scope == "Public") == (other.content.scope == "Public"):
         return ()
     staff, public = (other.content, content) if content.scope == "Public" else (content, other.content)
     lacking = untold(staff, public)
@@ -284,7 +297,7 @@ def standard(
     """Every guard, for one desk. ``find`` gives a draft by its name; ``required`` the languages that an area needs."""
     return (
         partial(own_realm, kit=kit),
-        partial(wording, domains=domains),
+        partial(wording, kit=kit, domains=domains),
         action,
         same_in_every_language,
         partial(languages, required=required or (lambda where: kit.issuer.languages)),

@@ -86,7 +86,9 @@ async def vote(call: Call) -> Response:
     approve = form.get("vote") == "approve"
     why = form.get("why")
     reason = " ".join(
-        part for part in (call.t.say(f"reject.{why}") if why in REASONS[:-1] else "", form.get("reason").strip()) if part
+        part
+        for part in (call.t.say(f"reject.{why}") if why in REASONS[:-1] else "", form.get("reason").strip())
+        if part
     )
     said = Vote(call.person, approve, form.get("digest"), call.at, call.at, "" if approve else reason[:500])
     await call.room.record(lambda: call.room.desk.vote(name, said))
@@ -97,7 +99,11 @@ async def break_glass(call: Call) -> Response:
     """Go on alone, for the area that is typed and no other, and with a review to come."""
     room, name = call.room, call.request.path_params["draft"]
     one = room.desk.draft(name)
-    areas = tuple(code for code in one.content.where.codes if outline.is_typed(room.house.gazetteer, code, call.form.get(f"area.{code}")))
+    areas = tuple(
+        code
+        for code in one.content.where.codes
+        if outline.is_typed(room.house.gazetteer, code, call.form.get(f"area.{code}"))
+    )
     glass = BreakGlass(call.person, call.form.get("reason").strip()[:500], areas, call.at, call.at)
     await room.record(lambda: room.desk.break_glass(name, glass))
     return call.back(f"/console/drafts/{name}")

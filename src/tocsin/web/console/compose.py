@@ -195,8 +195,13 @@ def _values(
         "draft": one,
         "c": content,
         "phases": phases,
-        "hazards": [(h, kit.phrases.phrase(h, content.phase or "act", _known(kit.phrases.languages, t.language), **slots).event) for h in hazards],
-        "areas": [(code, gazetteer.name(code, t.language), gazetteer.get(code).level == 0) for code in content.where.codes],
+        "hazards": [
+            (h, kit.phrases.phrase(h, content.phase or "act", _known(kit.phrases.languages, t.language), **slots).event)
+            for h in hazards
+        ],
+        "areas": [
+            (code, gazetteer.name(code, t.language), gazetteer.get(code).level == 0) for code in content.where.codes
+        ],
         "drawing": drawing,
         "drawn": outline.lines(content.where),
         "found": found,
@@ -250,7 +255,9 @@ async def save(call: Call) -> Response:
             return call.back("/console/")
         case "pair":
             return await pair(call, one)
-    return call.back(f"/console/drafts/{name}#where" if form.all("add") or form.get("remove") else f"/console/drafts/{name}")
+    return call.back(
+        f"/console/drafts/{name}#where" if form.all("add") or form.get("remove") else f"/console/drafts/{name}"
+    )
 
 
 async def pair(call: Call, one: Draft) -> Response:
@@ -358,14 +365,18 @@ def _where(call: Call, where: Where, troubles: list[Trouble]) -> Where:
         elif gazetteer.get(code).level > 0:
             codes.append(gazetteer.get(code).code)
         elif code not in where.codes:
-            troubles.append(Trouble("whole", call.t.say("where.whole.type", name=gazetteer.name(code, call.t.language))))
+            troubles.append(
+                Trouble("whole", call.t.say("where.whole.type", name=gazetteer.name(code, call.t.language)))
+            )
     typed = form.get("whole").strip()
     country = form.get("country") or call.room.house.settings.home[:2]
     if typed and "where" in form:
         if outline.is_typed(gazetteer, country, typed):
             codes = [country]
         else:
-            troubles.append(Trouble("whole", call.t.say("where.whole.type", name=gazetteer.name(country, call.t.language))))
+            troubles.append(
+                Trouble("whole", call.t.say("where.whole.type", name=gazetteer.name(country, call.t.language)))
+            )
     gone = form.get("remove")
     codes = [code for code in dict.fromkeys(codes) if code != gone]
     wide = [code for code in codes if gazetteer.get(code).level == 0]
@@ -406,7 +417,11 @@ def zone_of(where: Where, room: DeskRoom) -> str:
 
 def _present(room: DeskRoom, at: datetime) -> list[str]:
     people = room.desk.people
-    return [person.id for person in people if people.can(person.id, Act.COMPOSE, at) or people.can(person.id, Act.RETRACT, at)]
+    return [
+        person.id
+        for person in people
+        if people.can(person.id, Act.COMPOSE, at) or people.can(person.id, Act.RETRACT, at)
+    ]
 
 
 def _phase(text: str, allowed: tuple[Phase, ...]) -> Phase:

@@ -15,6 +15,7 @@ import secrets
 import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -24,14 +25,16 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from tocsin.cap.phase import Phase
-from tocsin.errors import NotReadyError
+from tocsin.cap.vocabulary import vocabulary
+from tocsin.errors import NotReadyError, UnknownPlaceError
 from tocsin.journal import ACTUAL, EXERCISE, Entry, Fact, fact, follow
+from tocsin.place.map import country_map
 from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED
 from tocsin.sense.report import REPORT_RECEIVED, Report
 from tocsin.warn.desk import REVIEW_DUE, Desk
-from tocsin.warn.mirror import REPORT_WAITING
 from tocsin.warn.draft import Where
 from tocsin.warn.fatigue import Tally
+from tocsin.warn.mirror import REPORT_WAITING
 from tocsin.warn.owner import REPORT_DECIDED, Watch
 from tocsin.warn.person import Act
 from tocsin.warn.preview import Counts
@@ -51,7 +54,17 @@ if TYPE_CHECKING:
 
 STOPWATCH_STOPPED = "stopwatch:stopped"
 FOLLOWED = ("draft:", "alert:", "person:", "delegation:", "policy:")
-KEPT = ("loopback:", "review:", "promise:", "page:", "handover:", "report:waiting", "report:decided", "stopwatch:", "policy:")
+KEPT = (
+    "loopback:",
+    "review:",
+    "promise:",
+    "page:",
+    "handover:",
+    "report:waiting",
+    "report:decided",
+    "stopwatch:",
+    "policy:",
+)
 DELIVERIES = (DELIVERY_SEALED, DELIVERY_SETTLED)
 REMEMBERED = 500
 SOON = timedelta(minutes=10)
@@ -110,7 +123,11 @@ class Call:
 
     def part(self, template: str, status: int = 200, **values: Any) -> Response:
         """A piece of a page, for the script that asked for it."""
-        html = environment().get_template(f"console/{template}").render(**({"csrf": self.visit.csrf, **self._values("")} | values))
+        html = (
+            environment()
+            .get_template(f"console/{template}")
+            .render(**({"csrf": self.visit.csrf, **self._values("")} | values))
+        )
         return Response(html, status, media_type="text/html; charset=utf-8")
 
     def _values(self, nav: str) -> dict[str, Any]:
@@ -180,7 +197,17 @@ class DeskRoom:
             if desk is None or certificates is None:
                 raise NotReadyError("there is no desk in this house")
             room = _ROOMS[rooms] = DeskRoom(rooms, desk, certificates.sign)
+            with suppress(UnknownPlaceError):
+                room.warm()
         return room
+
+    def warm(self) -> None:
+        """Read what a first draft would wait for: the index of names, the map, the words of the linter."""
+        gazetteer, home = self.house.gazetteer, self.house.settings.home
+        gazetteer.suggest(gazetteer.name(home, "en"))
+        country_map(home)
+        for language in self.house.settings.languages:
+            vocabulary(language)
 
     def name(self, person: str) -> str:
         """What a person is called at the desk."""
@@ -293,7 +320,9 @@ class DeskRoom:
             if ends is not None and ends <= at:
                 found.append((t.say("alarm.ended", name=name), where))
             elif ends is not None and ends - at <= SOON:
-                found.append((t.say("alarm.ends", name=name, minutes=int((ends - at).total_seconds() + 59) // 60), where))
+                found.append(
+                    (t.say("alarm.ends", name=name, minutes=int((ends - at).total_seconds() + 59) // 60), where)
+                )
             by = self.promised(live)
             if by is not None and by < at:
                 found.append((t.say("alarm.promise", name=name, time=t.time(by, self.zone, at)), where))
@@ -358,7 +387,8 @@ def at_desk(page: Page) -> Callable[[Visit], Awaitable[Response]]:
         if visit.path != "/console/realm" and other_realm(visit):
             return call.page("realm.html", "", 409, other=other_realm(visit))
         response = await page(call)
-        if draft := visit.request.path_params.get("draft"):
+        # What a page asks for by itself while it waits for the clock keeps nobody waiting.
+        if (draft := visit.request.path_params.get("draft")) and not (call.quiet and visit.request.method == "GET"):
             room.spend(draft, room.steady() - began)
         return response
 

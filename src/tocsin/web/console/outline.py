@@ -104,7 +104,9 @@ def shape_of(where: Where) -> Shape | None:
         return None
     try:
         rings = [
-            np.array([[round(float(n) * 1_000_000) for n in point.split(",")] for point in text.split()], dtype=np.int64)
+            np.array(
+                [[round(float(n) * 1_000_000) for n in point.split(",")] for point in text.split()], dtype=np.int64
+            )
             for text in where.polygons
         ]
         rounds = []
@@ -290,4 +292,17 @@ def without(where: Where, code: str) -> Where:
     return replace(where, codes=tuple(one for one in where.codes if one != code))
 
 
-__all__ = ["Drawing", "Found", "drawing", "drawn", "find", "from_alert", "from_file", "is_typed", "lines", "shape_of", "unproject", "without"]
+__all__ = [
+    "Drawing",
+    "Found",
+    "drawing",
+    "drawn",
+    "find",
+    "from_alert",
+    "from_file",
+    "is_typed",
+    "lines",
+    "shape_of",
+    "unproject",
+    "without",
+]

@@ -68,7 +68,20 @@ async def record(call: Call) -> Response:
         head_hex=head.hash.hex(),
         checked=checked,
         broken=broken,
-        kinds=("alert:", "draft:", "delivery:", "report:", "source:", "person:", "session:", "policy:", "handover:", "stopwatch:", "loopback:", "view:"),
+        kinds=(
+            "alert:",
+            "draft:",
+            "delivery:",
+            "report:",
+            "source:",
+            "person:",
+            "session:",
+            "policy:",
+            "handover:",
+            "stopwatch:",
+            "loopback:",
+            "view:",
+        ),
     )
 
 

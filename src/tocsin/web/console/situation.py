@@ -72,7 +72,8 @@ class Waits(Struct, frozen=True):
 
 def rows(room: DeskRoom, language: str, at: datetime) -> tuple[list[Row], list[Row]]:
     """What is live: our own alerts, and those that are mirrored."""
-    own, mirrored = [], []
+    own: list[Row] = []
+    mirrored: list[Row] = []
     gazetteer = room.house.gazetteer
     for live in room.situation.live(at):
         done = live.published
@@ -97,7 +98,12 @@ def contacts(room: DeskRoom, language: str, at: datetime) -> list[Contact]:
     """Every source, those that are silent first."""
     intake = room.house.intake
     found = [
-        Contact(source.names.get(language) or source.name, room.house.last_heard(source.id), intake.fresh(source.id, at), source.official)
+        Contact(
+            source.names.get(language) or source.name,
+            room.house.last_heard(source.id),
+            intake.fresh(source.id, at),
+            source.official,
+        )
         for source in room.house.sources.values()
     ]
     return sorted(found, key=lambda one: (one.fresh, one.name))
@@ -105,7 +111,7 @@ def contacts(room: DeskRoom, language: str, at: datetime) -> list[Contact]:
 
 def waits(room: DeskRoom, language: str, at: datetime) -> list[Waits]:
     """Reports that no policy acts on, newest first, those that are overdue before all others."""
-    found = []
+    found: list[Waits] = []
     overdue = {one.report for one in room.watch.undecided() if at - one.since >= UNDECIDED[0]}
     for note in reversed(room.waiting.values()):
         late = note.subject in overdue
@@ -127,7 +133,9 @@ def _title(room: DeskRoom, report: str, language: str) -> str:
             from tocsin.sense.signal import Signal
 
             signal = msgspec.json.decode(known.content, type=Signal)
-            place = room.house.gazetteer.name(signal.area, language) if signal.area in room.house.gazetteer else signal.area
+            place = (
+                room.house.gazetteer.name(signal.area, language) if signal.area in room.house.gazetteer else signal.area
+            )
             return f"{place}: {signal.hazard}"
         alerts = read(known.content, limits=TRUSTED).alerts
         infos = alerts[0].infos if alerts else ()
@@ -193,11 +201,13 @@ def _offered(room: DeskRoom, person: str) -> Note | None:
 def open_things(room: DeskRoom, language: str, at: datetime) -> Handover:
     """What the shift leaves, as the machine lists it."""
     certificates = getattr(room.house, "certificates", None)
-    keys = [KeyEnd(one.key_id, one.certificate.not_valid_after_utc) for one in certificates] if certificates is not None else []
-    stale = [one.name for one in contacts(room, language, at) if not one.fresh]
-    return listed(
-        room.watch, room.promises, room.desk.drafts, room.desk.people, at, keys=keys[-1:], stale=stale
+    keys = (
+        [KeyEnd(one.key_id, one.certificate.not_valid_after_utc) for one in certificates]
+        if certificates is not None
+        else []
     )
+    stale = [one.name for one in contacts(room, language, at) if not one.fresh]
+    return listed(room.watch, room.promises, room.desk.drafts, room.desk.people, at, keys=keys[-1:], stale=stale)
 
 
 async def handover(call: Call) -> Response:
@@ -235,7 +245,9 @@ async def hand_over(call: Call) -> Response:
     left = open_things(room, call.t.language, call.at)
     remark = form.get("note").strip()[:1000]
     await room.record(
-        lambda: sign_off(left, call.person, form.get("to"), form.all("seen"), people, call.at, remark=remark, realm=realm)
+        lambda: sign_off(
+            left, call.person, form.get("to"), form.all("seen"), people, call.at, remark=remark, realm=realm
+        )
     )
     return call.back("/console/")
 

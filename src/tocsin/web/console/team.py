@@ -29,7 +29,9 @@ async def team(call: Call) -> Response:
     return call.page(
         "team.html",
         "team",
-        people=[(person, sorted(room.desk.people.roles(person.id, at)), _calls(person.on_call, at)) for person in people],
+        people=[
+            (person, sorted(room.desk.people.roles(person.id, at)), _calls(person.on_call, at)) for person in people
+        ],
         reveals=reveals,
         approvers=room.desk.people.approvers(at),
         policy=room.desk.bylaws.current,

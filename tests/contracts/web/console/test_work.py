@@ -55,7 +55,9 @@ class Desk(Office):
 
     async def approve(self, browser: Browser, address: str) -> Page:
         """Agree to it, being present."""
-        return await browser.prove("approve", f"{address}/vote", [("vote", "approve"), ("digest", self.digest(address))])
+        return await browser.prove(
+            "approve", f"{address}/vote", [("vote", "approve"), ("digest", self.digest(address))]
+        )
 
     async def send(self, browser: Browser, address: str) -> Page:
         """Send it, being present."""
@@ -195,7 +197,11 @@ async def test_an_area_comes_from_a_file_whole_or_not_at_all(desk: Desk) -> None
     ):
         assert (await ann.submit("/console/area-file", [("draft", name), ("file", bad)])).status == 422
         assert not desk.content(address).where
-    good = {"type": "Feature", "properties": {"name": "Left bank"}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    good = {
+        "type": "Feature",
+        "properties": {"name": "Left bank"},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
     assert (await ann.submit("/console/area-file", [("draft", name), ("file", json.dumps(good))])).status == 303
     where = desk.content(address).where
     assert where.polygons == ("50.400000,30.500000 50.400000,30.900000 50.600000,30.900000 50.400000,30.500000",)
@@ -271,7 +277,12 @@ async def test_a_rejection_says_why_and_comes_back_to_the_author(desk: Desk) -> 
     _, ann = await desk.hire(Role.AUTHOR)
     _, ben = await desk.hire(Role.APPROVER)
     address = await desk.propose(ann)
-    fields = [("vote", "reject"), ("digest", desk.digest(address)), ("why", "wrong-area"), ("reason", "only the left bank")]
+    fields = [
+        ("vote", "reject"),
+        ("digest", desk.digest(address)),
+        ("why", "wrong-area"),
+        ("reason", "only the left bank"),
+    ]
     assert (await ben.prove("approve", f"{address}/vote", fields)).status == 303
     page = await ann.get(address)
     assert "Wrong area only the left bank" in page.text
@@ -327,7 +338,9 @@ async def test_the_approval_table_changes_with_two_administrators(desk: Desk) ->
     assert "wide_people: 500000 → 400000" in page.text
     digest = re.search(r'name="digest" value="(\w+)"', page.text)
     assert digest
-    assert (await fay.prove("administer", "/console/policy/adopt", [("digest", digest[1])])).code == "person.not-allowed"
+    assert (
+        await fay.prove("administer", "/console/policy/adopt", [("digest", digest[1])])
+    ).code == "person.not-allowed"
     assert (await gus.prove("administer", "/console/policy/adopt", [("digest", digest[1])])).status == 303
     assert "400 000" in (await gus.get("/console/team")).text
 
@@ -339,7 +352,9 @@ async def test_a_shift_is_handed_over_and_taken(desk: Desk) -> None:
     address = await desk.propose(dan, [*KYIV[:1], ("code", "UA-63"), *KYIV[2:]], "act")
     identifier = (await desk.send(dan, address)).header("location").rpartition("/")[2]
     assert (await dan.submit("/console/handover", [("to", eva_id)])).code == "person.illegal-step"
-    assert (await dan.submit("/console/handover", [("to", eva_id), ("seen", identifier), ("note", "calm")])).status == 303
+    assert (
+        await dan.submit("/console/handover", [("to", eva_id), ("seen", identifier), ("note", "calm")])
+    ).status == 303
     page = await eva.get("/console/")
     assert "A shift is handed over to you" in page.text
     offered = re.search(r'name="offered" value="(\w+)"', (await eva.get("/console/handover")).text)

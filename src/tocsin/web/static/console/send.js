@@ -36,7 +36,7 @@ const sends = document.querySelector("[data-sends]");
 if (sends) {
   const here = `${location.pathname}?sent=1`;
   const look = async () => {
-    const answer = await fetch(here, { headers: { Accept: "text/html" } }).catch(() => null);
+    const answer = await fetch(here, { headers: { Accept: "text/html", "X-Requested-With": "fetch" } }).catch(() => null);
     const text = answer && answer.ok ? await answer.text() : "";
     if (text && !text.includes("data-sends=")) location.assign(location.pathname);
     else setTimeout(look, 1500);

@@ -45,7 +45,11 @@ def find(gazetteer: Gazetteer, typed: str, language: str, home: str) -> tuple[Fo
     codes = []
     if typed.upper() in gazetteer or typed in gazetteer:
         codes.append(gazetteer.get(typed if typed in gazetteer else typed.upper()).code)
-    codes += [place.code for place in gazetteer.suggest(typed, language, None, 24)]
+    # A city's name often is the beginning of its region's in another form: Одеса, Одеська область.
+    stem = typed
+    while not (places := gazetteer.suggest(stem, language, None, 24)) and len(stem) > 3:
+        stem = stem[:-1]
+    codes += [place.code for place in places]
     country = home[:2]
     order = sorted(dict.fromkeys(codes), key=lambda code: code[:2] != country)
     return tuple(

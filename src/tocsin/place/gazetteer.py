@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
-from msgspec import Struct
 
 from tocsin.errors import InputError, UnknownPlaceError
 from tocsin.place import world
 from tocsin.place.area import Shape
 from tocsin.place.language import chain, language
+from tocsin.place.place import AreaPack, Place, Relation, Unit
 from tocsin.place.spelling import fold, latin
+
+__all__ = ["AreaPack", "Gazetteer", "Place", "Relation", "Unit"]
 
 # A point that no line encloses, such as one on a pier, belongs to the nearest region within this distance.
 SHORE_M = 6_000.0
@@ -29,51 +31,6 @@ SHORE_M = 6_000.0
 # How CAP geocodes name the two lists of ISO 3166.
 _ISO1 = frozenset({"iso31661", "iso3166", "iso31661alpha2", "iso31661alpha3", "country", "countrycode"})
 _ISO2 = frozenset({"iso31662", "iso31662code", "subdivision"})
-
-
-class Relation(StrEnum):
-    """How an alert's area stands to a place: the same, containing it, or a part of it."""
-
-    SAME = "same"
-    CONTAINS = "contains"
-    PART = "part"
-
-
-class Place(Struct, frozen=True):
-    """An area that people know by name.
-
-    ``level``: 0 country, 1 ISO 3166-2 region, 2 and more from a pack. ``zone``: IANA time zone. ``latitude`` and
-    ``longitude``: the label point, micro-degrees. ``short``: names for where the kind of area goes without saying.
-    """
-
-    code: str
-    level: int
-    parent: str | None
-    names: dict[str, str]
-    zone: str
-    latitude: int
-    longitude: int
-    pack: str = "world"
-    short: dict[str, str] = {}
-    aliases: tuple[str, ...] = ()
-
-
-class Unit(Struct, frozen=True, eq=False):
-    """One area of a pack. ``code`` is the pack's own value; ``parent`` another's value, or an ISO code, or None."""
-
-    code: str
-    parent: str | None
-    names: dict[str, str]
-    shape: Shape | None = None
-    aliases: tuple[str, ...] = ()
-
-
-class AreaPack(Struct, frozen=True, eq=False):
-    """Areas below ISO 3166-2, under a name that CAP geocodes use. ``same``: its values that are ISO areas already."""
-
-    name: str
-    units: tuple[Unit, ...]
-    same: dict[str, str] = {}
 
 
 class Gazetteer:
@@ -87,7 +44,7 @@ class Gazetteer:
         self._ancestors: dict[str, tuple[str, ...]] = {}
         self._descendants: dict[str, frozenset[str]] = {}
         self._named: dict[str, list[tuple[str, int, str]]] | None = None
-        self._shapes: dict[str, Shape | None] = {}
+        self._pack_boxes: np.ndarray[Any, np.dtype[np.int64]] | None = None
         self._pack_shapes = {
             f"{pack.name}:{unit.code}": unit.shape for pack in packs.values() for unit in pack.units if unit.shape
         }
@@ -241,8 +198,10 @@ class Gazetteer:
                 found.append((foreign, place.level, kind, code))
         return [self._places[code] for code in dict.fromkeys(code for *_, code in sorted(found))][:limit]
 
-    def suggest(self, typed: str, language: str | None = None, within: str | None = None, limit: int = 10) -> list[Place]:
-        """Places that somebody may mean who is still typing or has mistyped: exact names, then beginnings, then near."""
+    def suggest(
+        self, typed: str, language: str | None = None, within: str | None = None, limit: int = 10
+    ) -> list[Place]:
+        """Places that somebody still typing, or mistyping, may mean: exact names, then beginnings, then near."""
         from rapidfuzz import fuzz, process
 
         exact = self.find(typed, language, within, limit)
@@ -251,7 +210,9 @@ class Gazetteer:
             return exact
         index = self._index()
         begun = sorted((name for name in index if name.startswith(key)), key=len)[: limit * 3]
-        near = [name for name, *_ in process.extract(key, index.keys(), scorer=fuzz.ratio, limit=limit, score_cutoff=80)]
+        near = [
+            name for name, *_ in process.extract(key, index.keys(), scorer=fuzz.ratio, limit=limit, score_cutoff=80)
+        ]
         places = {place.code: place for place in exact}
         for name in [*begun, *near]:
             for code, _, _ in index[name]:
@@ -273,36 +234,48 @@ class Gazetteer:
 
     def at(self, latitude: int, longitude: int) -> tuple[Place, ...]:
         """The places at a point (micro-degrees), innermost first; just off a shore, those of the nearest region."""
-        for code, shape in self._pack_shapes.items():
-            south, west, north, east = shape.bounds or (1, 1, 0, 0)
-            if south <= latitude <= north and (west > east or west <= longitude <= east):
-                if not shape.covers(latitude, longitude):
-                    continue
-                inner = max(
-                    (c for c in (code, *self.descendants(code)) if c in self._pack_shapes),
-                    key=lambda c: (self._pack_shapes[c].covers(latitude, longitude), self._places[c].level),
-                )
-                return tuple(self._places[c] for c in (inner, *self.ancestors(inner)))
+        longitude = (longitude + 180_000_000) % 360_000_000 - 180_000_000
+        codes = self._in_packs(latitude, longitude)
+        # A pack's lines are finer than the world's: they decide in which region a point lies, if they say it.
+        if not any(self._places[code].pack == "world" for code in codes):
+            codes += self._in_world(latitude, longitude)
+        return tuple(self._places[code] for code in codes)
+
+    def _in_packs(self, latitude: int, longitude: int) -> tuple[str, ...]:
+        if not self._pack_shapes:
+            return ()
+        if self._pack_boxes is None:
+            self._pack_boxes = np.array([shape.bounds or (1, 1, 0, 0) for shape in self._pack_shapes.values()])
+        south, west, north, east = self._pack_boxes.T
+        across = west > east
+        within = np.where(across, (longitude >= west) | (longitude <= east), (longitude >= west) & (longitude <= east))
+        codes = list(self._pack_shapes)
+        near = (codes[at] for at in np.flatnonzero(within & (south <= latitude) & (latitude <= north)))
+        found = [code for code in near if self._pack_shapes[code].covers(latitude, longitude)]
+        if not found:
+            return ()
+        inner = max(found, key=lambda code: self._places[code].level)
+        return (inner, *self.ancestors(inner))
+
+    def _in_world(self, latitude: int, longitude: int) -> tuple[str, ...]:
         codes, boxes = world.boxes()
         margin = 70_000
-        south, west, north, east = boxes.T
         wide = margin / max(0.05, float(np.cos(np.deg2rad(latitude / 1e6))))
+        south, west, north, east = boxes.T
         near = np.flatnonzero(
             (south - margin <= latitude) & (north + margin >= latitude)
-            & ((west - wide <= longitude) & (east + wide >= longitude))
+            & (west - wide <= longitude) & (east + wide >= longitude)
         )  # fmt: skip
-        best: tuple[float, int, str] | None = None
-        candidates = [codes[one] for one in near]
-        for code in sorted(candidates, key=lambda one: -self._places[one].level):
-            shape = self._world_shape(code)
-            if shape is not None and shape.covers(latitude, longitude):
-                return tuple(self._places[one] for one in (code, *self.ancestors(code)))
-        for code in candidates:
-            shape = self._world_shape(code)
-            away = shape.distance_m(latitude, longitude) if shape is not None else np.inf
-            if away <= SHORE_M and (best is None or (away, -self._places[code].level, code) < best):
-                best = (away, -self._places[code].level, code)
-        return () if best is None else tuple(self._places[one] for one in (best[2], *self.ancestors(best[2])))
+        shapes = {codes[at]: shape for at in near if (shape := self._world_shape(codes[at])) is not None}
+        # Regions first: a country's own lines are the ground that is in no region.
+        for code in sorted(shapes, key=lambda code: -len(code)):
+            if shapes[code].covers(latitude, longitude):
+                return (code, *self.ancestors(code))
+        away = {code: shape.distance_m(latitude, longitude) for code, shape in shapes.items()}
+        nearest = min(away, key=lambda code: (away[code], code), default=None)
+        if nearest is None or away[nearest] > SHORE_M:
+            return ()
+        return (nearest, *self.ancestors(nearest))
 
     def shape(self, code: str) -> Shape | None:
         """The area's lines: a pack's own, or the coarse 1:10m ones of the world; of a country, all its regions."""
@@ -314,11 +287,11 @@ class Gazetteer:
             parts = [shape for below in self.children(code) if (shape := self.shape(below)) is not None]
             return Shape.union(parts) if parts else None
         if place.level == 0:
-            if code not in self._shapes:
-                shapes = [shape for one in world.drawn(code) if (shape := self._world_shape(one)) is not None]
-                self._shapes[code] = Shape.union(shapes) if shapes else None
-            return self._shapes[code]
-        return self._world_shape(code)
+            shapes = [shape for one in world.drawn(code) if (shape := self._world_shape(one)) is not None]
+            return Shape.union(shapes) if shapes else None
+        below = (code, *sorted(self.descendants(code)))
+        drawn = [part for one in below if (part := self._world_shape(one)) is not None]
+        return drawn[0] if len(drawn) == 1 else Shape.union(drawn) if drawn else None
 
     def _world_shape(self, code: str) -> Shape | None:
         """The lines the map has under just this code: for a country, the ground that is in no region."""
@@ -335,9 +308,7 @@ class Gazetteer:
         if plain in _ISO1 or plain in _ISO2:
             code = re.sub(r"[\s_–]+", "-", value.upper()).strip("-")
             if code in self:
-                code = self.canonical(code)
-                # A list of regions that names a country means the whole country, and says so (ISO 3166-2 has aliases).
-                return code
+                return self.canonical(code)
         return None
 
 
@@ -372,7 +343,7 @@ def _middle(shape: Shape | None) -> tuple[int, int] | None:
     return round(point.y), round(point.x)
 
 
-@cache
+@lru_cache(maxsize=64)
 def _country_shapes(country: str) -> dict[str, Shape]:
     return {code: Shape.of(polygons) for code, polygons in world.polygons(country).items()}
 
@@ -388,7 +359,7 @@ def _world() -> Gazetteer:
         places[code] = Place(
             code=code,
             level=1 if "-" in code else 0,
-            parent=code[:2] if "-" in code else None,
+            parent=part.groups.get(code, code[:2]) if "-" in code else None,
             names={tongue: name for tongue, name in zip(part.languages, names, strict=True) if name},
             zone=part.zones[part.zone[at]],
             latitude=part.latitude[at] * 1000,

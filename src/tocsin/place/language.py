@@ -17,7 +17,9 @@ UNKNOWN = "und"
 
 # Right-to-left scripts, and the languages that are written in one unless the tag names another script.
 _RTL_SCRIPTS = frozenset({"Arab", "Hebr", "Thaa", "Syrc", "Nkoo", "Adlm", "Rohg"})
-_RTL_LANGUAGES = frozenset("ar arc ckb dv fa ff-Adlm he khw ks ku-Arab nqo ps sd syr ug ur yi".split())
+_RTL_LANGUAGES = frozenset({
+    "ar", "arc", "ckb", "dv", "fa", "he", "khw", "ks", "nqo", "ps", "sd", "syr", "ug", "ur", "yi",
+})  # fmt: skip
 
 # Codes that were replaced, or that people write in place of the language's own.
 _REPLACED = {

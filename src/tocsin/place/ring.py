@@ -10,7 +10,7 @@ Used by :mod:`tocsin.place.area`. Standard: RFC 7946 sections 3.1.6 and 3.1.9.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -93,10 +93,8 @@ def _placed(area: Any, lines: Any) -> list[Unwrapped]:
     if turn == 0:
         return [Unwrapped(area, lines)]
 
-    def moved(xy: Any) -> Any:
-        return xy + [turn, 0]
-
-    return [Unwrapped(shapely.transform(area, moved), None if lines is None else shapely.transform(lines, moved))]
+    step = moved(turn)
+    return [Unwrapped(shapely.transform(area, step), None if lines is None else shapely.transform(lines, step))]
 
 
 def _closed(ring: Points, problems: list[Problem], like: Points | None = None) -> Any | None:
@@ -139,7 +137,7 @@ def _closed(ring: Points, problems: list[Problem], like: Points | None = None) -
     if like is not None:
         # A hole is where its shell is: it is moved by the whole turns that the shell was moved by.
         middle = (like[:, 0].min() + like[:, 0].max()) / 2 - (unwrapped[:, 0].min() + unwrapped[:, 0].max()) / 2
-        unwrapped = unwrapped + [FULL * round(middle / FULL), 0]
+        unwrapped = unwrapped + np.array([FULL * round(middle / FULL), 0])
     return unwrapped
 
 
@@ -164,7 +162,9 @@ def area_m2(area: Any) -> float:
             turn, rise = np.diff(x), np.diff(y)
             # The mean of the sine along an edge: cosines' difference by the rise, or the sine where it is level.
             with np.errstate(divide="ignore", invalid="ignore"):
-                mean = np.where(np.abs(rise) > 1e-9, (np.cos(y[:-1]) - np.cos(y[1:])) / rise, np.sin((y[:-1] + y[1:]) / 2))
+                mean = np.where(
+                    np.abs(rise) > 1e-9, (np.cos(y[:-1]) - np.cos(y[1:])) / rise, np.sin((y[:-1] + y[1:]) / 2)
+                )
             total += sign * abs(float((turn * mean).sum())) * _AUTHALIC_M**2
     return total
 
@@ -192,26 +192,26 @@ def span(ranges: Sequence[tuple[float, float]]) -> tuple[int, int]:
     """The shortest stretch of longitudes that holds all these; west is greater than east across the antimeridian."""
     if any(east - west >= FULL for west, east in ranges):
         return -HALF, HALF
-    on_globe = sorted(((west + HALF) % FULL, east - west) for west, east in ranges)
-    merged: list[list[float]] = []
-    for start, width in on_globe:
-        if merged and start <= merged[-1][1]:
-            merged[-1][1] = max(merged[-1][1], start + width)
-        else:
-            merged.append([start, start + width])
-    # The widest gap between two stretches, going around, is what is left out.
-    gaps = [
-        (following[0] - before[1] if at else following[0] + FULL - before[1], at)
-        for at, (before, following) in enumerate(zip([merged[-1], *merged[:-1]], merged, strict=True))
-    ]
-    gap, at = max(gaps)
-    if gap <= 0:
+    starts = sorted(((west + HALF) % FULL, east - west) for west, east in ranges)
+    # What runs on past the antimeridian covers the beginning of the globe too.
+    covered = max(start + width for start, width in starts) - FULL
+    best, west = starts[0][0] - covered if covered < starts[0][0] else 0.0, starts[0][0]
+    end = max(covered, starts[0][0] + starts[0][1])
+    for start, width in starts[1:]:
+        if start - end > best:
+            best, west = start - end, start
+        end = max(end, start + width)
+    if best <= 0:
         return -HALF, HALF
-    west, east = merged[at][0], merged[at - 1][1]
-    if max(end for _, end in merged) - FULL > west and len(merged) > 1 and at != 0:
-        east = max(east, west)
-    west_degrees, east_degrees = np.floor(west - HALF), np.ceil((east % FULL if east > FULL else east) - HALF)
-    return int(west_degrees), int(east_degrees)
+    west = np.floor(west) - HALF
+    east = np.ceil(west + FULL - best)
+    return int(west), int(east if east <= HALF else east - FULL)
+
+
+def moved(turn: float) -> Callable[[Any], Any]:
+    """A step along the longitudes, for shapely's transform."""
+    step = np.array([turn, 0.0])
+    return lambda xy: xy + step
 
 
 def ring_of_circle(latitude: int, longitude: int, reach_m: float) -> Any:

@@ -9,46 +9,43 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from functools import lru_cache
 
-_BETWEEN = re.compile(r"[\W_]+")
-
-_LATIN = dict(
-    zip(
-        "абвгґдежзиіклмнопрстуфхцчшщ",
-        "a b v h g d e zh z y i k l m n o p r s t u f kh ts ch sh shch".split(),
-        strict=True,
-    )
-)
+_LATIN = {
+    "а": "a", "б": "b", "в": "v", "г": "h", "ґ": "g", "д": "d", "е": "e", "ж": "zh", "з": "z", "и": "y", "і": "i",
+    "к": "k", "л": "l", "м": "m", "н": "n", "о": "o", "п": "p", "р": "r", "с": "s", "т": "t", "у": "u", "ф": "f",
+    "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "shch",
+}  # fmt: skip
 _LATIN |= {"ь": "", "'": "", "’": "", "ʼ": ""}  # The soft sign and the apostrophe are not written.
 _AT_START = {"є": "ye", "ї": "yi", "й": "y", "ю": "yu", "я": "ya"}
 _INSIDE = {"є": "ie", "ї": "i", "й": "i", "ю": "iu", "я": "ia"}
-# Letters that only look like others, or that Unicode does not take apart: both spellings are one name.
-_SAME = str.maketrans({"ł": "l", "đ": "d", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "ё": "е", "ð": "d", "þ": "th"})
+# Letters that Unicode does not take apart, and Russian ё, which is mostly written е.
+_SAME = {"ł": "l", "đ": "d", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "ё": "е", "ð": "d", "þ": "th"}
 
 
-@lru_cache(maxsize=65536)
+class _Plain(dict[int, str]):
+    """For each letter the plain ones it counts as, worked out when it is first met; nothing for what is no letter."""
+
+    def __missing__(self, code: int) -> str:
+        letter = chr(code)
+        plain = _SAME.get(letter, letter)
+        # Й and ї are letters of their own; only the accents of other scripts' letters are dropped.
+        if not "а" <= letter <= "ӿ":
+            plain = unicodedata.normalize("NFKD", plain).casefold()
+        self[code] = "".join(part for part in plain if part.isalnum() and not unicodedata.combining(part))
+        return self[code]
+
+
+_PLAIN = _Plain()
+
+
 def fold(name: str) -> str:
     """The form that all spellings of a name share.
 
     >>> fold("Ivano-Frankivs’k") == fold("ivano frankivsk")
     True
     """
-    text = name.casefold()
-    if not text.isascii():
-        # Й and ї are letters of their own; only the accents of Latin, Greek, Hebrew and Arabic letters are dropped.
-        text = text.translate(_SAME)
-        text = "".join(
-            letter if "а" <= letter <= "ӿ" else _bare(letter) for letter in unicodedata.normalize("NFC", text)
-        )
-    return _BETWEEN.sub("", text)
-
-
-@lru_cache(maxsize=4096)
-def _bare(letter: str) -> str:
-    return "".join(part for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part))
+    return unicodedata.normalize("NFC", name.casefold()).translate(_PLAIN)
 
 
 def latin(ukrainian: str) -> str:

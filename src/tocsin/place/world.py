@@ -42,6 +42,7 @@ class Names(Struct, frozen=True):
     names: dict[str, str]
     others: str
     short: dict[str, dict[str, str]]
+    groups: dict[str, str]
     aliases: dict[str, str]
 
 

@@ -34,7 +34,7 @@ def alerts(data: bytes, limits: Limits) -> list[Found] | None:
     decoded = _loads(data)
     if decoded is None:
         return None
-    budget = Budget(limits.points)
+    budget = Budget(limits.points, shapes=limits.shapes)
     found: list[Found] = []
     for reader, each in _shapes(decoded, 0):
         if len(found) >= limits.alerts:

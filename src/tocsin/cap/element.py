@@ -119,6 +119,8 @@ _RESOURCE: tuple[_Row, ...] = (
     ("derefUri", "deref_uri", TOKEN, False, _NONE),
     ("digest", "digest", TOKEN, False, _NONE),
 )
+# Of a list of names no more letters than this are read.
+LONGEST = 200_000
 LOCAL_NAMES = frozenset(row[0] for rows in (_ALERT, _INFO, _AREA, _RESOURCE) for row in rows)
 _OLD_VALUES = {"very likely": "Likely"}
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]{0,300}>|&(?:\w{2,10}|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
@@ -230,7 +232,7 @@ class Walk:
                     if seen & bit:
                         self._again(child, reading, name, values, path)
                         continue
-                    text = self._odd(child, text, path)
+                    text = self._odd(child, text, path, bool(must[0] & bit))
                     seen |= bit
                     if not text:
                         continue
@@ -303,13 +305,14 @@ class Walk:
             self.found.add(code, f"{path}/{_local(child)}", text, child.sourceline)
         return read
 
-    def _odd(self, child: Element, text: str | None, path: str) -> str:
+    def _odd(self, child: Element, text: str | None, path: str, must: bool = False) -> str:
         """The text of an element that is empty or has elements inside."""
         if len(child):
             self.found.add("element.children", f"{path}/{_local(child)}", "", child.sourceline)
             return "".join(child.itertext())
         if not text:
-            self.found.add("element.empty", f"{path}/{_local(child)}", "", child.sourceline)
+            code = "element.blank" if must else "headline.empty" if _local(child) == "headline" else "element.empty"
+            self.found.add(code, f"{path}/{_local(child)}", "", child.sourceline)
         return text or ""
 
     def _again(self, child: Element, reading: int, name: str, values: dict[str, Any], path: str) -> None:
@@ -348,7 +351,7 @@ class Walk:
             return self._references(child, text, path)
         where = f"{path}/{_local(child)}"
         if reading == LIST:
-            return tuple(quoted or bare for quoted, bare in _QUOTED.findall(text) if quoted or bare)
+            return tuple(quoted or bare for quoted, bare in _QUOTED.findall(text[:LONGEST]) if quoted or bare)
         if text[0] <= " " or text[-1] <= " " or "\n" in text:
             text = " ".join(text.split())
             self.found.add("value.blank", where, "", child.sourceline)
@@ -369,7 +372,7 @@ class Walk:
     def _references(self, child: Element, text: str, path: str) -> tuple[Reference, ...]:
         read: list[Reference] = []
         wrong = False
-        for quoted, bare in _QUOTED.findall(text):
+        for quoted, bare in _QUOTED.findall(text[:LONGEST]):
             parts = (quoted or bare).split(",")
             if len(parts) == 3 and parts[0] and parts[1]:
                 wrong = wrong or not _SENT.fullmatch(parts[2])
@@ -482,7 +485,7 @@ class Walk:
             self.signed = True
             if path != "alert":
                 self.found.add("element.misplaced", path, "Signature", child.sourceline)
-            elif child.getnext() is not None:
+            elif (after := child.getnext()) is not None and after.tag != SIGNATURE:
                 self.found.add("element.order", "alert/Signature", "", child.sourceline)
             return None, ""
         namespace, _, local = tag[1:].rpartition("}") if tag[0] == "{" else ("", "", tag)

@@ -27,19 +27,27 @@ HUGE = 10_000
 EARTH_KM = 20_038
 SMALL = 16
 _NUMERIC = b"0123456789.-eE"
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?"
+# A number begins where no number is, and is of bounded length: a search for one is linear whatever is sent.
+_NUMBER = r"(?<![\d.])[-+]?(?:\d{1,18}(?:\.\d{0,25})?|\.\d{1,25})(?:[eE][-+]?\d{1,3})?(?![\d.])"
 _PAIR = re.compile(rf"({_NUMBER})\s*,\s*({_NUMBER})")
 _LONE = re.compile(_NUMBER)
 _CIRCLE = re.compile(rf"\s*\(?\s*({_NUMBER})\s*[,\s]\s*({_NUMBER})\s*\)?(?:[\s,]+({_NUMBER})\s*(\w*)\s*)?")
 
 
+# The readings of :mod:`tocsin.cap.element` that end here.
+POLYGON_READING, CIRCLE_READING = 11, 12
+
+
 class Budget:
     """What may still be spent on this document: points tested for crossings, characters of unknown elements kept."""
 
-    __slots__ = ("points", "text")
+    __slots__ = ("odd", "points", "shapes", "text")
 
-    def __init__(self, points: int, text: int = 1_000_000) -> None:
+    def __init__(self, points: int, text: int = 1_000_000, shapes: int = 20_000) -> None:
         self.points = points
+        self.shapes = shapes
+        # Characters of polygons in no known form that may still be searched for points.
+        self.odd = 250_000
         self.text = text
 
 
@@ -48,12 +56,41 @@ def polygon(text: str | None, found: Findings, path: str, line: int | None, budg
     if not text or text.isspace():
         found.add("geometry.empty", path, "", line)
         return None
+    budget.shapes -= 1
+    if budget.shapes < 0:
+        found.add("geometry.many", path, "", line)
+        return None
     points = _fast(text)
     if points is None:
-        points = _slow(text, found, path, line)
+        points = _slow(text, found, path, line, budget)
         if points is None:
             return None
     return ring(text, points, found, path, line, budget)
+
+
+def faultless(text: str) -> Polygon | None:
+    """The polygon that ``text`` spells when there is nothing at all to say about it; None otherwise."""
+    flat = _fast(text)
+    if flat is None:
+        return None
+    if len(flat) > 2 * SMALL:
+        found = Findings()
+        shape = ring(text, flat, found, "", None, Budget(1_000_000))
+        return None if found.found else shape
+    # A few points are judged sooner without arrays.
+    if flat[:2] != flat[-2:] or len(flat) < 8:
+        return None
+    latitudes, longitudes = flat[::2], flat[1::2]
+    south, north, west, east = min(latitudes), max(latitudes), min(longitudes), max(longitudes)
+    if not (-90 <= south < north <= 90 and -180 <= west < east <= 180 and east - west < 180):
+        return None
+    micro = [round(degrees * MICRO) for degrees in flat]
+    shape = np.array(micro, dtype=np.int64).reshape(-1, 2)
+    if _convex(micro[::2], micro[1::2]):
+        return Polygon(text, shape)
+    if _doubled(shape) != 0 and (len(shape) == 4 or shapely.is_valid(shapely.polygons(shape))):
+        return Polygon(text, shape)
+    return None
 
 
 def ring(
@@ -102,7 +139,7 @@ def _judged(shape: Points, found: Findings, path: str, line: int | None, budget:
         found.add("geometry.few-points", path, f"{count - 1} of them", line)
     elif south == north or west == east or (count <= SMALL and _doubled(shape) == 0):
         found.add("geometry.zero-area", path, "", line)
-    elif count > 4 and not (count <= SMALL and _convex(shape)):
+    elif count > 4 and not (count <= SMALL and _convex(*shape.T.tolist())):
         # A triangle cannot cross itself; a small ring that turns one way only cannot either.
         budget.points -= count
         if budget.points > 0 and not shapely.is_valid(shapely.polygons(shape)):
@@ -121,23 +158,21 @@ def _doubled(shape: Points) -> int:
     return sum(a[1] * b[0] - b[1] * a[0] for a, b in zip(rows, rows[1:], strict=False))
 
 
-def _convex(shape: Points) -> bool:
-    """Whether a small ring turns one way only and once: then it cannot cross itself, and nothing more need be asked."""
-    rows = shape.tolist()
-    rows.append(rows[1])
-    (ay, ax), (by, bx) = rows[0], rows[1]
-    ux, uy = bx - ax, by - ay
-    side = changes = 0
-    going = 0
-    for cy, cx in rows[2:]:
+def _convex(latitudes: list[int], longitudes: list[int]) -> bool:
+    """Whether a small closed ring turns one way only, and once: then it cannot cross itself and encloses an area."""
+    bx, by = longitudes[1], latitudes[1]
+    ux, uy = bx - longitudes[0], by - latitudes[0]
+    side = going = changes = 0
+    for cx, cy in zip((*longitudes[2:], bx), (*latitudes[2:], by), strict=True):
         vx, vy = cx - bx, cy - by
         cross = ux * vy - uy * vx
-        if cross == 0 or (side and (cross > 0) != (side > 0)):
+        if cross == 0 or (side < 0 < cross) or (cross < 0 < side):
             return False
         side = cross
-        if vx and (vx > 0) - (vx < 0) != going:
+        towards = 1 if vx > 0 else -1 if vx < 0 else going
+        if towards != going:
             changes += 1
-            going = (vx > 0) - (vx < 0)
+            going = towards
         ux, uy, bx, by = vx, vy, cx, cy
     # One turn has two changes of direction along an axis, and one more for the direction it began with.
     return changes <= 3
@@ -160,7 +195,7 @@ def _fast(text: str) -> list[float] | None:
     return points
 
 
-def _slow(text: str, found: Findings, path: str, line: int | None) -> list[float] | None:
+def _slow(text: str, found: Findings, path: str, line: int | None, budget: Budget) -> list[float] | None:
     """Flat numbers of a polygon in any form; None when there is no point in it."""
     tidy = " ".join(text.split())
     if tidy != text:
@@ -168,6 +203,10 @@ def _slow(text: str, found: Findings, path: str, line: int | None) -> list[float
         points = _fast(tidy)
         if points is not None:
             return points
+    budget.odd -= len(tidy)
+    if budget.odd < 0:
+        found.add("geometry.unreadable", path, tidy, line)
+        return None
     pairs = _PAIR.findall(tidy)
     left = _PAIR.sub("", tidy)
     if pairs and not (len(pairs) == 1 and _LONE.search(left)):

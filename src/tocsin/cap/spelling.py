@@ -250,4 +250,4 @@ def _circle(circle: Circle) -> str:
     spelt = repr(float(radius))
     if "e" in spelt:
         spelt = f"{radius:.12f}".rstrip("0")
-    return f"{_degrees(circle.latitude)},{_degrees(circle.longitude)} {spelt}"
+    return f"{_degrees(circle.latitude)},{_degrees(circle.longitude)} {spelt.removesuffix('.0')}"

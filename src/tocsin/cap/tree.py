@@ -38,6 +38,13 @@ _PARSER = etree.XMLParser(**_SAFE)
 _MENDING = etree.XMLParser(recover=True, **_SAFE)
 
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
+# The declarations that nearly every document has.
+_COMMON = frozenset(
+    start % (mark, mark, mark, mark) + end
+    for start in (b"<?xml version=%s1.0%s encoding=%sUTF-8%s", b"<?xml version=%s1.0%s encoding=%sutf-8%s")
+    for mark in (b'"', b"'")
+    for end in (b"", b" ")
+)
 _PLAIN = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 # What is read beside Unicode: encodings that feeds really use. Nothing with escapes that change what "<" means, save
 # where Python decodes it before we look.
@@ -60,9 +67,13 @@ _TOO_MUCH = ("depth", "amplification", "Huge input", "too long", "use XML_PARSE_
 
 
 class Grown(Struct):
-    """What grew from the bytes: ``root`` or ``refused``; ``problems`` are (code, detail, line)."""
+    """What grew from the bytes: ``root`` or ``refused``; ``plain`` the document in UTF-8 as it was parsed.
+
+    ``problems`` are (code, detail, line).
+    """
 
     root: Element | None = None
+    plain: bytes = b""
     refused: str = ""
     detail: str = ""
     problems: list[tuple[str, str, int | None]] = []  # noqa: RUF012 - msgspec copies an empty list for each
@@ -76,6 +87,7 @@ def grow(data: bytes, limits: Limits) -> Grown:
     plain = _utf8(data, grown)
     if plain is None:
         return grown
+    grown.plain = plain
     if (code := refusal(plain, limits)) is not None:
         return Grown(refused=code, problems=grown.problems)
     try:
@@ -84,6 +96,9 @@ def grow(data: bytes, limits: Limits) -> Grown:
         return _mended(plain, grown, limits, wrong)
     except ValueError as wrong:
         return Grown(refused="xml.not-xml", detail=str(wrong), problems=grown.problems)
+    if b"!" not in plain:
+        grown.root = root
+        return grown
     return _guarded(root, grown)
 
 
@@ -100,6 +115,8 @@ def _guarded(root: Element | None, grown: Grown) -> Grown:
 
 def _utf8(data: bytes, grown: Grown) -> bytes | None:
     """``data`` in UTF-8 without a byte order mark; None when it is refused."""
+    if data[: data.find(b"?>", 0, 120)] in _COMMON:
+        return data
     if data[:3] == codecs.BOM_UTF8:
         data = data[3:]
     elif data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or data[:4] == codecs.BOM_UTF32_BE:
@@ -156,8 +173,12 @@ def _mended(plain: bytes, grown: Grown, limits: Limits, wrong: etree.XMLSyntaxEr
         text = plain.decode("utf-8")
     except UnicodeDecodeError as bad:
         grown.problems.append(("xml.encoding", f"byte {bad.start} is not UTF-8", plain.count(b"\n", 0, bad.start) + 1))
-        text = plain.decode("utf-8", "tocsin.western")
+        # A letter here and there is mended by itself; a whole document in another encoding is read in it.
+        few = plain.decode("utf-8", "replace").count("\ufffd") < 5_000
+        text = plain.decode("utf-8", "tocsin.western") if few else plain.decode("cp1252", "replace")
     cleaned = _CONTROL.sub("", text)
+    if len(text) - len(cleaned) > len(text) // 8:
+        return Grown(refused="xml.not-xml", problems=grown.problems)  # It is binary.
     if cleaned != text:
         grown.problems.append(("xml.nul", f"{len(text) - len(cleaned)} of them", None))
     begin = cleaned.find("<")
@@ -179,6 +200,8 @@ def _mended(plain: bytes, grown: Grown, limits: Limits, wrong: etree.XMLSyntaxEr
         meant = html.unescape(whole) if found[1] else whole
         return f"&amp;{whole[1:]}" if meant == whole else "".join(f"&#{ord(letter)};" for letter in meant)
 
+    if cleaned.count("&") > 20_000:
+        return Grown(refused="xml.not-xml", detail="bare ampersands", problems=grown.problems)
     cleaned = _AMPERSAND.sub(entity, cleaned)
     if entities:
         grown.problems.append(("xml.entity", " ".join(entities[:5]), None))

@@ -16,13 +16,18 @@ from tocsin.cap.alert import Alert
 from tocsin.cap.element import Walk
 from tocsin.cap.envelope import Link
 from tocsin.cap.geometry import Budget
+from tocsin.cap.homeland import swapped
 from tocsin.cap.limits import PUBLIC, TRUSTED, Limits
+from tocsin.cap.plain import plain
 from tocsin.cap.problem import CODES, Findings, Problem
 from tocsin.cap.rules import sanity
+from tocsin.cap.schema import schema
 from tocsin.cap.spelling import write
 from tocsin.cap.tree import Element, Grown, grow
 
 __all__ = ["PUBLIC", "TRUSTED", "Limits", "Link", "Problem", "Reading", "read", "write"]
+
+_TODAY = "{urn:oasis:names:tc:emergency:cap:1.2}alert"
 
 
 class Reading(Struct, frozen=True):
@@ -44,7 +49,10 @@ def read(data: bytes, *, limits: Limits = PUBLIC) -> Reading:
 
     Never raises for what was sent. The time and memory it takes are bounded by ``limits``.
     """
-    data = bytes(data)
+    if type(data) is not bytes:
+        data = bytes(data)
+    if data[:5] == b"<?xml" or data[:6] == b"<alert":
+        return _document(data, limits)
     head = data[:64].lstrip(b" \t\r\n\xef\xbb\xbf\0")
     if head[:1] in (b"{", b"[") or (head[:1] in (b"\xff", b"\xfe") and data[2:4].strip(b"\0") in (b"{", b"[")):
         return _json(data, limits)
@@ -66,8 +74,16 @@ def _document(data: bytes, limits: Limits) -> Reading:
     root = grown.root
     if root is None:
         return _refused(grown.refused, grown.detail, _told(grown))
+    if root.tag == _TODAY and not grown.problems and schema().validate(root):
+        quick = plain(grown.plain, data)
+        if quick is not None:
+            found = Findings()
+            sanity(quick, found)
+            swapped(quick, found)
+            noted = found.close() if found.found else ()
+            return Reading((quick,), noted, None, (noted,))
     told = _told(grown) if grown.problems else ()
-    budget = Budget(limits.points)
+    budget = Budget(limits.points, shapes=limits.shapes)
     if envelope.is_alert(root):
         alert, problems = _alert(root, data, budget)
         return Reading((alert,), told + problems, None, (told + problems,))
@@ -113,6 +129,7 @@ def _alert(element: Element, original: bytes, budget: Budget) -> tuple[Alert, tu
     found = Findings()
     alert = Walk(envelope.namespace(element), found, budget).alert(element, original)
     sanity(alert, found)
+    swapped(alert, found)
     return alert, found.close() if found.found else ()
 
 
@@ -135,6 +152,7 @@ def _json(data: bytes, limits: Limits) -> Reading:
     problems: list[tuple[Problem, ...]] = []
     for alert, found in read_all[: limits.alerts]:
         sanity(alert, found)
+        swapped(alert, found)
         alerts.append(alert)
         problems.append(found.close())
     return Reading(tuple(alerts), tuple(p for each in problems for p in each), None, tuple(problems))

@@ -88,6 +88,31 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     emergency_number: Annotated[
         str, Meta(description="Whom to call when in danger, as the page says it; 112 works in all of Europe.")
     ] = "112"
+    stream_connections: Annotated[
+        int,
+        Meta(description="Streams open at once; each holds a file descriptor, so `ulimit -n` must be above it.", ge=1),
+    ] = 20_000
+    stream_connections_per_address: Annotated[
+        int,
+        Meta(
+            description="Streams from one address; many people share one behind a mobile network, a flood does too.",
+            ge=1,
+        ),
+    ] = 256
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Addresses of our own reverse proxies: only their X-Forwarded-For is believed, and they "
+            "themselves are not counted as one listener."
+        ),
+    ] = ("127.0.0.1", "::1")
+    webhook_loopback: Annotated[
+        bool,
+        Meta(
+            description="Whether webhooks may go to this machine itself, for tests and demonstrations; anywhere else "
+            "it would let subscribers reach what only this machine may (SSRF)."
+        ),
+    ] = False
 
 
 def load(data: Path | None = None, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:

@@ -20,7 +20,7 @@ from tocsin.reach.cell import GLOBE, Codes, Whole, codes, corner, split, stretch
 FAN = 4
 # So many points are asked of GEOS in about the time that one more division of their cell would take.
 _FEW = 48
-# With more parts than this they are found by a tree, not one after the other.
+# With more parts than this, sorting the points once pays.
 _PARTS = 8
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -48,7 +48,6 @@ class Fence:
         self._poles = [
             pole for pole in (POLE, -POLE) if ((self._boxes[:, 1] <= pole) & (self._boxes[:, 3] >= pole)).any()
         ]
-        self._tree: Any = None
         self._edges: Edges | None = None
 
     def inside(self, longitude: Whole, latitude: Whole) -> Truth:
@@ -61,22 +60,19 @@ class Fence:
     def on_plane(self, longitude: Whole, latitude: Whole) -> Truth:
         """The same, with a pole taken as a line of which only a part may be inside."""
         x, y = longitude.astype(np.float64), latitude.astype(np.float64)
-        if len(self._parts) > _PARTS:
-            return self._by_tree(x, y)
         found = np.zeros(len(x), dtype=np.bool_)
+        # Of many parts each sees only the points between its west and its east.
+        order = np.argsort(x) if len(self._parts) > _PARTS else None
+        ranked = x if order is None else x[order]
         for part, turn, (west, south, east, north) in zip(self._parts, self._turns, self._boxes, strict=True):
-            asked = np.flatnonzero((x >= west) & (x <= east) & (y >= south) & (y <= north) & ~found)
+            if order is None:
+                asked = np.flatnonzero((x >= west) & (x <= east) & (y >= south) & (y <= north) & ~found)
+            else:
+                low, high = np.searchsorted(ranked, [west, np.nextafter(east, np.inf)])
+                asked = order[low:high]
+                asked = asked[(y[asked] >= south) & (y[asked] <= north) & ~found[asked]]
             if asked.size:
                 found[asked] = shapely.intersects_xy(part, x[asked] + turn, y[asked])
-        return found
-
-    def _by_tree(self, x: Floats, y: Floats) -> Truth:
-        if self._tree is None:
-            self._tree = shapely.STRtree(shapely.box(*self._boxes.T))
-        point, part = self._tree.query(shapely.points(x, y))
-        hit = shapely.intersects_xy(self._parts[part], x[point] + self._turns[part], y[point])
-        found = np.zeros(len(x), dtype=np.bool_)
-        found[point[hit]] = True
         return found
 
     def stretches(self, points: Codes) -> tuple[Whole, Whole, Whole]:
@@ -127,9 +123,7 @@ class Edges:
         while (size := len(boxes[-1])) > FAN:
             at = np.arange(0, size, FAN)
             box = boxes[-1]
-            boxes.append(
-                np.column_stack([np.minimum.reduceat(box[:, :2], at), np.maximum.reduceat(box[:, 2:], at)])
-            )
+            boxes.append(np.column_stack([np.minimum.reduceat(box[:, :2], at), np.maximum.reduceat(box[:, 2:], at)]))
             first.append(below + at)
             count.append(np.minimum(FAN, size - at))
             below += size
@@ -236,7 +230,7 @@ def edges(parts: Any, turns: Floats) -> tuple[Floats, Floats]:
         kind = part.geom_type
         rings = shapely.get_parts(part) if "Line" in kind else shapely.get_rings(part)
         xy, ring = shapely.get_coordinates(rings, return_index=True)
-        xy = xy + [HALF - turn, POLE]
+        xy = xy + np.array([HALF - turn, POLE])
         joined = ring[1:] == ring[:-1]
         starts.append(xy[:-1][joined])
         ends.append(xy[1:][joined])

@@ -12,13 +12,14 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tocsin.place.area import Shape
 from tocsin.place.ring import HALF, POLE
-from tocsin.reach.cell import Codes, Whole, code, codes, corner
+from tocsin.reach.cell import Codes, Whole, code, codes, corner, degrees
 from tocsin.reach.delivery import Numbers
 from tocsin.reach.fence import Fence, Truth, edges
 from tocsin.reach.rim import Rim
@@ -30,49 +31,52 @@ _DELTA = 8192
 _SHARE = 512
 
 Owners = np.ndarray[Any, np.dtype[np.uint32]]
+Radii = np.ndarray[Any, np.dtype[np.int32]]
+Found = tuple[Whole, Whole, Whole]
+
+_NO_RADIUS: Radii = np.zeros(1, dtype=np.int32)
 
 
 class Asked:
     """A shape made ready to be asked of every belt; what one needs is made once and kept."""
 
     def __init__(self, shape: Shape) -> None:
-        self.circles = shape.circles
+        self._circles = shape.circles
+        # The geometries themselves, because pieces cut at the antimeridian have lost exactness there.
         self._parts, self._lines = list(shape._parts), list(shape._lines)
-        self.fence = Fence(self._parts, self._lines) if self._parts else None
+        self._fence = Fence(self._parts, self._lines) if self._parts else None
         self._round: Rim | None = None
         self._whole: Rim | None = None
 
-    def stretches(self, points: Codes, radii: Any) -> list[tuple[Whole, Whole, Whole]]:
-        """Where in sorted codes those are whom it concerns; ``radii`` in metres (one, or one for each), or None."""
-        if radii is not None:
-            return [self.whole.stretches(points, radii, self.fence and self.fence.on_plane), *self._at_poles(points)]
-        found = [] if self.fence is None else [self.fence.stretches(points)]
-        if self.circles:
-            found.append(self.round.stretches(points, np.zeros(1), None))
-        return found
+    def stretches(self, points: Codes) -> Iterator[Found]:
+        """Where in sorted codes the points are that lie inside."""
+        if self._fence is not None:
+            yield self._fence.stretches(points)
+        if self._circles:
+            yield self.round.stretches(points, _NO_RADIUS, 0.0, 0.0, None)
 
-    def concerns(self, longitude: Whole, latitude: Whole, radii: Any) -> Truth:
-        """Whether it concerns each of these points, in micro-degrees."""
+    def near(self, points: Codes, radii: Radii, least: int, most: int) -> Found:
+        """Where in sorted codes those are who have it within their ``radii`` (metres, from ``least`` to ``most``)."""
+        inside = None if self._fence is None else self._fence.on_plane
+        return self.whole.stretches(points, radii, float(least), float(most), inside)
+
+    def concerns(self, longitude: Whole, latitude: Whole, radii: Radii) -> Truth:
+        """Whether it concerns each of these points, in micro-degrees, that watch so many metres around them."""
         found = np.zeros(len(longitude), dtype=np.bool_)
-        if self.fence is not None:
-            found |= self.fence.inside(longitude, latitude)
-        if radii is not None or self.circles:
+        if self._fence is not None:
+            found |= self._fence.inside(longitude, latitude)
+        watch = bool(radii.any())
+        if watch or self._circles:
             rest = np.flatnonzero(~found)
-            rim = self.round if radii is None else self.whole
-            reach = np.zeros(len(rest)) if radii is None else radii[rest]
-            found[rest] = rim.reached(longitude[rest], latitude[rest], reach)
+            found[rest] = (self.whole if watch else self.round).reached(longitude[rest], latitude[rest], radii[rest])
         return found
-
-    def _at_poles(self, points: Codes) -> list[tuple[Whole, Whole, Whole]]:
-        # A pole that an area touches is within reach of whoever stands on it: the rim's nodes have seen to that.
-        return []
 
     @property
     def round(self) -> Rim:
         """Its circles."""
         if self._round is None:
             none = np.empty((0, 2))
-            self._round = Rim(none, none, self.circles)
+            self._round = Rim(none, none, self._circles)
         return self._round
 
     @property
@@ -80,28 +84,32 @@ class Asked:
         """Its circles and the edges of its polygons."""
         if self._whole is None:
             geometries = [*self._parts, *self._lines]
-            self._whole = Rim(*edges(geometries, np.zeros(len(geometries))), self.circles)
+            self._whole = Rim(*edges(geometries, np.zeros(len(geometries))), self._circles)
         return self._whole
 
 
 class Belt:
-    """Points of like watch radius: sorted, with a delta of what came and marks on what went."""
+    """Points of like watch radius: sorted, with a delta of what came and marks on what went.
 
-    def __init__(self) -> None:
+    ``watch`` is whether they watch a circle at all; where they do not, no radii are kept.
+    """
+
+    def __init__(self, watch: bool) -> None:
         self.codes: Codes = np.empty(0, dtype=np.uint64)
         self.owners: Owners = np.empty(0, dtype=np.uint32)
-        self.radii: np.ndarray[Any, np.dtype[np.int32]] | None = None
-        self.gone: Truth | None = None
-        self.gone_count = 0
-        self._new: tuple[array[int], array[int], array[int]] = (array("Q"), array("I"), array("i"))
+        self.radii: Radii | None = np.empty(0, dtype=np.int32) if watch else None
+        self.least = self.most = 0
+        self._gone: Truth | None = None
+        self._gone_count = 0
+        self._new = _delta()
 
     def __len__(self) -> int:
-        return len(self.codes) - self.gone_count + len(self._new[0])
+        return len(self.codes) - self._gone_count + len(self._new[0])
 
     @property
     def nbytes(self) -> int:
         """Bytes of memory that the sorted points and the delta take."""
-        arrays = (self.codes, self.owners, self.radii, self.gone)
+        arrays = (self.codes, self.owners, self.radii, self._gone)
         delta = sum(len(column) * column.itemsize for column in self._new)
         return sum(one.nbytes for one in arrays if one is not None) + delta
 
@@ -118,89 +126,88 @@ class Belt:
         held = self.owners[low:high] == number
         if self.radii is not None:
             held &= self.radii[low:high] == radius_m
-        if self.gone is not None:
-            held &= ~self.gone[low:high]
-        if held.any():
-            if self.gone is None:
-                self.gone = np.zeros(len(self.codes), dtype=np.bool_)
-            self.gone[low + int(held.argmax())] = True
-            self.gone_count += 1
-            if self.gone_count > max(_DELTA, len(self.codes) // 8):
-                self.merge()
-            return True
-        new = self._new
+        if self._gone is not None:
+            held &= ~self._gone[low:high]
+        if not held.any():
+            return self._remove_new(at, number, radius_m)
+        if self._gone is None:
+            self._gone = np.zeros(len(self.codes), dtype=np.bool_)
+        self._gone[low + int(held.argmax())] = True
+        self._gone_count += 1
+        if self._gone_count > max(_DELTA, len(self.codes) // 8):
+            self.merge()
+        return True
+
+    def _remove_new(self, at: int, number: int, radius_m: int) -> bool:
+        codes_, owners, radii = self._new
         place = -1
         while True:
             try:
-                place = new[0].index(at, place + 1)
+                place = codes_.index(at, place + 1)
             except ValueError:
                 return False
-            if new[1][place] == number and new[2][place] == radius_m:
-                for column in new:
+            if owners[place] == number and radii[place] == radius_m:
+                for column in self._new:
                     column[place] = column[-1]
                     column.pop()
                 return True
 
-    def merge(self, more: tuple[Codes, Owners, Any] | None = None) -> None:
+    def merge(self, more: tuple[Codes, Owners, Radii] | None = None) -> None:
         """Bring the delta, and ``more`` points with their numbers and radii, into the sorted points."""
-        delta = tuple(np.frombuffer(column, dtype=column.typecode) for column in self._new) if self._new[0] else None
-        new = [one for one in (delta, more) if one is not None]
-        radii = self.radii
-        if new and (radii is not None or any((one[2] != self.radius(one[2])).any() for one in new)):
-            radii = np.full(len(self.codes), self.radius(new[0][2]), dtype=np.int32) if radii is None else radii
-        kept = slice(None) if self.gone is None else ~self.gone
-        at = [self.codes[kept], *(one[0] for one in new)]
-        owners = [self.owners[kept], *(one[1] for one in new)]
-        widths = None if radii is None else [radii[kept], *(one[2] for one in new)]
-        if widths is None and new and not len(self.codes):
-            self._one = int(new[0][2][0])
-        self.codes, self.owners = np.concatenate(at), np.concatenate(owners).astype(np.uint32)
-        if new:
-            # Two runs that are sorted already are merged by the stable sort in one pass.
-            order = np.argsort(self.codes, kind="stable" if len(at[0]) > len(self.codes) // 2 else None)
-            self.codes, self.owners = self.codes[order], self.owners[order]
-            self.radii = None if widths is None else np.concatenate(widths).astype(np.int32)[order]
-        elif widths is not None:
-            self.radii = widths[0]
-        self.gone, self.gone_count = None, 0
-        self._new = (array("Q"), array("I"), array("i"))
+        kept = slice(None) if self._gone is None else ~self._gone
+        new = [np.array(column) for column in self._new]
+        runs = [(self.codes[kept], self.owners[kept], None if self.radii is None else self.radii[kept])]
+        runs.append((new[0].astype(np.uint64), new[1].astype(np.uint32), new[2].astype(np.int32)))
+        if more is not None:
+            runs.append(more)
+        at = np.concatenate([run[0] for run in runs])
+        # A stable sort takes what is sorted already as one run, so a small delta costs little more than the copy.
+        order = np.argsort(at, kind="stable" if len(runs[0][0]) * 2 > len(at) else None)
+        self.codes, self.owners = at[order], np.concatenate([run[1] for run in runs])[order]
+        if self.radii is not None:
+            self.radii = np.concatenate([run[2] for run in runs if run[2] is not None])[order]
+            self.least, self.most = int(self.radii.min(initial=2**31 - 1)), int(self.radii.max(initial=0))
+        self._gone, self._gone_count, self._new = None, 0, _delta()
 
-    _one = 0
-
-    def radius(self, given: Any) -> int:
-        """The radius that all sorted points have, or that the first of ``given`` has where there are none."""
-        return self._one if len(self.codes) else int(given[0])
-
-    def ask(self, asked: Asked, round: bool) -> list[Owners]:
-        """Whose points ``asked`` concerns, in pieces, with repeats; ``round`` when points here watch a circle."""
-        found: list[Owners] = []
+    def ask(self, asked: Asked) -> Iterator[Owners]:
+        """Whose points ``asked`` concerns, in pieces, with repeats."""
         if len(self.codes):
-            radii: Any = None
-            if round:
-                radii = np.array([self._one], dtype=float) if self.radii is None else self.radii.astype(float)
-            for low, high, single in asked.stretches(self.codes, radii):
+            found = (
+                asked.stretches(self.codes)
+                if self.radii is None
+                else [asked.near(self.codes, self.radii, self.least, self.most)]
+            )
+            for low, high, single in found:
                 for start, end in zip(low.tolist(), high.tolist(), strict=True):
-                    owners = self.owners[start:end]
-                    found.append(owners if self.gone is None else owners[~self.gone[start:end]])
-                single = single if self.gone is None else single[~self.gone[single]]
-                found.append(self.owners[single])
+                    yield (
+                        self.owners[start:end] if self._gone is None else self.owners[start:end][~self._gone[start:end]]
+                    )
+                yield self.owners[single if self._gone is None else single[~self._gone[single]]]
         if len(self._new[0]):
             # These arrays grow, so nothing may keep a view of them.
-            at, owner, width = (np.array(column) for column in self._new)
+            at, owner, radii = (np.array(column) for column in self._new)
             x, y = corner(at.astype(np.uint64))
-            found.append(owner[asked.concerns(x - HALF, y - POLE, width.astype(float) if round else None)])
-        return found
+            yield owner[asked.concerns(x - HALF, y - POLE, radii)].astype(np.uint32)
+
+
+def _delta() -> tuple[array[int], array[int], array[int]]:
+    return array("Q"), array("I"), array("i")
 
 
 class PointIndex:
     """Points of very many subscribers, by number; a number may have several, and each may watch a circle around it."""
 
     def __init__(self) -> None:
-        self._belts = [Belt() for _ in BELTS_M]
+        self._belts = [Belt(upper > 0) for upper in BELTS_M]
         self.top = -1
 
     def __len__(self) -> int:
         return sum(len(belt) for belt in self._belts)
+
+    @property
+    def watched(self) -> bool:
+        """Whether any point here watches a circle."""
+        return any(len(belt) for belt in self._belts[1:])
 
     @property
     def nbytes(self) -> int:
@@ -238,29 +245,38 @@ class PointIndex:
 
     def match(self, shape: Shape) -> Numbers:
         """The numbers of everybody whom the shape concerns, in rising order."""
-        found = self._ask(shape)
+        found = list(self._ask(Asked(shape)))
         hits = sum(len(one) for one in found)
-        if hits > self.top // 32:
+        if hits > self.top // 64:
             marks = np.zeros(self.top + 1, dtype=np.bool_)
             for one in found:
                 marks[one] = True
             return np.flatnonzero(marks)
-        return np.unique(np.concatenate(found) if found else np.empty(0, dtype=np.uint32)).astype(np.int64)
+        every = np.sort(np.concatenate(found)) if hits else np.empty(0, dtype=np.uint32)
+        new = np.ones(len(every), dtype=np.bool_)
+        new[1:] = every[1:] != every[:-1]
+        return every[new].astype(np.int64)
 
-    def mark(self, shape: Shape, marks: Truth) -> None:
-        """Set ``marks`` at the number of everybody whom the shape concerns; it is at least ``top`` + 1 long."""
-        for one in self._ask(shape):
+    def mark(self, asked: Asked, marks: Truth, *, only_circles: bool = False) -> None:
+        """Set ``marks`` (longer than ``top``) at the number of everybody whom it concerns; of all points, or of circles."""
+        for one in self._ask(asked, 1 if only_circles else 0):
             marks[one] = True
 
     def count(self, shape: Shape) -> int:
         """How many different numbers the shape concerns."""
         marks = np.zeros(self.top + 1, dtype=np.bool_)
-        self.mark(shape, marks)
+        self.mark(Asked(shape), marks)
         return int(np.count_nonzero(marks))
 
-    def _ask(self, shape: Shape) -> list[Owners]:
-        asked = Asked(shape)
-        return [one for place, belt in enumerate(self._belts) if len(belt) for one in belt.ask(asked, place > 0)]
+    def every(self) -> tuple[Owners, Whole]:
+        """Every point: (n,) numbers and (n, 2) latitude and longitude in micro-degrees."""
+        for belt in self._belts:
+            belt.merge()
+        owners = np.concatenate([belt.owners for belt in self._belts])
+        return owners, np.concatenate([degrees(belt.codes) for belt in self._belts])
+
+    def _ask(self, asked: Asked, start: int = 0) -> Iterator[Owners]:
+        return (one for belt in self._belts[start:] if len(belt) for one in belt.ask(asked))
 
 
 def _belt(radius_m: int) -> int:

@@ -66,14 +66,15 @@ class Rim:
         self.first, self.count = np.concatenate(first), np.concatenate(count)
 
     def stretches(
-        self, points: Codes, radii: Floats, inside: Callable[[Whole, Whole], Truth] | None
-    ) -> tuple[Whole, Whole, Whole]:
+        self, points: Codes, radii: Any, least_m: float, most_m: float,
+        inside: Callable[[Whole, Whole], Truth] | None,
+    ) -> tuple[Whole, Whole, Whole]:  # fmt: skip
         """Where in sorted codes those are who have the rim within their reach, or lie inside it.
 
-        ``radii`` in metres, one for all or one for each. ``inside`` says for longitudes and latitudes whether they lie
+        ``radii`` in metres, one for all or one for each, none below ``least_m`` or above ``most_m``. ``inside`` says for longitudes and latitudes whether they lie
         in the area itself. Gives stretches (starts, ends) and single places.
         """
-        least, most = float(radii.min()) * CIRCLE_MARGIN, float(radii.max()) * CIRCLE_MARGIN
+        least, most = least_m * CIRCLE_MARGIN, most_m * CIRCLE_MARGIN
         first, low, high = np.zeros(1, dtype=np.uint64), np.zeros(1, dtype=np.int64), np.array([len(points)])
         cell, node = np.zeros(len(self.roots), dtype=np.int64), self.roots
         taken: list[tuple[Whole, Whole]] = []
@@ -115,7 +116,7 @@ class Rim:
             low, high = np.concatenate([low, apart_low[within]]), np.concatenate([high, apart_high[within]])
         return low, high, single
 
-    def reached(self, longitude: Whole, latitude: Whole, radii: Floats) -> Truth:
+    def reached(self, longitude: Whole, latitude: Whole, radii: Any) -> Truth:
         """For each point (micro-degrees), whether the rim is within its reach; ``radii`` in metres, one for each."""
         at = vectors((longitude + HALF).astype(float), (latitude + POLE).astype(float))
         count = len(at)
@@ -124,7 +125,7 @@ class Rim:
         return self._distances(at, target, node, float(reach.max(initial=0.0)), None) <= reach
 
     def _points(
-        self, points: Codes, radii: Floats, least: float, most: float, low: Whole, high: Whole,
+        self, points: Codes, radii: Any, least: float, most: float, low: Whole, high: Whole,
         cell: Whole, node: Whole, inside: Callable[[Whole, Whole], Truth] | None,
     ) -> Whole:  # fmt: skip
         """Of the points of small cells (stretches, with their nodes), those who are reached or inside."""

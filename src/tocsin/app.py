@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import resource
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +29,11 @@ from tocsin.errors import PolicyError
 from tocsin.journal import follow
 from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
-from tocsin.place.pack import AreaPack
+from tocsin.place.place import AreaPack
 from tocsin.reach.audience import Audience
 from tocsin.reach.channel import Kit as ChannelKit
 from tocsin.reach.channel import all_channels
+from tocsin.reach.channels.stream import Limits as StreamLimits
 from tocsin.reach.channels.stream import StreamHub, http_protocol
 from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.heartbeat import SourceContact
@@ -122,17 +125,20 @@ class Program:
             public_url=settings.public_url,
             sources=self.contacts,
             interval_s=settings.heartbeat_seconds,
+            limits=StreamLimits(settings.stream_connections, settings.stream_connections_per_address),
+            trusted_proxies=frozenset(settings.trusted_proxies),
         )
         self.book = SqlBook(self.store, self.data / "keys", realm)
         self.audience = Audience(self.gazetteer)
         self.subscribers = Subscribers(self.store, self.book, self.audience, self.clock, realm)
         self.batches = SqlBatches(self.store, realm)
+        self.channels = all_channels(ChannelKit(settings, self.clock))
         self.dispatch = Dispatch(
             self.store,
             self.batches,
             self.book,
             self.audience,
-            all_channels(ChannelKit(settings, self.clock)),
+            self.channels,
             self.clock,
             realm,
             parse=parse,
@@ -215,6 +221,7 @@ class Program:
 
         ``started`` is told the address once the page can be opened.
         """
+        raise_open_files()
         self.subscribers.load()
         self.settle()
         works: dict[str, Callable[[], Any]] = {
@@ -225,7 +232,7 @@ class Program:
             "dispatch": self.dispatch.follow,
         }
         for feed in feeds:
-            works[f"feed {feed.wire.id}"] = lambda feed=feed: feed.run(self.intake)
+            works[f"feed {feed.wire.id}"] = partial(feed.run, self.intake)
         tasks = {asyncio.create_task(work(), name=name) for name, work in works.items()}
         ending = {asyncio.create_task(work()) for work in beside}
         server = self._server() if serve else None
@@ -249,6 +256,7 @@ class Program:
             for task in tasks | ending:
                 task.cancel()
             await asyncio.gather(*tasks, *ending, return_exceptions=True)
+            await asyncio.gather(*(channel.close() for channel in self.channels.values()))
 
     async def _keep_watching(self) -> None:
         """Look regularly whether a source has fallen silent."""
@@ -279,6 +287,13 @@ class Program:
         """Finish what waits and close the store."""
         self.batches.close()
         self.store.close()
+
+
+def raise_open_files() -> None:
+    """Let this process hold as many connections as the system allows: each stream is one open file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def parse(published: bytes) -> Alert:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -57,7 +57,6 @@ def report(signal: Signal, source: str = RECORD) -> Report:
 def open_recording(recording: Recording, data: Path, clock: TurnedClock | ScaledClock) -> Program:
     """The program on ``data`` that hears this recording and mirrors all of it."""
     areas = sorted({signal.area for signal in recording.signals})
-    countries = sorted({area[:2] for area in areas})
     settings = load(None, {}, realm="exercise", sender="replay@tocsin.example", sender_name="Replay")
     data.mkdir(parents=True, exist_ok=True)
     keys = Keys(data / "keys", "exercise")
@@ -66,22 +65,12 @@ def open_recording(recording: Recording, data: Path, clock: TurnedClock | Scaled
         RECORD, "Recorded history", "air_alert", tuple(areas), timedelta(days=1).total_seconds(), True, "exercise"
     )
     packs = [recording.pack] if recording.pack is not None else []
-    covered = "".join(f'"{code}", ' for code in _roots(recording, countries))
+    covered = "".join(f'"{code}", ' for code in recording.countries)
     policy = f'realm = "exercise"\n[[mirror]]\nsource = "{RECORD}"\nareas = [{covered}]\n'.encode()
     (data / settings.policy).write_bytes(policy)
     (data / f"{settings.policy}.sig").write_bytes(base64.b64encode(keys.sign(policy)))
     signed = load_policy(data, settings, {RECORD: source}, keys)
     return Program(settings, data, clock, [source], policy=signed, packs=packs)
-
-
-def _roots(recording: Recording, countries: Sequence[str]) -> list[str]:
-    """The countries the record is about: those of its ISO codes, and of the units its pack hangs below them."""
-    named = (
-        {unit.parent[:2] for unit in recording.pack.units if unit.parent and ":" not in unit.parent}
-        if recording.pack
-        else set()
-    )
-    return sorted({country for country in countries if country.isupper()} | named)
 
 
 async def run(

@@ -75,6 +75,19 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     max_trusted_message_bytes: Annotated[
         int, Meta(description="The largest message taken from a configured source; real ones reach 1.7 MB.", ge=10_000)
     ] = 10_000_000
+    reads_per_second: Annotated[
+        float,
+        Meta(
+            description="Requests a second one address may make; generous, since thousands can stand behind one.", gt=0
+        ),
+    ] = 500.0
+    writes_per_second: Annotated[
+        float,
+        Meta(
+            description="Messages and subscriptions a second one token or address may send; a burst of 20 s is free.",
+            gt=0,
+        ),
+    ] = 5.0
     area_packs: Annotated[
         tuple[str, ...], Meta(description="Files with areas below ISO 3166-2: GeoJSON, or a code tree with parents.")
     ] = ()

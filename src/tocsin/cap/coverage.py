@@ -28,6 +28,8 @@ from tocsin.place.gazetteer import Gazetteer
 WHOLE_SHARE = 0.95
 PART_SHARE = 0.10
 SLIVER_M = 3_000.0
+REDRAWN_SHARE = 0.80
+"""A polygon that covers this much of an earlier one speaks of the same part of a place. Points are told exactly."""
 CODE = "tocsin:area"
 """The geocode name under which an area code of ours stands in an :class:`~tocsin.cap.alert.Area` as it is."""
 
@@ -86,6 +88,8 @@ class Coverage:
         self.gazetteer = gazetteer
         self._grounds: dict[Area, _Ground] = {}
         self._touches: dict[tuple[tuple[Area, ...], Where], Touch] = {}
+        self._drawn: dict[str, Shape] = {}
+        self._covers: dict[tuple[str, str], bool] = {}
 
     def touch(self, areas: tuple[Area, ...], where: Where) -> Touch:
         """How ``areas`` concern ``where``."""
@@ -125,14 +129,27 @@ class Coverage:
         if part == of:
             return True
         if part.startswith("~") or of.startswith("~"):
-            return False
+            return self._redrawn(part, of)
         return self.gazetteer.relation(of, part) in ("same", "contains")
+
+    def _redrawn(self, part: str, of: str) -> bool:
+        """Whether ``of`` is ``part`` drawn again: issuers move a corner from one update to the next."""
+        known = self._covers.get((part, of))
+        if known is None:
+            one, other = self._drawn.get(part), self._drawn.get(of)
+            known = one is not None and other is not None and _share(one, other) >= REDRAWN_SHARE
+            if len(self._covers) >= _KEEP:
+                self._covers.clear()
+            self._covers[part, of] = known
+        return known
 
     def _ground(self, area: Area) -> _Ground:
         found = self._grounds.get(area)
         if found is None:
             if len(self._grounds) >= _KEEP:
                 self._grounds.clear()
+                self._drawn.clear()
+                self._touches.clear()
             found = self._grounds[area] = self._find(area)
         return found
 
@@ -154,6 +171,7 @@ class Coverage:
                 shape = None
             else:
                 key = f"~{hash((area.polygons, area.circles)) & 0xFFFFFFFFFFFFFFFF:016x}"
+                self._drawn[key] = shape
         if not codes and shape is None and area.description.strip():
             codes.update(self._by_name(area.description, within))
         return _Ground(frozenset(codes), shape, frozenset(within), key)
@@ -252,6 +270,15 @@ class Coverage:
         if shapely.area(common) >= least or _wider(common, SLIVER_M):
             return Touch(False, frozenset({key}), "part")
         return _NOWHERE
+
+
+def _share(one: Shape, other: Shape) -> float:
+    """How much of ``one`` is covered by ``other``, from 0 to 1."""
+    if not one.overlaps(other):
+        return 0.0
+    ours, theirs = (shapely.make_valid(shapely.union_all(shape.pieces())) for shape in (one, other))
+    whole = float(shapely.area(ours))
+    return float(shapely.area(shapely.intersection(ours, theirs))) / whole if whole else 0.0
 
 
 def _wider(geometry: Any, metres: float) -> bool:

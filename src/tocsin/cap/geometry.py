@@ -75,8 +75,8 @@ def faultless(text: str) -> Polygon | None:
         return None
     if len(flat) > 2 * SMALL:
         found = Findings()
-        shape = ring(text, flat, found, "", None, Budget(1_000_000))
-        return None if found.found else shape
+        large = ring(text, flat, found, "", None, Budget(1_000_000))
+        return None if found.found else large
     # A few points are judged sooner without arrays.
     if flat[:2] != flat[-2:] or len(flat) < 8:
         return None
@@ -88,7 +88,7 @@ def faultless(text: str) -> Polygon | None:
     shape = np.array(micro, dtype=np.int64).reshape(-1, 2)
     if _convex(micro[::2], micro[1::2]):
         return Polygon(text, shape)
-    if _doubled(shape) != 0 and (len(shape) == 4 or shapely.is_valid(shapely.polygons(shape))):
+    if not _on_one_line(shape) and (len(shape) == 4 or shapely.is_valid(shapely.polygons(shape))):
         return Polygon(text, shape)
     return None
 
@@ -116,7 +116,7 @@ def _judged(shape: Points, found: Findings, path: str, line: int | None, budget:
     south, west = shape.min(axis=0).tolist()
     north, east = shape.max(axis=0).tolist()
     if south < -90 * MICRO or north > 90 * MICRO:
-        if west >= -90 * MICRO and east <= 90 * MICRO and -180 * MICRO <= south and north <= 180 * MICRO:
+        if west >= -90 * MICRO and east <= 90 * MICRO and south >= -180 * MICRO and north <= 180 * MICRO:
             found.add("geometry.swapped-axes", path, f"latitude {south / MICRO:g} to {north / MICRO:g}", line)
             shape = np.ascontiguousarray(shape[:, ::-1])
             south, west, north, east = west, south, east, north
@@ -137,12 +137,12 @@ def _judged(shape: Points, found: Findings, path: str, line: int | None, budget:
         found.add("geometry.null-island", path, "", line)
     if count < 4:
         found.add("geometry.few-points", path, f"{count - 1} of them", line)
-    elif south == north or west == east or (count <= SMALL and _doubled(shape) == 0):
+    elif south == north or west == east or _on_one_line(shape):
         found.add("geometry.zero-area", path, "", line)
     elif count > 4 and not (count <= SMALL and _convex(*shape.T.tolist())):
         # A triangle cannot cross itself; a small ring that turns one way only cannot either.
         budget.points -= count
-        if budget.points > 0 and not shapely.is_valid(shapely.polygons(shape)):
+        if budget.points > 0 and not _starlike(shape) and not shapely.is_valid(shapely.polygons(shape)):
             found.add("geometry.self-intersection", path, "", line)
     return shape
 
@@ -152,10 +152,26 @@ def _leaps(shape: Points) -> bool:
     return bool(np.abs(np.diff(shape[:, 1])).max() > 180 * MICRO)
 
 
-def _doubled(shape: Points) -> int:
-    """Twice the signed area of a small ring, exactly."""
-    rows = shape.tolist()
-    return sum(a[1] * b[0] - b[1] * a[0] for a, b in zip(rows, rows[1:], strict=False))
+def _starlike(shape: Points) -> bool:
+    """Whether all of a ring is seen from the middle of its bounds, once round: then it cannot cross itself.
+
+    This is proved in a tenth of the time that a search for crossings takes; what is not starlike is searched.
+    """
+    middle = (shape.min(axis=0) + shape.max(axis=0)) // 2
+    seen = shape - middle
+    before, after = seen[:-1], seen[1:]
+    turns = before[:, 1] * after[:, 0] - before[:, 0] * after[:, 1]
+    if not ((turns > 0).all() or (turns < 0).all()):
+        return False
+    # Once round means that the line from the middle to the east is crossed upwards, or downwards, once.
+    above = seen[:, 0] >= 0
+    return int(np.count_nonzero(above[1:] != above[:-1])) == 2
+
+
+def _on_one_line(shape: Points) -> bool:
+    """Whether all points lie on one line. A ring whose area comes to nothing may also be one that crosses itself."""
+    before, after = shape[1:-1] - shape[0], shape[2:] - shape[0]
+    return not (before[:, 1] * after[:, 0] - before[:, 0] * after[:, 1]).any()
 
 
 def _convex(latitudes: list[int], longitudes: list[int]) -> bool:

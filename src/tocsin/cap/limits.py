@@ -20,7 +20,8 @@ class Limits(Struct, frozen=True):
 
     ``attributes`` counts all, ``each`` those of one element, namespaces included. ``shapes`` bounds polygons.
 
-    ``depth`` is the parser's own bound, which it keeps without being told. ``points`` bounds the work on shapes: rings are tested for crossing themselves until so many points were tested.
+    ``depth`` is the parser's own bound, which it keeps without being told. ``points`` bounds the work on shapes: rings
+    are tested for crossing themselves until so many points were tested.
     """
 
     size: int = 2_000_000

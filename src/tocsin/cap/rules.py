@@ -14,6 +14,7 @@ import re
 from datetime import timedelta
 
 from tocsin.cap.alert import Alert, Info
+from tocsin.cap.homeland import bounds
 from tocsin.cap.problem import Findings
 from tocsin.cap.time import moment
 
@@ -36,15 +37,24 @@ def sanity(alert: Alert, found: Findings) -> None:
                 found.add("time.long", f"alert/info[{at}]/expires", f"{(expires - sent).days} days")
         if info.onset is not None:
             if expires is not None and info.onset >= expires:
-                found.add("time.onset-after-expires" if info.onset > expires else "time.onset-is-expires", f"alert/info[{at}]/onset", str(info.onset))
+                found.add(
+                    "time.onset-after-expires" if info.onset > expires else "time.onset-is-expires",
+                    f"alert/info[{at}]/onset",
+                    str(info.onset),
+                )
             if sent is not None and sent - info.onset > _WEEK:
                 found.add("time.long-before-sent", f"alert/info[{at}]/onset", str(info.onset))
         if info.effective is not None and sent is not None and sent - info.effective > _WEEK:
             found.add("time.long-before-sent", f"alert/info[{at}]/effective", str(info.effective))
-        for area in info.areas:
-            if area.polygons or area.circles or area.geocodes:
-                shaped += 1
-                break
+        known = False
+        for number, area in enumerate(info.areas, 1):
+            polygons = area.polygons
+            if polygons or area.circles or area.geocodes:
+                known = True
+                if len(polygons) > 1 and len(set(polygons)) < len(polygons):
+                    found.add("geometry.repeated", f"alert/info[{at}]/area[{number}]")
+        if known:
+            shaped += 1
         else:
             bare += 1
             if info.areas and not shaped:
@@ -53,32 +63,28 @@ def sanity(alert: Alert, found: Findings) -> None:
         found.add("area.part", "alert", f"{bare} of {bare + shaped} have none")
 
 
-# ISO 639-1, with the longer codes that warning services use, and ISO 3166-1.
-_LANGUAGES = frozenset(
-    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en "
-    "eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv "
-    "ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne "
-    "ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st "
-    "su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu".split()
+# ISO 639-1; which regions there are is known from the bounds of countries.
+_ISO_639 = (
+    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee "
+    "el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is "
+    "it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms "
+    "mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk "
+    "sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi "
+    "yo za zh zu"
 )
-_REGIONS = frozenset(
-    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA "
-    "CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA "
-    "GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP "
-    "KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS "
-    "MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS "
-    "RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW "
-    "TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW".split()
-)
+_LANGUAGES = frozenset(_ISO_639.split())
 # Words that say "this is not real", at the head of a text or in a sentence that can mean nothing else.
 TEST_WORDS = re.compile(
     r"^[\W_]*(?:this is (?:only )?an? |end of |all[- ]clear:? |entwarnung:? )?(?:test|exercise|drill|übung|probealarm|"
     r"probewarnung|testwarnung|warntag|exercice|essai|тест|навчання|навчальна|учения|учебная|ćwiczenia|próba|test|"
-    r"simulacro|prueba|simulacrum|esercitazione|oefening|övning|בדיקה|תרגיל|اختبار|تمرين)\b(?!\s+(?:positive|results?|site|"
+    r"simulacro|prueba|simulacrum|esercitazione|oefening|övning|בדיקה|תרגיל|اختبار|تمرين)\b(?!\s+(?:positive|results?|"
+    r"site|"
     r"station|centre|center))|"
     r"\b(?:this is (?:only )?an? (?:system )?(?:test|exercise|drill)|test (?:message|alert|warning)|exercise exercise|"
-    r"probealarm|probewarnung|testwarnung|testmeldung|übungsalarm|nur (?:ein test|eine übung)|dies ist (?:nur )?(?:ein test|"
-    r"eine übung)|ceci est un (?:test|exercice)|message de test|alerte de test|це (?:лише )?(?:тест|навчання|перевірка)|"
+    r"probealarm|probewarnung|testwarnung|testmeldung|übungsalarm|nur (?:ein test|eine übung)|dies ist (?:nur )?"
+    r"(?:ein test|"
+    r"eine übung)|ceci est un (?:test|exercice)|message de test|alerte de test|"
+    r"це (?:лише )?(?:тест|навчання|перевірка)|"
     r"тестове (?:повідомлення|сповіщення)|навчальна тривога|учебная тревога|тестовое (?:сообщение|оповещение)|"
     r"esto es (?:una prueba|un simulacro)|mensaje de prueba|to (?:jest )?(?:test|ćwiczenia)|alarm próbny)\b",
     re.IGNORECASE,
@@ -194,7 +200,7 @@ def _language(tag: str, path: str, found: Findings) -> None:
     for part in rest:
         if part.lower() == "x":
             break
-        if len(part) == 2 and part.isalpha() and part.upper() not in _REGIONS:
+        if len(part) == 2 and part.isalpha() and part.upper() not in bounds():
             known = False
     if not known:
         found.add("language.unknown", path, tag)

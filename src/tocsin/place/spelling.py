@@ -32,7 +32,9 @@ class _Plain(dict[int, str]):
         # Й and ї are letters of their own; only the accents of other scripts' letters are dropped.
         if not "а" <= letter <= "ӿ":
             plain = unicodedata.normalize("NFKD", plain).casefold()
-        self[code] = "".join(part for part in plain if part.isalnum() and not unicodedata.combining(part))
+        kept = (part for part in plain if part.isalnum() and not unicodedata.combining(part))
+        # Taken apart, a letter such as a raised æ may leave one that Unicode does not take apart itself.
+        self[code] = "".join(_SAME.get(part, part) for part in kept)
         return self[code]
 
 

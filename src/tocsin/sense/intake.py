@@ -227,7 +227,8 @@ class Intake:
 
     def trouble(self, source_id: str, message: str) -> None:
         """What a feed could not do: said with the source's loss, should it come to that, forgotten when it speaks."""
-        self._watched[source_id].trouble = message[:500]
+        if source_id in self._watched:
+            self._watched[source_id].trouble = message[:500]
 
     def check(self, at: datetime | None = None) -> list[Entry]:
         """Record each source that is no longer heard as lost, once; returns what was recorded."""

@@ -316,16 +316,16 @@ class SqliteStore:
         go_on = True
         while go_on:
             jobs = [self._queue.get()]
-            with contextlib.suppress(Empty):
-                while len(jobs) < GROUP and jobs[-1] is not _STOP:
-                    jobs.append(self._queue.get_nowait())
-            if jobs[-1] is _STOP:
-                jobs.pop()
-                go_on = False
-            # From here on nobody can withdraw: whoever did so before is left out.
-            taken = [job for job in jobs if job[1].set_running_or_notify_cancel()]
             with self._turn:
-                if taken:
+                # What came in while somebody else wrote goes into this group too.
+                with contextlib.suppress(Empty):
+                    while len(jobs) < GROUP and jobs[-1] is not _STOP:
+                        jobs.append(self._queue.get_nowait())
+                if jobs[-1] is _STOP:
+                    jobs.pop()
+                    go_on = False
+                # From here on nobody can withdraw: whoever did so before is left out.
+                if taken := [job for job in jobs if job[1].set_running_or_notify_cancel()]:
                     self._commit(taken)
             with self._door:
                 self._pending -= len(jobs)

@@ -175,7 +175,7 @@ async def test_black_hole_times_out_and_costs_only_its_own_host() -> None:
     """A host that never answers is given up after the time-out; another host is served meanwhile."""
     hole, good = Receiver(), Receiver()
     hole.hold = asyncio.Event()
-    manners = Manners(total_s=0.3, per_host=2)
+    manners = Manners(total_s=0.3, per_host=2, waiting=0)
     async with hole.serving() as nowhere, good.serving() as url, webhook(manners) as channel:
         stuck = asyncio.create_task(channel.send([delivery(nowhere, str(n)) for n in range(6)]))
         await until(lambda: len(hole.came) == 2)
@@ -183,6 +183,30 @@ async def test_black_hole_times_out_and_costs_only_its_own_host() -> None:
         outcomes = await stuck
     assert [(one.kind, one.tried) for one in outcomes] == [("later", True)] * 2 + [("later", False)] * 4
     assert {one.reason for one in outcomes} == {"timeout", "host busy"}
+
+
+async def test_many_for_one_host_wait_for_their_turn() -> None:
+    """A host that answers gets many deliveries a few at a time, and each of them is sent."""
+    most = 0
+
+    class Counting(Receiver):
+        now = 0
+
+        async def take(self, request: web.Request) -> web.StreamResponse:
+            nonlocal most
+            self.now += 1
+            most = max(most, self.now)
+            try:
+                await asyncio.sleep(0.001)
+                return await super().take(request)
+            finally:
+                self.now -= 1
+
+    receiver = Counting()
+    async with receiver.serving() as url, webhook(Manners(per_host=4)) as channel:
+        outcomes = await channel.send([delivery(url, str(n)) for n in range(40)])
+    assert {one.kind for one in outcomes} == {"accepted"}
+    assert most <= 4
 
 
 async def test_circuit_breaker() -> None:
@@ -214,7 +238,7 @@ async def test_cancelled_send_ends_at_once() -> None:
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(sending, 1)
-        assert channel.hosts[url.split("/")[2]].under_way == 0
+        assert channel.hosts == {}
 
 
 async def test_endless_answer_is_not_read() -> None:

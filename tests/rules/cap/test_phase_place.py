@@ -206,6 +206,18 @@ def test_an_end_with_the_same_polygon() -> None:
     assert phase([acting, clear("c", 10, areas=(one,))], KYIV, 11) == "all-clear"
 
 
+def test_an_end_with_the_polygon_drawn_again() -> None:
+    """A place with a code takes a polygon whose corner moved for the same; a point is told exactly."""
+    one = Area("", polygons=(box(50.40, 30.45, 50.50, 30.60),))
+    again = Area("", polygons=(box(50.41, 30.45, 50.50, 30.60),))
+    alerts = [act("a", 0, areas=(one,)), clear("c", 10, areas=(again,))]
+    assert phase(alerts, "UA-30", 11) == "all-clear"
+    assert phase(alerts, KYIV, 11) == "all-clear"
+    assert phase(alerts, Point(50_405_000, 30_500_000), 11) == "act"
+    half = Area("", polygons=(box(50.45, 30.45, 50.50, 30.60),))
+    assert phase([act("a", 0, areas=(one,)), clear("c", 10, areas=(half,))], "UA-30", 11) == "act"
+
+
 def test_description_alone() -> None:
     """An area that has a name and nothing else is found by it (quirk 50)."""
     assert phase([act(areas=(Area("Kyiv City"),))], "UA-30", 1) == "act"

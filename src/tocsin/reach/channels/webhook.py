@@ -39,12 +39,13 @@ MOST_ASKED_S = 3600.0
 class Manners(Struct, frozen=True):
     """How hosts are treated.
 
-    ``total_s`` for one POST, ``per_host`` under way at once; after ``failures`` in a row a host rests for ``rest_s``,
-    twice as long each time up to ``most_rest_s``. ``answer_bytes`` of an answer are read at most.
+    ``total_s`` for one POST; ``per_host`` under way at once and ``waiting`` for their turn. After ``failures`` in a row
+    a host rests for ``rest_s``, twice as long each time up to ``most_rest_s``. ``answer_bytes`` of an answer are read.
     """
 
     total_s: float = 10.0
     per_host: int = 16
+    waiting: int = 48
     failures: int = 5
     rest_s: float = 15.0
     most_rest_s: float = 600.0
@@ -54,7 +55,8 @@ class Manners(Struct, frozen=True):
 class Host(Struct):
     """What is known about one host."""
 
-    under_way: int = 0
+    gate: asyncio.Semaphore
+    inside: int = 0
     failures: int = 0
     rests: int = 0
     closed_until: datetime | None = None
@@ -90,27 +92,41 @@ class Webhook:
             url = vet_url(delivery.to.address, loopback=self.loopback)
         except ForbiddenError as wrong:
             return refused(wrong.reason, tried=False)
-        host = self.hosts.setdefault(f"{url.host}:{url.port}", Host())
-        if (busy := self._held(host)) is not None:
-            return busy
-        host.under_way += 1
-        host.asking = host.closed_until is not None
+        name = f"{url.host}:{url.port}"
+        host = self.hosts.get(name)
+        if host is None:
+            host = self.hosts[name] = Host(asyncio.Semaphore(self.manners.per_host))
+        if (held := self._held(host)) is not None:
+            return held
+        host.inside += 1
         try:
-            outcome = await self._post(url, delivery)
+            async with host.gate:
+                # While this one waited for its turn, the host may have failed.
+                if (held := self._rests(host)) is not None:
+                    return held
+                host.asking = host.closed_until is not None
+                try:
+                    outcome = await self._post(url, delivery)
+                finally:
+                    host.asking = False
+                self._learn(host, outcome)
+                return outcome
         finally:
-            host.under_way -= 1
-            host.asking = False
-        self._learn(host, outcome)
-        return outcome
+            host.inside -= 1
+            if not host.inside and not host.failures:
+                self.hosts.pop(name, None)
 
     def _held(self, host: Host) -> Outcome | None:
         """Why a host is not asked now."""
+        # Who waits here holds a lane, so only hosts that answer have others wait for them.
+        room = self.manners.per_host + (self.manners.waiting if not host.failures else 0)
+        return later(0.2, "host busy", tried=False) if host.inside >= room else self._rests(host)
+
+    def _rests(self, host: Host) -> Outcome | None:
         now = self.clock.now()
-        if host.closed_until is not None and (now < host.closed_until or host.asking):
-            return later(max(1.0, (host.closed_until - now).total_seconds()), "host rests", tried=False)
-        if host.under_way >= self.manners.per_host:
-            return later(0.2, "host busy", tried=False)
-        return None
+        if host.closed_until is None or (now >= host.closed_until and not host.asking):
+            return None
+        return later(max(1.0, (host.closed_until - now).total_seconds()), "host rests", tried=False)
 
     def _learn(self, host: Host, outcome: Outcome) -> None:
         # Only what speaks for the whole host counts: a 429 or a refusal is an answer of a host that is there.

@@ -30,7 +30,7 @@ _BLOCK = 1 << 16
 
 def code(latitude: int, longitude: int) -> int:
     """The code of one point in micro-degrees."""
-    return _spread((longitude + HALF) % FULL) | _spread(latitude + POLE) << 1
+    return int(_spread((longitude + HALF) % FULL) | _spread(latitude + POLE) << 1)
 
 
 def codes(latitudes: Whole, longitudes: Whole) -> Codes:
@@ -90,4 +90,5 @@ def stretches(low: Whole, high: Whole) -> Whole:
     if not len(sizes):
         return np.empty(0, dtype=np.int64)
     ends = np.cumsum(sizes)
-    return np.arange(ends[-1]) + np.repeat(low - (ends - sizes), sizes)
+    found: Whole = np.arange(ends[-1]) + np.repeat(low - (ends - sizes), sizes)
+    return found

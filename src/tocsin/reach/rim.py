@@ -71,8 +71,9 @@ class Rim:
     ) -> tuple[Whole, Whole, Whole]:  # fmt: skip
         """Where in sorted codes those are who have the rim within their reach, or lie inside it.
 
-        ``radii`` in metres, one for all or one for each, none below ``least_m`` or above ``most_m``. ``inside`` says for longitudes and latitudes whether they lie
-        in the area itself. Gives stretches (starts, ends) and single places.
+        ``radii`` in metres, one for all or one for each, none below ``least_m`` or above ``most_m``. ``inside`` says
+        for longitudes and latitudes whether they lie in the area itself. Gives stretches (starts, ends) and single
+        places.
         """
         least, most = least_m * CIRCLE_MARGIN, most_m * CIRCLE_MARGIN
         first, low, high = np.zeros(1, dtype=np.uint64), np.zeros(1, dtype=np.int64), np.array([len(points)])
@@ -122,7 +123,8 @@ class Rim:
         count = len(at)
         target, node = np.repeat(np.arange(count), len(self.roots)), np.tile(self.roots, count)
         reach = radii * CIRCLE_MARGIN
-        return self._distances(at, target, node, float(reach.max(initial=0.0)), None) <= reach
+        found: Truth = self._distances(at, target, node, float(reach.max(initial=0.0)), None) <= reach
+        return found
 
     def _points(
         self, points: Codes, radii: Any, least: float, most: float, low: Whole, high: Whole,
@@ -153,7 +155,8 @@ class Rim:
             within = np.zeros(len(spot), dtype=np.bool_)
             within[rest] = inside(x[rest] - HALF, y[rest] - POLE)
             near |= within[target]
-        return place[near]
+        found_at: Whole = place[near]
+        return found_at
 
     def _near(
         self, centre: Floats, around: Floats, cell: Whole, node: Whole, most: float
@@ -215,7 +218,8 @@ def vectors(x: Any, y: Any) -> Floats:
     """Points east of -180 and north of -90 degrees, in micro-degrees, as (n, 3) places on a globe of radius 1."""
     lon, lat = np.deg2rad(np.asarray(x) / 1e6), np.deg2rad(np.asarray(y) / 1e6 - 90)
     flat = np.cos(lat)
-    return np.column_stack([flat * np.cos(lon), flat * np.sin(lon), np.sin(lat)])
+    found: Floats = np.column_stack([flat * np.cos(lon), flat * np.sin(lon), np.sin(lat)])
+    return found
 
 
 def _around(y: Whole, width: int) -> Floats:
@@ -224,7 +228,8 @@ def _around(y: Whole, width: int) -> Floats:
     low, high = y - POLE, y + width - POLE
     nearest = np.where((low <= 0) & (high >= 0), 0, np.minimum(np.abs(low), np.abs(high)))
     wide = np.cos(np.deg2rad(np.minimum(nearest, POLE) / 1e6))
-    return np.minimum(half * (1 + wide), np.pi * EARTH_M) + 1e-3
+    found: Floats = np.minimum(half * (1 + wide), np.pi * EARTH_M) + 1e-3
+    return found
 
 
 def _cut(starts: Floats, ends: Floats) -> tuple[Floats, Floats]:
@@ -262,7 +267,8 @@ def _joined(found: list[tuple[Whole, Whole]]) -> tuple[Whole, Whole]:
 
 
 def _length(vector: Floats) -> Floats:
-    return np.sqrt((vector**2).sum(axis=-1))
+    found: Floats = np.sqrt((vector**2).sum(axis=-1))
+    return found
 
 
 def _arc(chord: Floats) -> Floats:

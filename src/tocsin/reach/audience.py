@@ -22,6 +22,7 @@ import numpy as np
 from msgspec import Struct
 
 from tocsin.place.area import Shape
+from tocsin.reach import cell
 from tocsin.reach.delivery import Numbers
 from tocsin.reach.fence import Truth
 from tocsin.reach.index import Asked, PointIndex
@@ -265,7 +266,7 @@ class Audience:
                 found.append(Why("inside"))
             elif shape is None and (why := self._at(areas, watch.latitude, watch.longitude)) is not None:
                 found.append(why)
-            elif asked is not None and asked.concerns(*_column(watch))[0]:
+            elif asked is not None and _concerned(asked, watch):
                 found.append(Why("near"))
         if (own := _own(one)) is not None:
             if drawn is not None and drawn.overlaps(own):
@@ -369,6 +370,6 @@ def _spots(one: Subscription) -> list[Point]:
     return found
 
 
-def _column(watch: Watch) -> tuple[Any, Any, Any]:
-    x = (watch.longitude + 180_000_000) % 360_000_000 - 180_000_000
-    return np.array([x]), np.array([watch.latitude]), np.array([watch.radius_m], dtype=np.int32)
+def _concerned(asked: Asked, watch: Watch) -> bool:
+    at = np.array([cell.code(watch.latitude, watch.longitude)], dtype=np.uint64)
+    return bool(asked.concerns(at, np.array([watch.radius_m], dtype=np.int32))[0])

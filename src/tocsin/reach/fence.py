@@ -19,9 +19,8 @@ from tocsin.reach.cell import GLOBE, Codes, Whole, codes, corner, split, stretch
 
 FAN = 4
 # So many points are asked of GEOS in about the time that one more division of their cell would take.
-_FEW = 48
-# With more parts than this, sorting the points once pays.
-_PARTS = 8
+_FEW = 32
+_FEW_IN_ALL = 3000
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Truth = np.ndarray[Any, np.dtype[np.bool_]]
@@ -44,35 +43,41 @@ class Fence:
         self._parts = np.empty(len(placed), dtype=object)
         self._parts[:] = placed
         self._turns = np.array(turns)
-        self._boxes = shapely.bounds(self._parts).reshape(-1, 4) - np.outer(self._turns, [1, 0, 1, 0])
-        self._poles = [
-            pole for pole in (POLE, -POLE) if ((self._boxes[:, 1] <= pole) & (self._boxes[:, 3] >= pole)).any()
-        ]
+        boxes = shapely.bounds(self._parts).reshape(-1, 4) - np.outer(self._turns, [1, 0, 1, 0])
+        self._poles = [pole for pole in (POLE, -POLE) if ((boxes[:, 1] <= pole) & (boxes[:, 3] >= pole)).any()]
+        self._boxes = boxes + np.array([HALF, POLE, HALF, POLE])
+        # In sorted codes all points of a box lie between those of its corners.
+        first = np.clip(np.floor(boxes[:, :2]), [-HALF, -POLE], [HALF - 1, POLE]).astype(np.int64)
+        last = np.clip(np.ceil(boxes[:, 2:]), [-HALF, -POLE], [HALF - 1, POLE]).astype(np.int64)
+        self._first, self._last = codes(first[:, 1], first[:, 0]), codes(last[:, 1], last[:, 0])
         self._edges: Edges | None = None
 
-    def inside(self, longitude: Whole, latitude: Whole) -> Truth:
-        """Whether each point is inside or on an edge; longitudes from -180 to below 180 degrees, in micro-degrees."""
-        found = self.on_plane(longitude, latitude)
+    def inside(self, points: Codes) -> Truth:
+        """Whether each point is inside or on an edge."""
+        order = np.argsort(points)
+        ranked = points[order]
+        found = np.empty(len(points), dtype=np.bool_)
+        found[order] = self.on_plane(ranked)
         for pole in self._poles:
-            found |= latitude == pole
+            found |= corner(points)[1] == pole + POLE
         return found
 
-    def on_plane(self, longitude: Whole, latitude: Whole) -> Truth:
-        """The same, with a pole taken as a line of which only a part may be inside."""
-        x, y = longitude.astype(np.float64), latitude.astype(np.float64)
-        found = np.zeros(len(x), dtype=np.bool_)
-        # Of many parts each sees only the points between its west and its east.
-        order = np.argsort(x) if len(self._parts) > _PARTS else None
-        ranked = x if order is None else x[order]
-        for part, turn, (west, south, east, north) in zip(self._parts, self._turns, self._boxes, strict=True):
-            if order is None:
-                asked = np.flatnonzero((x >= west) & (x <= east) & (y >= south) & (y <= north) & ~found)
-            else:
-                low, high = np.searchsorted(ranked, [west, np.nextafter(east, np.inf)])
-                asked = order[low:high]
-                asked = asked[(y[asked] >= south) & (y[asked] <= north) & ~found[asked]]
-            if asked.size:
-                found[asked] = shapely.intersects_xy(part, x[asked] + turn, y[asked])
+    def on_plane(self, points: Codes) -> Truth:
+        """The same for sorted codes, with a pole taken as a line of which only a part may be inside."""
+        east_of, north_of = corner(points)
+        x, y = east_of.astype(np.float64), north_of.astype(np.float64)
+        found = np.zeros(len(points), dtype=np.bool_)
+        lows, highs = np.searchsorted(points, self._first), np.searchsorted(points, self._last, side="right")
+        for place, (low, high) in enumerate(zip(lows.tolist(), highs.tolist(), strict=True)):
+            if low == high:
+                continue
+            west, south, east, north = self._boxes[place]
+            x_, y_ = x[low:high], y[low:high]
+            near = np.flatnonzero((x_ >= west) & (x_ <= east) & (y_ >= south) & (y_ <= north)) + low
+            if near.size:
+                turn = self._turns[place] - HALF
+                hit = shapely.intersects_xy(self._parts[place], x[near] + turn, y[near] - POLE)
+                found[near[hit]] = True
         return found
 
     def stretches(self, points: Codes) -> tuple[Whole, Whole, Whole]:
@@ -80,12 +85,13 @@ class Fence:
         if self._edges is None:
             self._edges = Edges(self._parts, self._turns)
         alike_low, alike_high, few_low, few_high = self._edges.divide(points)
-        x, y = corner(points[alike_low])
-        taken = self.on_plane(x - HALF, y - POLE)
+        order = np.argsort(alike_low)
+        alike_low, alike_high = alike_low[order], alike_high[order]
+        taken = self.on_plane(points[alike_low])
         low, high = alike_low[taken], alike_high[taken]
-        single = stretches(few_low, few_high)
-        x, y = corner(points[single])
-        single = single[self.on_plane(x - HALF, y - POLE)]
+        order = np.argsort(few_low)
+        single = stretches(few_low[order], few_high[order])
+        single = single[self.on_plane(points[single])]
         # At a pole all longitudes meet, so no cell there can be judged by its edges.
         for pole in self._poles:
             single = np.concatenate([single, _at_latitude(points, pole)])
@@ -145,7 +151,8 @@ class Edges:
         few: list[tuple[Whole, Whole]] = []
         while len(first):
             same = points[low] == points[high - 1]
-            small = ~same & (high - low <= _FEW)
+            left = high - low
+            small = ~same & ((left <= _FEW) | (left.sum() <= _FEW_IN_ALL))
             alike.append((low[same], high[same]))
             few.append((low[small], high[small]))
             cell, node, first, low, high = _keep(~(same | small), cell, node, first, low, high)
@@ -170,7 +177,8 @@ class Edges:
         east, north = min(self.east[roots].max(), FULL - 1), min(self.north[roots].max(), 2 * POLE)
         if west > east or south > north:
             return 0, np.empty(0, dtype=np.uint64)
-        level = min(GLOBE, int(max(east - west, north - south)).bit_length())
+        # A cell about an eighth as wide as all of it: to begin larger only adds steps.
+        level = min(GLOBE, max(0, int(max(east - west, north - south)).bit_length() - 3))
         x = np.arange(int(west) >> level, (int(east) >> level) + 1) << level
         y = np.arange(int(south) >> level, (int(north) >> level) + 1) << level
         across, up = (side.ravel() for side in np.meshgrid(x, y))

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from tocsin.place.area import Shape
-from tocsin.place.ring import HALF, POLE
-from tocsin.reach.cell import Codes, Whole, code, codes, corner, degrees
+from tocsin.place.ring import POLE
+from tocsin.reach.cell import Codes, Whole, code, codes, degrees
 from tocsin.reach.delivery import Numbers
 from tocsin.reach.fence import Fence, Truth, edges
 from tocsin.reach.rim import Rim
@@ -60,15 +60,15 @@ class Asked:
         inside = None if self._fence is None else self._fence.on_plane
         return self.whole.stretches(points, radii, float(least), float(most), inside)
 
-    def concerns(self, longitude: Whole, latitude: Whole, radii: Radii) -> Truth:
-        """Whether it concerns each of these points, in micro-degrees, that watch so many metres around them."""
-        found = np.zeros(len(longitude), dtype=np.bool_)
+    def concerns(self, points: Codes, radii: Radii) -> Truth:
+        """Whether it concerns each of these points that watch so many metres around them."""
+        found = np.zeros(len(points), dtype=np.bool_)
         if self._fence is not None:
-            found |= self._fence.inside(longitude, latitude)
+            found |= self._fence.inside(points)
         watch = bool(radii.any())
         if watch or self._circles:
             rest = np.flatnonzero(~found)
-            found[rest] = (self.whole if watch else self.round).reached(longitude[rest], latitude[rest], radii[rest])
+            found[rest] = (self.whole if watch else self.round).reached(points[rest], radii[rest])
         return found
 
     @property
@@ -186,8 +186,7 @@ class Belt:
         if len(self._new[0]):
             # These arrays grow, so nothing may keep a view of them.
             at, owner, radii = (np.array(column) for column in self._new)
-            x, y = corner(at.astype(np.uint64))
-            yield owner[asked.concerns(x - HALF, y - POLE, radii)].astype(np.uint32)
+            yield owner[asked.concerns(at.astype(np.uint64), radii)].astype(np.uint32)
 
 
 def _delta() -> tuple[array[int], array[int], array[int]]:

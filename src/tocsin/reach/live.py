@@ -14,6 +14,7 @@ import shapely
 
 from tocsin.place.area import Shape
 from tocsin.place.ring import FULL, HALF, POLE
+from tocsin.reach.cell import codes
 from tocsin.reach.fence import Fence, Floats
 
 Key = TypeVar("Key")
@@ -112,7 +113,9 @@ class LiveAreas(Generic[Key]):
         if shape._parts:
             # Where one corner of an area lies inside, nothing more need be asked; that is most of them.
             spots = np.array([spot(self._shapes[key]) for key in candidates], dtype=np.int64)
-            inside = Fence(list(shape._parts), list(shape._lines)).inside(spots[:, 1], spots[:, 0])
+            known = np.flatnonzero(spots[:, 0] != NOWHERE[0])
+            fence = Fence(list(shape._parts), list(shape._lines))
+            inside[known] = fence.inside(codes(spots[known, 0], spots[known, 1]))
         return [
             key for key, sure in zip(candidates, inside.tolist(), strict=True)
             if sure or shape.overlaps(self._shapes[key])

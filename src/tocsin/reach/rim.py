@@ -67,12 +67,12 @@ class Rim:
 
     def stretches(
         self, points: Codes, radii: Any, least_m: float, most_m: float,
-        inside: Callable[[Whole, Whole], Truth] | None,
+        inside: Callable[[Codes], Truth] | None,
     ) -> tuple[Whole, Whole, Whole]:  # fmt: skip
         """Where in sorted codes those are who have the rim within their reach, or lie inside it.
 
         ``radii`` in metres, one for all or one for each, none below ``least_m`` or above ``most_m``. ``inside`` says
-        for longitudes and latitudes whether they lie in the area itself. Gives stretches (starts, ends) and single
+        for sorted codes whether they lie in the area itself. Gives stretches (starts, ends) and single
         places.
         """
         least, most = least_m * CIRCLE_MARGIN, most_m * CIRCLE_MARGIN
@@ -112,14 +112,15 @@ class Rim:
         low, high = _joined(taken)
         if inside is not None:
             apart_low, apart_high = _joined(apart)
-            x, y = corner(points[apart_low])
-            within = inside(x - HALF, y - POLE)
+            order = np.argsort(apart_low)
+            within = np.empty(len(order), dtype=np.bool_)
+            within[order] = inside(points[apart_low[order]])
             low, high = np.concatenate([low, apart_low[within]]), np.concatenate([high, apart_high[within]])
         return low, high, single
 
-    def reached(self, longitude: Whole, latitude: Whole, radii: Any) -> Truth:
-        """For each point (micro-degrees), whether the rim is within its reach; ``radii`` in metres, one for each."""
-        at = vectors((longitude + HALF).astype(float), (latitude + POLE).astype(float))
+    def reached(self, points: Codes, radii: Any) -> Truth:
+        """For each point, whether the rim is within its reach; ``radii`` in metres, one for each."""
+        at = vectors(*corner(points))
         count = len(at)
         target, node = np.repeat(np.arange(count), len(self.roots)), np.tile(self.roots, count)
         reach = radii * CIRCLE_MARGIN
@@ -128,9 +129,13 @@ class Rim:
 
     def _points(
         self, points: Codes, radii: Any, least: float, most: float, low: Whole, high: Whole,
-        cell: Whole, node: Whole, inside: Callable[[Whole, Whole], Truth] | None,
+        cell: Whole, node: Whole, inside: Callable[[Codes], Truth] | None,
     ) -> Whole:  # fmt: skip
         """Of the points of small cells (stretches, with their nodes), those who are reached or inside."""
+        order = np.argsort(low)
+        place = np.empty(len(low), dtype=np.int64)
+        place[order] = np.arange(len(low))
+        low, high, cell = low[order], high[order], place[cell]
         place = stretches(low, high)
         if not place.size:
             return place
@@ -153,7 +158,7 @@ class Rim:
         if inside is not None:
             rest = np.flatnonzero(away > least)
             within = np.zeros(len(spot), dtype=np.bool_)
-            within[rest] = inside(x[rest] - HALF, y[rest] - POLE)
+            within[rest] = inside(found[spot[rest]])
             near |= within[target]
         found_at: Whole = place[near]
         return found_at

@@ -162,6 +162,8 @@ class Edges:
             met[cell] = True
             alike.append((low[~met], high[~met]))
             cell, node, first, low, high = _keep(met, cell, node, first, low, high)
+            if not len(first):
+                break
             cell, node, first, low, high = self._split(points, cell, node, first, low, high, level)
             level -= 1
         none = (np.empty(0, dtype=np.int64),) * 2

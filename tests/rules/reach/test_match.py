@@ -297,9 +297,9 @@ def test_what_cannot_be_a_place_is_refused() -> None:
     """A latitude beyond a pole, a negative radius and a number of more than four bytes are refused at once."""
     one = PointIndex()
     for number, latitude, radius in [(1, 91 * E6, 0), (1, 0, -1), (2**32, 0, 0), (-1, 0, 0)]:
-        with pytest.raises(ValueError, match="latitude|radius|number"):
+        with pytest.raises(ValueError, match=r"latitude|radius|number"):
             one.add(number, latitude, 0, radius)
-        with pytest.raises(ValueError, match="latitude|radius|number"):
+        with pytest.raises(ValueError, match=r"latitude|radius|number"):
             one.load(np.array([number]), np.array([[latitude, 0]]), np.array([radius]))
     assert len(one) == 0
 

@@ -220,15 +220,18 @@ class Variants:
             self.server.execute(f"SET statement_timeout = {int(most * 1000)}")
             start = time.perf_counter()
             try:
-                self.there = count(self.server, question, (self.blob,))
+                there = count(self.server, question, (self.blob,))
                 self.times[name].append(time.perf_counter() - start)
+                # Divided, it counts whoever stands where two parts meet once for each: the plain answer is the right one.
+                if name == "ST_Covers" or not math.isfinite(self.median("ST_Covers")):
+                    self.there = there
             except QueryCanceled:
                 self.times[name].append(math.inf)
             self.server.execute("SET statement_timeout = 0")
 
     def median(self, name: str) -> float:
         """The median seconds of one way."""
-        return statistics.median(self.times[name])
+        return statistics.median(self.times[name] or [math.inf])
 
     @property
     def best(self) -> str:

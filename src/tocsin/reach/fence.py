@@ -82,9 +82,15 @@ class Fence:
 
     def stretches(self, points: Codes) -> tuple[Whole, Whole, Whole]:
         """Where in sorted codes the points inside are: stretches (their starts and ends), and single places."""
-        if self._edges is None:
-            self._edges = Edges(self._parts, self._turns)
-        alike_low, alike_high, few_low, few_high = self._edges.divide(points)
+        first, low, high, level = self._begin(points)
+        if (high - low).sum() <= _FEW_IN_ALL:
+            # Few live around here: asking each costs less than looking at the edges.
+            none = np.empty(0, dtype=np.int64)
+            alike_low, alike_high, few_low, few_high = none, none, low, high
+        else:
+            if self._edges is None:
+                self._edges = Edges(self._parts, self._turns)
+            alike_low, alike_high, few_low, few_high = self._edges.divide(points, first, low, high, level)
         order = np.argsort(alike_low)
         alike_low, alike_high = alike_low[order], alike_high[order]
         taken = self.on_plane(points[alike_low])
@@ -96,6 +102,25 @@ class Fence:
         for pole in self._poles:
             single = np.concatenate([single, _at_latitude(points, pole)])
         return low, high, single
+
+    def _begin(self, points: Codes) -> tuple[Codes, Whole, Whole, int]:
+        """A few cells that together cover the shape, and their stretches of sorted points."""
+        none = np.empty(0, dtype=np.int64)
+        boxes = self._boxes
+        west, south = max(boxes[:, 0].min() - 1, 0), max(boxes[:, 1].min() - 1, 0)
+        east, north = min(boxes[:, 2].max() + 1, FULL - 1), min(boxes[:, 3].max() + 1, 2 * POLE)
+        if west > east or south > north:
+            return np.empty(0, dtype=np.uint64), none, none, 0
+        # A cell about an eighth as wide as all of it: to begin larger only adds steps.
+        level = min(GLOBE, max(0, int(max(east - west, north - south)).bit_length() - 3))
+        x = np.arange(int(west) >> level, (int(east) >> level) + 1) << level
+        y = np.arange(int(south) >> level, (int(north) >> level) + 1) << level
+        across, up = (side.ravel() for side in np.meshgrid(x, y))
+        first = np.sort(codes(up - POLE, across - HALF))
+        low = np.searchsorted(points, first)
+        high = np.searchsorted(points, first + np.uint64((1 << 2 * level) - 1), side="right")
+        held = np.flatnonzero(low < high)
+        return first[held], low[held], high[held], level
 
 
 def _at_latitude(points: Codes, latitude: int) -> Whole:
@@ -138,14 +163,13 @@ class Edges:
         self.first, self.count = np.concatenate(first), np.concatenate(count)
         self.size = np.maximum(self.east - self.west, self.north - self.south)
 
-    def divide(self, points: Codes) -> tuple[Whole, Whole, Whole, Whole]:
-        """Stretches of points that no edge divides (starts, ends), and short ones that an edge may (starts, ends)."""
-        level, first = self._begin()
-        low = np.searchsorted(points, first)
-        last = first + np.uint64((1 << 2 * level) - 1)
-        high = np.searchsorted(points, last, side="right")
-        kept = np.flatnonzero(low < high)
-        first, low, high = first[kept], low[kept], high[kept]
+    def divide(
+        self, points: Codes, first: Codes, low: Whole, high: Whole, level: int
+    ) -> tuple[Whole, Whole, Whole, Whole]:
+        """Stretches of points that no edge divides (starts, ends), and short ones that an edge may (starts, ends).
+
+        ``first``, ``low`` and ``high`` are the cells at ``level`` to begin with: together they hold all edges.
+        """
         cell, node = np.repeat(np.arange(len(first)), len(self.roots)), np.tile(self.roots, len(first))
         alike: list[tuple[Whole, Whole]] = []
         few: list[tuple[Whole, Whole]] = []
@@ -171,20 +195,6 @@ class Edges:
             tuple(np.concatenate(side) for side in zip(*(found or [none]), strict=True)) for found in (alike, few)
         )
         return a, b, c, d
-
-    def _begin(self) -> tuple[int, Codes]:
-        """A level at which a few cells cover all edges, and these cells."""
-        roots = self.roots
-        west, south = max(self.west[roots].min(), 0), max(self.south[roots].min(), 0)
-        east, north = min(self.east[roots].max(), FULL - 1), min(self.north[roots].max(), 2 * POLE)
-        if west > east or south > north:
-            return 0, np.empty(0, dtype=np.uint64)
-        # A cell about an eighth as wide as all of it: to begin larger only adds steps.
-        level = min(GLOBE, max(0, int(max(east - west, north - south)).bit_length() - 3))
-        x = np.arange(int(west) >> level, (int(east) >> level) + 1) << level
-        y = np.arange(int(south) >> level, (int(north) >> level) + 1) << level
-        across, up = (side.ravel() for side in np.meshgrid(x, y))
-        return level, np.sort(codes(up - POLE, across - HALF))
 
     def _meet(self, cell: Whole, node: Whole, x: Whole, y: Whole, width: int) -> tuple[Whole, Whole]:
         """The pairs of a cell and a node that may touch, with nodes no larger than half of the cells."""

@@ -1,0 +1,469 @@
+"""Dates: which day, night or time a report's words mean, counted from the day it was published.
+
+- The words of a language come from its pack; the grammar is one for all languages, written over symbols and not words.
+- "On Tuesday" is the last one up to the day of publication, or the next where the sentence speaks of what will be.
+- A night is two days ("the night from Monday to Tuesday" is 18/19); a part of a day keeps its day and says so.
+- A day and month without a year is the nearest to the publication; a time without a day is not a date.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from tocsin.assess.claim import Span, When
+from tocsin.assess.sentence import Sentence, Text
+
+if TYPE_CHECKING:
+    from tocsin.assess.pack import Cues, Hit, Pack
+
+# Symbols: W weekday, M month, n number up to 31, y year, r day counted from today, p part of a day, g night,
+# u unit, k "ago", j "in (future)", x next, l last, t this, f from, o to, s stage (early, mid, late), m same, b "before",
+# v "after", w weekend, z end of a fixed phrase, a filler, c comma, d dot, q number over 31, h clock time, . anything.
+_SIMPLE = {
+    "night": "g",
+    "ago": "k",
+    "in": "j",
+    "next": "x",
+    "last": "l",
+    "this": "t",
+    "from": "f",
+    "to": "o",
+    "same": "m",
+    "before": "b",
+    "after": "v",
+    "weekend": "w",
+    "overnight": "G",
+    "filler": "a",
+    "future": "F",
+    "clock": "h",
+    "lastnight": "L",
+    "tonight": "T",
+    "and": "A",
+    "since": "S",
+    "war": "K",
+    "half": "H",
+}
+_PARTS = ("morning", "noon", "afternoon", "evening", "earlymorning", "midday")
+_ISO = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
+_NUMERIC = re.compile(r"(?<![\d.,/])(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?![\d/]|\.\d)")
+_YEAR_FIRST = re.compile(r"(?<![\d.,/])(\d{4})([./])(\d{1,2})\2(\d{1,2})(?!\d)")
+WAR_BEGAN = date(2022, 2, 24)
+"""Day 1 of the full-scale invasion of Ukraine, from which reports count "the thousandth day"."""
+
+
+def date_cues(cues: Cues, dates: dict[str, Any]) -> None:
+    """Add a pack's ``[dates]`` to its cues, each named by its symbol and value (``W:0``, ``r:-1``)."""
+    from tocsin.assess.pack import listed
+
+    for number, value in enumerate(dates.get("weekday", ())):
+        for cue in listed(value):
+            cues.add(cue, "date", f"W:{number}")
+    for number, value in enumerate(dates.get("month", ()), 1):
+        for cue in listed(value):
+            cues.add(cue, "date", f"M:{number}")
+    for symbol, table in (("r", "relative"), ("p", "part"), ("u", "unit"), ("s", "stage"), ("n", "number")):
+        for key, value in dates.get(table, {}).items():
+            for cue in listed(value):
+                cues.add(cue, "date", f"{symbol}:{key}")
+    for name, symbol in _SIMPLE.items():
+        for cue in listed(dates.get(name, "")):
+            cues.add(cue, "date", f"{symbol}:")
+
+
+@lru_cache(maxsize=1)
+def _grammar() -> list[tuple[str, re.Pattern[str]]]:
+    """The grammar in order of trust; what an earlier rule took, a later one does not see."""
+    day = r"(?:W[ac]*)?n[dao]?a*M(?:[ac]*y)?"
+    american = r"(?:W[ac]*)?Ma*n[dc]?(?:[ac]*y)?"
+    rules = [
+        ("night_dates", r"[gG][a]*(?:f[a]*)?n[d]?(?:a*M)?[a]*[oA][a]*n[d]?a*M(?:[ac]*y)?"),
+        ("night_from_to", r"[gG][ac]*(?:f[a]*)?(W)[ap]*[oA][a]*(W)"),
+        ("night_from_to2", r"(?:f[a]*)(W)[a]*[oA][a]*(W)[a]*[gG]"),
+        ("night_to_date", r"[gG][a]*[oa]+n[d]?a*M(?:[ac]*y)?"),
+        ("night_to_day", r"[gG][a]*o[a]*(W)"),
+        ("night_of_date", rf"[gG][a]*(?:{day}|{american})|(?:{day}|{american})[ca]*[gG]"),
+        ("night_of_day", r"(?:t)?(W)[ac]*[gG]|[gG][a]+(W)|[gG](W)"),
+        ("range_days_month", r"f?a*n[d]?a*[oA]a*n[d]?a*M(?:[ac]*y)?"),
+        ("range_month_days", r"Ma*n[oA]n(?:[ac]*y)?"),
+        ("range_dates", rf"(?:f?a*)({day}|{american})[ca]*o[a]*({day}|{american})"),
+        ("date_part", rf"(?:p[a]*(?:{day}|{american})|(?:{day}|{american})[ac]*p)"),
+        ("date", rf"{day}|{american}"),
+        ("war_day", r"[qnN][d]?a*U[.a]{0,6}K|[qnN][d]?[^yMW]{0,8}K[.a]{0,3}U"),
+        ("weekday_week", r"(?:[xlt]a*U[ac]*W|W[ac]*(?:a*)[xlt]a*U|Wa*U[a]*[xlt])"),
+        ("ago_week", r"W[a]*[xl]{2}"),
+        ("day_next", r"[xlt]a*W[a]*p?|W[a]*[xl]|tW"),
+        ("relative_part", r"r[ac]*p|p[ac]*r"),
+        ("relative_night", r"r[ac]*[gG]|[gG][a]*r"),
+        ("last_night", r"L|l[a]*[gG]|[gG][a]*l|[gG]l"),
+        ("to_night", r"T|t[a]*[gG]"),
+        ("ago", r"ka*(?:n|s?H)a*[uU]k?|na*[uU]a*k|Ha*[uU]a*k|na*[uU]k"),
+        ("ahead", r"ja*na*[uU]"),
+        ("before_after", r"na*[uU]a*[bv]|[bv]a*na*[uU]|[uU]a*[bv]"),
+        ("unit_turn", r"[xlt]a*n?a*[uU]|[uU]a*[xl]|na*[uU]a*[xl]"),
+        ("weekend", r"[xlt]?a*w[a]*[xl]?"),
+        ("stage_month", r"s[a]*M(?:[ac]*y)?|M[a]*s"),
+        ("month_turn", r"[xlt]a*M|M[a]*[xl]"),
+        ("month_year", r"Ma*y"),
+        ("stage_week", r"s[a]*(?:[xlt]a*)?U"),
+        ("day_part", r"W[ac]*p|p[a]*W|p[c]W"),
+        ("same", r"ma*U"),
+        ("range_weekdays", r"fa*Wa*oa*W"),
+        ("weekday", r"W"),
+        ("relative", r"r"),
+        ("overnight", r"G"),
+        ("this_part", r"ta*p"),
+        ("since_year", r"[Sat]a*y"),
+        ("month", r"[aftSo]M"),
+    ]
+    return [(name, re.compile(rule)) for name, rule in rules]
+
+
+class _Symbols:
+    """A sentence as symbols, one a cue or word, with the value and the words of each."""
+
+    __slots__ = ("line", "places", "values")
+
+    def __init__(self, text: Text, sentence: Sentence, hits: dict[int, list[Hit]]) -> None:
+        line: list[str] = []
+        self.values: list[str] = []
+        self.places: list[tuple[int, int]] = []
+        index = sentence.first
+        words = text.words
+        while index < sentence.last:
+            word = words[index]
+            best: Hit | None = None
+            for hit in hits.get(index, ()):
+                if best is None or hit.last > best.last:
+                    best = hit
+            symbol, value, last = ".", "", index + 1
+            if best is not None:
+                symbol, _, value = best.name.partition(":")
+                last = best.last
+                if symbol == "u" and value == "day":
+                    symbol = "U"
+                elif symbol == "u":
+                    symbol = "U" if value in ("week",) else "u"
+                if symbol == "F":
+                    symbol = "."
+            elif word.raw[0].isdigit():
+                digits = word.low.rstrip("stndrh")
+                if digits.isdigit():
+                    number = int(digits) if len(digits) < 7 else 10**7
+                    if len(digits) == 4 and 1900 <= number <= 2100 and digits == word.low:
+                        symbol, value = "y", digits
+                    elif number <= 31:
+                        symbol, value = "n", digits
+                    else:
+                        symbol, value = "q", digits
+                elif re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", digits):
+                    symbol, value = "q", re.sub(r"[.,]", "", digits)
+            elif word.raw == ",":
+                symbol = "c"
+            elif word.raw == ".":
+                symbol = "d"
+            elif word.raw in "-–—":
+                symbol = "o"
+            line.append(symbol)
+            self.values.append(value)
+            self.places.append((index, last))
+            index = last
+        self.line = "".join(line)
+
+
+def find_dates(text: Text, pack: Pack, hits: list[Hit], published: date | None) -> list[When]:
+    """Every date in the text in order, resolved against ``published``; without it only those that need none."""
+    by_word: dict[int, list[Hit]] = {}
+    future: set[int] = set()
+    for hit in hits:
+        if hit.kind == "date":
+            by_word.setdefault(hit.first, []).append(hit)
+            if hit.name == "F:":
+                future.add(hit.first)
+    found: list[When] = []
+    previous: date | None = None
+    for sentence in text.sentences:
+        has_digit = False
+        wanted = False
+        for index in range(sentence.first, sentence.last):
+            if index in by_word:
+                wanted = True
+            elif text.words[index].raw[0].isdigit():
+                has_digit = True
+        if not wanted and not has_digit:
+            continue
+        ahead = any(index in future for index in range(sentence.first, sentence.last))
+        here = _numeric(text, sentence, pack) if has_digit else []
+        if wanted:
+            here += _worded(text, sentence, by_word, published, ahead, previous, here)
+        here.sort(key=lambda when: when.span.start)
+        for when in here:
+            if when.precision in ("day", "part", "night", "time"):
+                previous = date.fromisoformat(when.last)
+        found += here
+    return found
+
+
+def _numeric(text: Text, sentence: Sentence, pack: Pack) -> list[When]:
+    found: list[When] = []
+    for pattern, order in ((_ISO, "ymd"), (_YEAR_FIRST, "y-md"), (_NUMERIC, "dmy")):
+        for match in pattern.finditer(text.text, sentence.start, sentence.end):
+            groups = [g for g in match.groups() if g.isdigit()]
+            year, month, day = (groups[2], groups[1], groups[0]) if order == "dmy" else (groups[0], groups[1], groups[2])
+            if order == "dmy" and pack.language == "en" and (match.group(2) == "/" or int(month) > 12):
+                month, day = day, month
+                if int(month) > 12:
+                    month, day = day, month
+            full = int(year) if len(year) == 4 else 2000 + int(year)
+            value = _day(full, int(month), int(day))
+            span = Span(*match.span())
+            if value is not None and not any(one.span.overlaps(span) for one in found):
+                found.append(When(value.isoformat(), "day", span, "written out"))
+    return found
+
+
+def _worded(
+    text: Text,
+    sentence: Sentence,
+    hits: dict[int, list[Hit]],
+    published: date | None,
+    ahead: bool,
+    previous: date | None,
+    taken: list[When],
+) -> list[When]:
+    symbols = _Symbols(text, sentence, hits)
+    line = symbols.line
+    found: list[When] = []
+    for name, rule in _grammar():
+        at = 0
+        while match := rule.search(line, at):
+            start, end = match.span()
+            at = max(end, at + 1)
+            while start < end and line[start] in "acdAo":
+                start += 1
+            first, last = symbols.places[start][0], symbols.places[end - 1][1]
+            while last > first + 1 and text.words[last - 1].raw == ".":
+                last -= 1
+            span = Span(text.words[first].start, text.words[last - 1].end)
+            if any(one.span.overlaps(span) for one in taken) or any(one.span.overlaps(span) for one in found):
+                continue
+            piece = [(line[i], symbols.values[i]) for i in range(start, end)]
+            when = _resolve(name, piece, span, published, ahead, previous)
+            if when is not None:
+                found.append(when)
+                line = line[:start] + "#" * (end - start) + line[end:]
+    return found
+
+
+def _day(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+def _nearest(month: int, day: int, published: date | None, year: str) -> date | None:
+    if year:
+        return _day(int(year), month, day)
+    if published is None:
+        return None
+    options = [value for y in (-1, 0, 1) if (value := _day(published.year + y, month, day)) is not None]
+    return min(options, key=lambda value: (abs((value - published).days), value)) if options else None
+
+
+def _weekday(number: int, published: date, ahead: bool) -> date:
+    back = (published.weekday() - number) % 7
+    if ahead and back:
+        return published + timedelta((number - published.weekday()) % 7)
+    return published - timedelta(back)
+
+
+def _shift(value: date, amount: int, unit: str) -> date:
+    if unit == "day":
+        return value + timedelta(amount)
+    if unit == "week":
+        return value + timedelta(7 * amount)
+    months = amount if unit == "month" else 12 * amount
+    total = value.year * 12 + value.month - 1 + months
+    for day in range(value.day, 27, -1):
+        if (found := _day(total // 12, total % 12 + 1, day)) is not None:
+            return found
+    return date(total // 12, total % 12 + 1, min(value.day, 28))
+
+
+def _month_span(year: int, month: int, stage: str = "") -> tuple[date, date]:
+    first = date(year, month, 1)
+    last = (date(year + month // 12, month % 12 + 1, 1)) - timedelta(1)
+    if stage == "early":
+        return first, first + timedelta(9)
+    if stage == "mid":
+        return first + timedelta(9), first + timedelta(19)
+    if stage == "late":
+        return first + timedelta(20), last
+    return first, last
+
+
+def _resolve(
+    name: str, piece: list[tuple[str, str]], span: Span, published: date | None, ahead: bool, previous: date | None
+) -> When | None:
+    def values(symbol: str) -> list[str]:
+        return [value for kind, value in piece if kind == symbol]
+
+    def one(value: date | None, precision: str = "day", how: str = name) -> When | None:
+        return None if value is None else When(value.isoformat(), precision, span, how)
+
+    def two(first: date | None, last: date | None, precision: str = "span") -> When | None:
+        if first is None or last is None:
+            return None
+        return When(f"{first.isoformat()}/{last.isoformat()}", precision, span, name)
+
+    shape = "".join(kind for kind, _ in piece)
+    months = [int(value) for value in values("M")]
+    numbers = [int(value) for value in values("n")]
+    years = values("y")
+    weekdays = [int(value) for value in values("W")]
+    units = [value for kind, value in piece if kind in "uU"]
+    year = years[-1] if years else ""
+    part = (values("p") or [""])[0]
+    if name == "range_month_days" or name == "range_days_month" or name == "night_dates":
+        if not months or len(numbers) < 2:
+            return None
+        last = _nearest(months[-1], numbers[1], published, year)
+        first = None
+        if last is not None:
+            first = _day(last.year, months[0], numbers[0])
+            if first is not None and first > last:
+                first = _day(last.year - 1, months[0], numbers[0])
+        return two(first, last, "night" if name == "night_dates" else "span")
+    if name == "range_dates" and len(months) > 1 and len(numbers) > 1:
+        last = _nearest(months[-1], numbers[-1], published, year)
+        first = None if last is None else _day(int(years[0]) if len(years) > 1 else last.year, months[0], numbers[0])
+        return two(first, last)
+    if name in ("date", "date_part", "night_of_date", "night_to_date") and months and numbers:
+        value = _nearest(months[0], numbers[0], published, year)
+        if value is None:
+            return None
+        if name == "night_to_date":
+            return two(value - timedelta(1), value, "night")
+        if name == "night_of_date":
+            return two(value, value + timedelta(1), "night")
+        return one(value, "part" if part else "day")
+    if name == "month_year" and months:
+        return When(f"{year}-{months[0]:02d}", "month", span, name)
+    if name == "since_year" and year:
+        return When(year, "year", span, name)
+    if name == "war_day":
+        count = [int(value) for kind, value in piece if kind in "qnN" and value]
+        if not count or count[0] < 50:
+            return None
+        return one(WAR_BEGAN + timedelta(count[0] - 1))
+    if published is None:
+        return None
+    if name in ("night_from_to", "night_from_to2") and len(weekdays) == 2:
+        last = _weekday(weekdays[1], published, ahead)
+        return two(last - timedelta((weekdays[1] - weekdays[0]) % 7), last, "night")
+    if name == "night_to_day" and weekdays:
+        last = _weekday(weekdays[0], published, ahead)
+        return two(last - timedelta(1), last, "night")
+    if name == "night_of_day" and weekdays:
+        first = _weekday(weekdays[0], published, ahead)
+        return two(first, first + timedelta(1), "night")
+    if name == "range_weekdays" and len(weekdays) == 2:
+        last = _weekday(weekdays[1], published, ahead)
+        return two(last - timedelta((weekdays[1] - weekdays[0]) % 7), last)
+    if name == "weekday_week" and weekdays:
+        turn = 1 if "x" in shape else -1 if "l" in shape else 0
+        monday = published - timedelta(published.weekday()) + timedelta(7 * turn)
+        return one(monday + timedelta(weekdays[0]), "part" if part else "day")
+    if name in ("day_next", "weekday", "day_part", "ago_week") and weekdays:
+        if "x" in shape:
+            distance = (weekdays[0] - published.weekday()) % 7 or 7
+            value = published + timedelta(distance)
+        elif "l" in shape:
+            value = published - timedelta((published.weekday() - weekdays[0]) % 7 or 7)
+        else:
+            value = _weekday(weekdays[0], published, ahead)
+        return one(value, "part" if part else "day")
+    if name in ("relative", "relative_part", "relative_night"):
+        value = published + timedelta(int(values("r")[0]))
+        if name == "relative_night":
+            return two(value, value + timedelta(1), "night")
+        return one(value, "part" if part else "day")
+    if name in ("last_night", "overnight"):
+        return two(published - timedelta(1), published, "night")
+    if name == "to_night":
+        return two(published, published + timedelta(1), "night")
+    if name == "this_part":
+        return one(published, "part")
+    if name == "same":
+        return one(previous, "day")
+    if name in ("ago", "ahead", "before_after", "unit_turn", "stage_week"):
+        return _counted(name, shape, numbers, units, published, previous, span)
+    if name == "weekend":
+        saturday = published - timedelta((published.weekday() - 5) % 7)
+        if "x" in shape or (ahead and "l" not in shape):
+            saturday += timedelta(7)
+        elif "l" in shape and published.weekday() >= 5:
+            saturday -= timedelta(7)
+        return two(saturday, saturday + timedelta(1))
+    if name in ("stage_month", "month_turn", "month") and months:
+        if year:
+            chosen = int(year)
+        else:
+            options = [published.year - 1, published.year, published.year + 1]
+            if "l" in shape:
+                options = [y for y in options if (y, months[0]) < (published.year, published.month)]
+            if "x" in shape:
+                options = [y for y in options if (y, months[0]) > (published.year, published.month)]
+            chosen = min(options, key=lambda y: abs((y - published.year) * 12 + months[0] - published.month))
+        stage = (values("s") or [""])[0]
+        if not stage:
+            return When(f"{chosen}-{months[0]:02d}", "month", span, name)
+        return two(*_month_span(chosen, months[0], stage), "month")
+    return None
+
+
+def _counted(
+    name: str, shape: str, numbers: list[int], units: list[str], published: date, previous: date | None, span: Span
+) -> When | None:
+    """Days, weeks, months and years counted from the publication, or from the day before told of."""
+    unit = units[0] if units else ""
+    if unit in ("hour", "minute"):
+        if name == "ago":
+            return When(published.isoformat(), "part", span, name)
+        return None
+    count = numbers[0] if numbers else 1
+    if name == "ago":
+        count = -count
+    elif name == "before_after":
+        count = -count if "b" in shape else count
+        if unit == "day" and previous is not None:
+            return When(_shift(previous, count, unit).isoformat(), "day", span, name)
+        if not numbers:
+            return None
+        return When(_shift(previous or published, count, unit).isoformat(), "day" if unit == "day" else unit, span, name)
+    elif name in ("unit_turn", "stage_week"):
+        turn = 1 if "x" in shape else -1 if "l" in shape else 0
+        if unit == "day":
+            if not numbers:
+                return When(published.isoformat(), "day", span, name) if turn == 0 and "t" in shape else None
+            edge = _shift(published, turn * count, "day")
+            first, last = sorted((edge, published))
+            return When(f"{first.isoformat()}/{last.isoformat()}", "span", span, name)
+        if unit == "week":
+            if numbers:
+                first, last = sorted((_shift(published, turn * count, "week"), published))
+                return When(f"{first.isoformat()}/{last.isoformat()}", "span", span, name)
+            monday = published - timedelta(published.weekday()) + timedelta(7 * turn)
+            return When(f"{monday.isoformat()}/{(monday + timedelta(6)).isoformat()}", "week", span, name)
+        if numbers:
+            first, last = sorted((_shift(published, turn * count, unit), published))
+            return When(f"{first.isoformat()}/{last.isoformat()}", "span", span, name)
+        there = _shift(published, turn, unit)
+        return When(there.isoformat()[:7] if unit == "month" else str(there.year), unit, span, name)
+    value = _shift(published, count, unit)
+    if unit in ("month", "year"):
+        return When(value.isoformat()[:7] if unit == "month" else str(value.year), unit, span, name)
+    return When(value.isoformat(), "day", span, name)

@@ -59,7 +59,9 @@ def main(package: str) -> None:
     for code in locales[1].territories:
         if len(code) == 2 and code.isalpha() and code not in {"EU", "EZ", "UN", "XA", "XB", "ZZ", "QO"}:
             names = {locale.territories.get(code, "") for locale in locales}
-            countries[code] = sorted(name for name in names if name and "(" not in name and name.lower() not in stop)
+            english = locales[1].territories[code]
+            kept = sorted(name for name in names if name and "(" not in name and name.lower() not in stop)
+            countries[code] = [english, *(name for name in kept if name != english)]
     folder = Path(package) / "data"
     cities = json.loads((folder / "cities15000.json" if (folder / "cities15000.json").exists() else folder / "cities.json").read_text("utf-8"))
     capitals = {c["capital"].lower() for c in json.loads((folder / "countries.json").read_text("utf-8")).values()}

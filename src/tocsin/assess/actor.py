@@ -194,6 +194,7 @@ def find_actors(text: Text, pack: Pack, hits: list[Hit]) -> list[Mention]:
                 or (size == kept.last - kept.first and _RANK[hit.kind] < _RANK[kept.kind])
             ):
                 label[index] = hit
+    countries = {hit.first: hit.name.rstrip("~") for hit in hits if hit.kind == "country"}
     starts = frozenset(sentence.first for sentence in text.sentences)
     links, articles = pack.words["links"], pack.words["articles"]
     mentions: list[Mention] = []
@@ -217,7 +218,13 @@ def find_actors(text: Text, pack: Pack, hits: list[Hit]) -> list[Mention]:
             if is_name and index not in starts:
                 surnames.add(words[index].low)
         named = [
-            is_name and (i not in starts or words[i].low in surnames or (i + 1 < len(named) and named[i + 1]))
+            is_name
+            and (
+                i not in starts
+                or words[i].low in surnames
+                or (i + 1 < len(named) and named[i + 1])
+                or (i + 1 in label and label[i + 1].kind == "known")
+            )
             for i, is_name in enumerate(named)
         ]
     for sentence in text.sentences:
@@ -252,13 +259,15 @@ def find_actors(text: Text, pack: Pack, hits: list[Hit]) -> list[Mention]:
                     index = ahead + 1
                     continue
                 break
-            mention = _mention(text, pack, first, index, label, named)
+            mention = _mention(text, pack, first, index, label, named, countries)
             if mention is not None:
                 mentions.append(mention)
     return _appositions(text, mentions, pack)
 
 
-def _mention(text: Text, pack: Pack, first: int, last: int, label: dict[int, Hit], named: list[bool]) -> Mention | None:
+def _mention(
+    text: Text, pack: Pack, first: int, last: int, label: dict[int, Hit], named: list[bool], countries: dict[int, str]
+) -> Mention | None:
     words = text.words
     country, function, known, organisation, media = "", "", "", "", ""
     kinds: list[tuple[str, str]] = []
@@ -299,10 +308,15 @@ def _mention(text: Text, pack: Pack, first: int, last: int, label: dict[int, Hit
     subject = before not in pack.words["prepositions"]
     if words[first].raw.startswith("US-"):
         country = country or "US"
+    if not country:
+        country = next((countries[i] for i in range(first, last) if i in countries), "")
     who = [kind for kind, _ in kinds]
     person_office = [name for kind, name in kinds if kind == "person"]
     bodies = [name for kind, name in kinds if kind in ("institution", "organisation")]
-    if names and not (bodies and not person_office and not known and len(names) < 2):
+    office_of = bool(names) and bool(bodies) and kinds[0][0] in ("institution", "organisation") and any(
+        words[i].low in pack.words["links"] for i in range(first, names[0])
+    )
+    if names and not office_of and not (bodies and not person_office and not known and len(names) < 2):
         # The name is the run of name words; offices and countries around it say who that is.
         run = _run(names)
         name = text.slice(run[0], run[-1] + 1)
@@ -312,7 +326,7 @@ def _mention(text: Text, pack: Pack, first: int, last: int, label: dict[int, Hit
         function = (bodies[0] if person_office[:1] == ["spokesman"] and bodies else (person_office or bodies or [""])[0])
         key = f"person:{known.split(':')[1] if known else family}"
         return Mention(first, last, "person", key, country, function, name, subject)
-    if person_office:
+    if person_office and not (office_of and bodies):
         function = bodies[0] if person_office[0] in ("spokesman", "chief", "expert") and bodies else person_office[0]
         key = organisation if organisation and person_office[0] == "spokesman" else f"{country}:{function}"
         return Mention(first, last, "office", key, country, function, "", subject)
@@ -455,16 +469,27 @@ class Known:
             return self.full.get(mention.key, mention.name)
         return self.offices.get(mention.key) or self.text.slice(mention.first, mention.last)
 
-    def pronoun(self, mention: Mention, paragraph_first: int) -> tuple[Mention | None, tuple[str, ...]]:
+    def pronoun(
+        self, mention: Mention, paragraph_first: int, spoken: Mention | None = None, quoted: frozenset[str] = frozenset()
+    ) -> tuple[Mention | None, tuple[str, ...]]:
         """Whom a "he", "she" or "it" means: the only one in its paragraph before it, else the last sentence's subject."""
         kinds = ("person",) if mention.function in ("he", "she") else ("institution", "organisation", "country", "media")
         if mention.function == "they":
             kinds = ("people", "institution", "organisation", "official", "country", "person")
-        before = [self.resolve(m, m.first)[0] for m in self.mentions if paragraph_first <= m.first < mention.first]
-        right = [m for m in before if m.kind in kinds]
+        if mention.function == "one":
+            return None, ()
+        before = [
+            self.resolve(m, m.first)[0]
+            for m in self.mentions
+            if paragraph_first <= m.first < mention.first and m.subject and m.kind != "pronoun"
+        ]
+        # Who says "the Americans" and "we" in one breath is not one of them.
+        right = [m for m in before if m.kind in kinds and m.country not in quoted]
         keys = list(dict.fromkeys(m.key for m in right))
         if len(keys) == 1:
             return right[-1], ()
+        if spoken is not None and spoken.kind in kinds and (not right or spoken.key == right[-1].key) and spoken.country not in quoted:
+            return spoken, ()
         if not keys:
             earlier = [self.resolve(m, m.first)[0] for m in self.mentions if m.first < paragraph_first][-6:]
             right = [m for m in earlier if m.kind in kinds and m.subject]

@@ -45,11 +45,12 @@ class Attribution:
         self.hits: dict[str, list[Hit]] = defaultdict(list)
         capital = "capital_nouns" in pack.flags
         for hit in hits:
-            if hit.kind in ("speech", "according", "decline", "split"):
+            if hit.kind in ("speech", "according", "decline", "split", "pronoun_self", "country"):
                 if capital and hit.kind == "speech" and self.words[hit.first].raw[0].isupper() and not self._starts(hit.first):
                     continue
                 self.hits[hit.kind].append(hit)
         self.mentions = mentions
+        self.spoken: Statement | None = None
         self.by_first = {mention.first: mention for mention in mentions}
         self.quote_at: dict[int, Quotation] = {}
         self.full: set[Quotation] = set()
@@ -95,6 +96,7 @@ class Attribution:
                 if spoken is not None and spoken.kind != "quote":
                     spoken = replace(spoken, sure=False)
                 paragraph = sentence.paragraph
+            self.spoken = spoken if spoken is not None and spoken.sure else None
             here = self._sentence(sentence, spoken, quoted)
             by_sentence.append(here)
             voices = [one for one in here if one.kind not in ("narration", "no-comment") and one.named is not None]
@@ -122,6 +124,11 @@ class Attribution:
         for quotation in quotations:
             found += self._quotation(sentence, quotation, cues, spoken, quoted)
         covered = {index for one in found for index in range(one.first - 1, one.last + 1)}
+        if found and found[0].cue and found[0].cue[0][0] >= found[-1].last and found[0].first - first > 6:
+            # "It decided to close, having “received ...”, it says on its page": the rest is the same speaker's.
+            begin, end = self._trim(first, found[0].first - 1)
+            if self._verb(begin, end) or end - begin > 8:
+                found.insert(0, replace(found[0], first=begin, last=end, kind="indirect", quotation=None))
         according = [hit for hit in self.hits["according"] if first <= hit.first < last and hit.first not in self.inside]
         found_by_source = self._according(sentence, according, covered) if according else []
         found += found_by_source
@@ -176,7 +183,8 @@ class Attribution:
         return True
 
     def _right(self, at: int, limit: int) -> Mention | None:
-        for index in range(at, min(at + 6, limit)):
+        reach = 2 if self.pack.language == "en" else 6
+        for index in range(at, min(at + reach, limit)):
             mention = self.by_first.get(index)
             if mention is not None and index not in self.inside:
                 return mention if self._clear(at, index) else None
@@ -201,7 +209,7 @@ class Attribution:
             if not boundary and not joint and start > sentence.first:
                 continue
             low = start + 1 if boundary or joint else start
-            inside = [m for m in self.mentions if low <= m.first and m.last <= end and m.first not in self.inside]
+            inside = [m for m in self.mentions if low < m.last <= end and m.first not in self.inside]
             plain = [m for m in inside if m.subject]
             if plain:
                 best = plain[0]
@@ -230,13 +238,25 @@ class Attribution:
     def _verb(self, first: int, last: int) -> bool:
         return any(self.words[i].low in self.pack.words["finite"] for i in range(first, last))
 
-    def _who(self, mention: Mention | None, sentence: Sentence) -> tuple[Mention | None, tuple[str, ...]]:
+    def _who(
+        self, mention: Mention | None, sentence: Sentence, quotation: Quotation | None = None
+    ) -> tuple[Mention | None, tuple[str, ...]]:
         if mention is None:
             return None, ()
         if mention.kind == "pronoun":
             start = next(s.first for s in self.text.sentences if s.paragraph == sentence.paragraph)
-            return self.known.pronoun(mention, start)
+            spoken = self.spoken.named if self.spoken is not None else None
+            return self.known.pronoun(mention, start, spoken, self._others(quotation))
         return self.known.resolve(mention, sentence.first)
+
+    def _others(self, quotation: Quotation | None) -> frozenset[str]:
+        """Countries whose people a quotation speaks of in the third person while its speaker says "we"."""
+        if quotation is None:
+            return frozenset()
+        inside = range(quotation.first, quotation.last)
+        if not any(hit.first in inside for hit in self.hits["pronoun_self"]):
+            return frozenset()
+        return frozenset(hit.name.rstrip("~") for hit in self.hits["country"] if hit.first in inside)
 
     # --- quotations ------------------------------------------------------------------------------------------------
 
@@ -290,7 +310,7 @@ class Attribution:
                 between = [m for m in self.mentions if quotation.last <= m.first and m.last <= cue.first and m.subject]
                 mention = between[0] if between else self._right(cue.head, closing.last)
             if mention is not None:
-                who, candidates = self._who(mention, closing)
+                who, candidates = self._who(mention, closing, quotation)
                 return replace(
                     blank, named=who, candidates=candidates, cue=((cue.first, cue.last),), verb=cue.name, sure=True
                 )
@@ -347,6 +367,8 @@ class Attribution:
         words, pack = self.words, self.pack
         found: list[Statement] = []
         previous: Statement | None = None
+        if not has_quotes and (whole := self._closing(sentence, cues)) is not None:
+            return [whole]
         for place, cue in enumerate(cues):
             if any(one.first <= cue.first < one.last and one.verb in ("say", "think", "confirm") for one in found) and not self._joined(cue):
                 continue
@@ -384,10 +406,19 @@ class Attribution:
                 continue
             if has_quotes and any(index in covered for index in range(max(sentence.first, cue.first - 6), cue.first)):
                 continue
+            if self._passive(cue):
+                continue
             mention = self._subject(cue, sentence)
+            joint = self._joint(cue)
+            if joint is not None and not any(joint < m.last <= cue.first for m in self.mentions):
+                # "... and accused ...": it goes on with the subject of the clause before.
+                if previous is not None:
+                    mention = None
+                else:
+                    mention = next((m for m in self.mentions if sentence.first <= m.first < joint and m.subject), mention)
             who, candidates = self._who(mention, sentence)
-            if self._joined(cue) and previous is not None and (mention is None or who is None and not candidates):
-                who, candidates, mention = previous.named, previous.candidates, None
+            if mention is None and joint is not None and previous is not None:
+                who, candidates = previous.named, previous.candidates
             if who is None and not candidates:
                 if relating or mention is None:
                     continue
@@ -399,6 +430,51 @@ class Attribution:
                 found.append(statement)
                 previous = statement
         return found
+
+    def _closing(self, sentence: Sentence, cues: list[Hit]) -> Statement | None:
+        """A whole sentence that ends with, or is broken by, ", said the official"."""
+        words = self.words
+        for cue in reversed(cues):
+            if cue.name not in ("say", "confirm", "advise") or cue.first - sentence.first < 4:
+                continue
+            if words[cue.first - 1].raw != "," or words[cue.first].low.endswith(tuple(self.pack.words.get("participle", ("\0",)))):
+                mention = self._ends_with(sentence, cue)
+                if mention is None:
+                    continue
+            else:
+                mention = self._right(cue.head, sentence.last)
+                if mention is None or self._that_after(cue, mention, sentence):
+                    continue
+            who, candidates = self._who(mention, sentence)
+            rest = sentence.last - max(cue.last, mention.last)
+            start = sentence.first
+            end = min(cue.first, mention.first)
+            if rest > 12 and words[max(cue.last, mention.last)].raw == ",":
+                end = sentence.last
+            start, end = self._trim(start, end)
+            return Statement(
+                start, end, "indirect", who, cue.name, candidates, ((cue.first, cue.last),), who is not None
+            )
+        return None
+
+    def _ends_with(self, sentence: Sentence, cue: Hit) -> Mention | None:
+        """The subject in a closing ", the official said": a comma, a mention, the cue, and little more."""
+        words = self.words
+        if sentence.last - cue.last > 6:
+            return None
+        for mention in reversed(self.mentions):
+            if mention.last <= cue.first and mention.first > sentence.first + 3:
+                at = mention.first
+                while at > sentence.first and (words[at - 1].low in self.pack.words["articles"]):
+                    at -= 1
+                plain = all(words[i].low in self.pack.words["auxiliaries"] for i in range(mention.last, cue.first))
+                if words[at - 1].raw == "," and plain and mention.subject:
+                    after = words[cue.last].raw if cue.last < sentence.last else "."
+                    if after in ",:" or (cue.last < sentence.last and words[cue.last].low in self.pack.words["that"]):
+                        return None
+                    return mention
+                return None
+        return None
 
     @property
     def _as(self) -> frozenset[str]:
@@ -432,34 +508,54 @@ class Attribution:
     def _message_start(self, sentence: Sentence, cue: Hit) -> int:
         return sentence.first
 
+    def _joint(self, cue: Hit) -> int | None:
+        """The conjunction by which a cue goes on with the subject of the one before ("and accused", ", believing")."""
+        for index in range(cue.first - 1, max(-1, cue.first - 4), -1):
+            word = self.words[index]
+            if word.low in self.pack.words["conjunctions"]:
+                return index
+            if word.raw in ",;:." or word.raw in _MARKS:
+                break
+        low = self.words[cue.first].low
+        if cue.first and self.words[cue.first - 1].raw == "," and low.endswith(tuple(self.pack.words.get("participle", ("\0",)))):
+            return cue.first - 1
+        return None
+
     def _joined(self, cue: Hit) -> bool:
-        """Whether a cue goes on with the subject of the one before ("and accused ...")."""
-        return any(
-            self.words[i].low in self.pack.words["conjunctions"] for i in range(max(0, cue.first - 2), cue.first)
-        )
+        return self._joint(cue) is not None
+
+    def _passive(self, cue: Hit) -> bool:
+        """Whether a cue is a passive ("is feared", "was criticised by") and so has another subject than its speaker."""
+        passive = self.pack.words.get("passive", frozenset())
+        return any(self.words[i].low in passive for i in range(max(0, cue.first - 2), cue.first))
 
     def _message(
         self, sentence: Sentence, cue: Hit, after: int, limit: int, who: Mention | None, candidates: tuple[str, ...]
     ) -> Statement | None:
         words, pack = self.words, self.pack
         start: int | None = None
+        comma_first = "comma_complement" in pack.flags
         for index in range(after, min(after + 16, limit)):
             word = words[index]
             if word.raw == ":":
                 start = index + 1
                 break
-            if word.low in pack.words["that"] and (index == after or words[index - 1].raw == "," or pack.language in ("en", "fr", "es")):
+            if word.low in pack.words["that"] and (index == after or words[index - 1].raw == "," or not comma_first):
                 start = index if "subjunctive_speech" in pack.flags else index + 1
                 break
-            if word.raw == "," and index + 3 < limit and index - after < 12:
-                if words[index + 1].low in pack.words["relative"] and words[index + 1].low not in pack.words["that"] and pack.language != "de":
-                    continue
+            if comma_first and word.raw == "," and index + 3 < limit and index - after < 12:
+                if any(hit.first == index and hit.name == "after" for hit in self.hits["split"]):
+                    break
                 start = index + 1
                 break
         end = limit
-        kind_whole = cue.name in ("act", "deny", "correct", "think") or (cue.name == "advise" and start is None)
-        if start is None and cue.name in ("say", "confirm", "advise") and pack.language in ("en",):
+        kind_whole = cue.name in ("act", "deny", "correct") or (comma_first and cue.name in ("advise", "think", "say") and start is None)
+        if start is None and cue.name != "act" and not comma_first:
             start = after
+            for hit in self.hits["split"]:
+                if hit.name == "after" and after + 3 <= hit.first < end:
+                    end = hit.first
+                    break
         if start is None or (cue.name == "act" and start - after > 0):
             start = self._clause_start(cue.first, sentence) if kind_whole or start is None else after
             if who is not None and who.first < start and who.first >= sentence.first:
@@ -505,6 +601,15 @@ class Attribution:
                     continue
                 mention = self._right(hit.last, last)
                 if mention is None or any(i in covered for i in range(hit.first - 3, hit.first)):
+                    continue
+                begins, ends = hit.first, mention.last
+            elif hit.name == "via":
+                if any(
+                    first <= cue.first < last and cue.name in ("say", "confirm", "deny") for cue in self.hits["speech"]
+                ):
+                    continue
+                mention = next((m for m in self.mentions if hit.last <= m.first <= hit.last + 5), None)
+                if mention is None:
                     continue
                 begins, ends = hit.first, mention.last
             else:
@@ -575,7 +680,7 @@ class Attribution:
         if any(one.kind == "quote" for one in found):
             return []
         first = min(one.first for one in found)
-        last = max(one.last for one in found)
+        last = max(max(one.last for one in found), max((cue[1] + 4 for one in found for cue in one.cue), default=0))
         added: list[Statement] = []
         cue_first = min((cue[0] for one in found for cue in one.cue), default=sentence.first)
         if first > cue_first:
@@ -583,10 +688,11 @@ class Attribution:
             if head:
                 added += self._narration(sentence.first, head[-1].first)
         for hit in self.hits["split"]:
-            if first + 3 <= hit.first < last - 4 and hit.name == "after":
-                begin, end = self._trim(hit.first + 1, last)
+            if first + 3 <= hit.first < sentence.last - 4 and hit.name == "after":
+                begin, end = self._trim(hit.first + 1, sentence.last)
                 added.append(Statement(begin, end, "narration", None, ""))
                 break
-        if sentence.last - last > 6:
+        elsewhere = [h for h in self.hits["split"] if h.name == "after" and first + 3 <= h.first]
+        if sentence.last - last > 6 and not elsewhere:
             added += self._narration(last + 1, sentence.last)
         return added

@@ -103,7 +103,7 @@ class _Extraction:
         self.mentions = find_actors(self.text, read_with, self.hits)
         self.known = Known(self.text, self.mentions, read_with)
         persons = frozenset(
-            index for mention in self.mentions if mention.kind == "person" for index in range(mention.first, mention.last)
+            index for mention in self.mentions if mention.name for index in range(mention.first, mention.last)
         )
         self.places = find_places(self.text, read_with.language, self.hits, persons)
         self.dates = find_dates(self.text, read_with, self.hits, source.published)

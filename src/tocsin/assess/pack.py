@@ -22,6 +22,7 @@ from tocsin.assess.sentence import Sentence, Text, Word
 
 LANGUAGES = ("de", "en")
 _GAP = 8
+_ONE = frozenset({"institution", "person", "people", "official", "media", "speech", "facility", "date"})
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 
 
@@ -99,9 +100,18 @@ class Cues:
                 if not candidates:
                     continue
                 best: dict[tuple[str, str], Hit] = {}
+                sizes: dict[str, tuple[int, int]] = {}
                 for pattern, kind, name in candidates:
                     ends = self._match(pattern, words, index, sentence)
                     if ends is None:
+                        continue
+                    if kind in _ONE:
+                        # Of several offices in one word the most exact: a "Verteidigungsministerium" is no mere ministry.
+                        size = (ends[0], sum(map(len, pattern)))
+                        if kind in sizes and size <= sizes[kind]:
+                            continue
+                        sizes[kind] = size
+                        best[(kind, "")] = Hit(index, ends[0], kind, name, ends[1])
                         continue
                     kept = best.get((kind, name))
                     if kept is None or ends[0] > kept.last:

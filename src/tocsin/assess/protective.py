@@ -121,6 +121,11 @@ class Protection:
                 one.name == "open" and self._same_clause(one, hit) for one in self._in("status", sentence.first, sentence.last)
             ):
                 continue
+            called = facility.name
+            if called == "doors":
+                called = self._whose(sentence)
+                if not called:
+                    continue
             first, last = min(facility.first, hit.first), max(facility.last, hit.last)
             span = Span(words[first].start, words[last - 1].end)
             one = Protective(
@@ -129,11 +134,16 @@ class Protection:
                 "",
                 "",
                 self._area(sentence),
-                f"{facility.name}",
+                called,
             )
             if not any(other.action == one.action and other.facility == one.facility for other in found):
                 found.append(one)
         return found
+
+    def _whose(self, sentence: Sentence) -> str:
+        """The facility whose doors close: the last one named before."""
+        before = [f for f in self.by_kind["facility"] if f.first < sentence.last and f.name != "doors"]
+        return before[-1].name if before else ""
 
     def _same_clause(self, one: Hit, other: Hit) -> bool:
         first, last = min(one.last, other.last), max(one.first, other.first)

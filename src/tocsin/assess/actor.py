@@ -210,7 +210,12 @@ def find_actors(text: Text, pack: Pack, hits: list[Hit]) -> list[Mention]:
             elif titled and named[index + 1]:
                 surnames.add(words[index + 1].low)
         named = [
-            is_name and (words[i].low in surnames or (words[i].low.endswith("s") and words[i].low[:-1] in surnames))
+            is_name
+            and (
+                words[i].low in surnames
+                or (words[i].low.endswith("s") and words[i].low[:-1] in surnames)
+                or (i + 1 in label and label[i + 1].kind == "known" and i not in starts)
+            )
             for i, is_name in enumerate(named)
         ]
     else:
@@ -270,6 +275,8 @@ def _mention(
 ) -> Mention | None:
     words = text.words
     country, function, known, organisation, media = "", "", "", "", ""
+    if words[first].raw.startswith("US-"):
+        country = "US"
     kinds: list[tuple[str, str]] = []
     names: list[int] = []
     index = first
@@ -282,7 +289,11 @@ def _mention(
             index += 1
             continue
         if hit.kind == "country":
-            country = country or hit.name.rstrip("~")
+            # "The embassy in Kyiv" stands there and is somebody else's.
+            hosted = words[hit.first - 1].low in pack.words["hosts"] and any(
+                name in ("embassy", "consulate", "ambassador") for _, name in kinds
+            )
+            country = country or ("" if hosted else hit.name.rstrip("~"))
             raw = words[hit.first].raw
             lower = "capital_nouns" in pack.flags or pack.language == "en"
             noun = noun or (not hit.name.endswith("~") if lower else raw[0].isupper())
@@ -308,7 +319,7 @@ def _mention(
     subject = before not in pack.words["prepositions"]
     if words[first].raw.startswith("US-"):
         country = country or "US"
-    if not country:
+    if not country and not any(name in ("embassy", "consulate", "ambassador") for _, name in kinds):
         country = next((countries[i] for i in range(first, last) if i in countries), "")
     who = [kind for kind, _ in kinds]
     person_office = [name for kind, name in kinds if kind == "person"]
@@ -427,7 +438,7 @@ class Known:
                     piece = piece[:-1]
                 key = self.parts.get(piece, key)
             return self._person(mention, key), ()
-        if mention.kind in ("office", "institution", "official") and not mention.country:
+        if mention.kind in ("office", "institution", "official") and not mention.country and mention.key.startswith(":"):
             earlier = [m for m in self.mentions if m.first < mention.first and m.function == mention.function and m.country]
             if mention.kind == "office":
                 people = [m for m in self.mentions if m.first < mention.first and m.kind == "person" and m.function == mention.function]
@@ -438,6 +449,11 @@ class Known:
                 if found.kind == "person":
                     return self._person(mention, found.key), ()
                 return self._with(mention, found.key, found.country), ()
+            if mention.function in ("embassy", "consulate"):
+                owners = {m.country for m in self.mentions if m.function == mention.function and m.country}
+                if len(owners) == 1:
+                    country = owners.pop()
+                    return self._with(mention, f"{country}:{mention.function}", country), ()
         if mention.kind == "office" and mention.country and mention.function in ("president", "premier", "foreign", "defence", "chief", "governor", "mayor"):
             people = [
                 m for m in self.mentions
@@ -470,7 +486,12 @@ class Known:
         return self.offices.get(mention.key) or self.text.slice(mention.first, mention.last)
 
     def pronoun(
-        self, mention: Mention, paragraph_first: int, spoken: Mention | None = None, quoted: frozenset[str] = frozenset()
+        self,
+        mention: Mention,
+        paragraph_first: int,
+        spoken: Mention | None = None,
+        spoken_at: int = 0,
+        quoted: frozenset[str] = frozenset(),
     ) -> tuple[Mention | None, tuple[str, ...]]:
         """Whom a "he", "she" or "it" means: the only one in its paragraph before it, else the last sentence's subject."""
         kinds = ("person",) if mention.function in ("he", "she") else ("institution", "organisation", "country", "media")
@@ -488,8 +509,11 @@ class Known:
         keys = list(dict.fromkeys(m.key for m in right))
         if len(keys) == 1:
             return right[-1], ()
-        if spoken is not None and spoken.kind in kinds and (not right or spoken.key == right[-1].key) and spoken.country not in quoted:
-            return spoken, ()
+        if spoken is not None and spoken.kind in kinds and spoken.country not in quoted:
+            # Whoever spoke last goes on, unless somebody else has been named since.
+            since = [m for m in right if m.first >= spoken_at and m.key != spoken.key]
+            if not since:
+                return spoken, tuple(dict.fromkeys(self.shown(m) for m in right))
         if not keys:
             earlier = [self.resolve(m, m.first)[0] for m in self.mentions if m.first < paragraph_first][-6:]
             right = [m for m in earlier if m.kind in kinds and m.subject]

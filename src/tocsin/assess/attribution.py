@@ -246,7 +246,8 @@ class Attribution:
         if mention.kind == "pronoun":
             start = next(s.first for s in self.text.sentences if s.paragraph == sentence.paragraph)
             spoken = self.spoken.named if self.spoken is not None else None
-            return self.known.pronoun(mention, start, spoken, self._others(quotation))
+            at = self.spoken.last if self.spoken is not None else 0
+            return self.known.pronoun(mention, start, spoken, at, self._others(quotation))
         return self.known.resolve(mention, sentence.first)
 
     def _others(self, quotation: Quotation | None) -> frozenset[str]:
@@ -425,7 +426,7 @@ class Attribution:
             after = cue.head
             if mention is not None and cue.head <= mention.first < cue.head + 8:
                 after = mention.last
-            statement = self._message(sentence, cue, after, following, who, candidates)
+            statement = self._message(sentence, cue, after, following, who, candidates, joint)
             if statement is not None:
                 found.append(statement)
                 previous = statement
@@ -530,7 +531,14 @@ class Attribution:
         return any(self.words[i].low in passive for i in range(max(0, cue.first - 2), cue.first))
 
     def _message(
-        self, sentence: Sentence, cue: Hit, after: int, limit: int, who: Mention | None, candidates: tuple[str, ...]
+        self,
+        sentence: Sentence,
+        cue: Hit,
+        after: int,
+        limit: int,
+        who: Mention | None,
+        candidates: tuple[str, ...],
+        joint: int | None = None,
     ) -> Statement | None:
         words, pack = self.words, self.pack
         start: int | None = None
@@ -558,7 +566,9 @@ class Attribution:
                     break
         if start is None or (cue.name == "act" and start - after > 0):
             start = self._clause_start(cue.first, sentence) if kind_whole or start is None else after
-            if who is not None and who.first < start and who.first >= sentence.first:
+            if joint is not None and kind_whole:
+                start = cue.first
+            elif who is not None and who.first < start and who.first >= sentence.first:
                 start = min(start, who.first)
         start, end = self._trim(start, end)
         if end - start < 2:

@@ -33,6 +33,7 @@ _KINDS = {
     "official": "anonymous",
     "people": "anonymous",
 }
+_THREATS = frozenset({"airattack", "attack", "alert", "storm", "flood", "bomb", "protest", "wildfire", "volcano"})
 _COUNTED = ("dead", "injured", "missing", "evacuate", "arrest")
 _HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
 
@@ -129,7 +130,7 @@ class _Extraction:
             claims.append(self._claim(statement, sentence_of[statement.first]))
         claims = self._protect(claims)
         claims = self._corrections(claims)
-        claims = _distinct(claims)
+        claims = sorted(_distinct(claims), key=lambda claim: (claim.span.start, claim.span.end))
         topics: dict[str, int] = defaultdict(int)
         for hit in self.by_kind["concept"]:
             topics[hit.name] += 1
@@ -226,7 +227,7 @@ class _Extraction:
             mention.country,
             mention.function,
             self._span(mention.first, mention.last),
-            () if statement.sure else statement.candidates,
+            statement.candidates,
             condition if kind == "anonymous" else "",
             self._via(sentence),
         )
@@ -258,6 +259,8 @@ class _Extraction:
             return "low"
         if statement.verb == "free" or not statement.sure:
             return "medium" if statement.verb == "free" and statement.sure else "low"
+        if statement.candidates:
+            return "medium"
         if statement.kind in ("no-comment", "according-to") or statement.cue:
             return "high"
         return "medium"
@@ -330,7 +333,7 @@ class _Extraction:
                     for place in self.places:
                         if hit.last <= place.first <= hit.last + 2:
                             area_by.setdefault(claim.speaker.actor, self.text.slice(hit.first, place.last))
-            if claim.when is not None and claim.topics & {"airattack", "attack", "alert"}:
+            if claim.when is not None and claim.modality != "certain" and claim.topics & _THREATS:
                 date_by.setdefault(claim.speaker.actor, claim.when.value)
         everywhere = next(iter(area_by.values()), "")
         day = next(iter(date_by.values()), "")
@@ -339,7 +342,7 @@ class _Extraction:
                 filled = tuple(
                     replace(
                         one,
-                        area=area_by.get(claim.speaker.actor) or one.area or everywhere,
+                        area=one.area if one.facility else area_by.get(claim.speaker.actor) or everywhere or one.area,
                         date=one.date or date_by.get(claim.speaker.actor, day),
                     )
                     for one in claim.protective

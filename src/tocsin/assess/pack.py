@@ -20,9 +20,10 @@ from msgspec import Struct
 
 from tocsin.assess.sentence import Sentence, Text, Word
 
-LANGUAGES = ("de", "en")
+LANGUAGES = ("de", "en", "uk", "ru", "fr", "es", "pl")
 _GAP = 8
 _ONE = frozenset({"institution", "person", "people", "official", "media", "speech", "facility", "date"})
+_ELIDED = re.compile(r"\b((?:l|d|s|n|j|m|t|c|qu|lorsqu|puisqu|jusqu)')(?=\w)")
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 
 
@@ -58,7 +59,8 @@ def _fits(pattern: str, word: Word) -> bool:
 class Cues:
     """Many cues, found together."""
 
-    def __init__(self) -> None:
+    def __init__(self, elision: bool = False) -> None:
+        self.elision = elision
         self._exact: dict[str, list[tuple[tuple[str, ...], str, str]]] = {}
         self._begins: dict[str, list[tuple[tuple[str, ...], str, str]]] = {}
         self._ends: dict[str, list[tuple[tuple[str, ...], str, str]]] = {}
@@ -66,6 +68,8 @@ class Cues:
 
     def add(self, cue: str, kind: str, name: str) -> None:
         for variant in _variants(cue):
+            if self.elision:
+                variant = _ELIDED.sub(r"\1 ", variant)
             pattern = tuple(variant.split())
             if not pattern:
                 continue
@@ -184,7 +188,7 @@ def pack(language: str) -> Pack | None:
         return None
     folder = importlib.resources.files("tocsin.assess") / "packs"
     data = tomllib.loads((folder / f"{code}.toml").read_text(encoding="utf-8"))
-    cues = Cues()
+    cues = Cues("elision" in data.get("flags", ()))
     for kind, entries in data["cues"].items():
         for name, value in entries.items():
             for cue in listed(value):

@@ -176,6 +176,13 @@ class Protection:
             last = hit.last
             while last < sentence.last and words[last].raw not in ",;:.!”“\"»":
                 last += 1
+                if hit.name == "case" and last - hit.last >= 1:
+                    # "In case of an alarm": the noun ends it; in German the first word with a capital.
+                    if "capital_nouns" in self.pack.flags:
+                        if words[last - 1].raw[0].isupper():
+                            break
+                    elif last - hit.last >= 5:
+                        break
             if last - hit.first >= 3:
                 end = last
                 # "Im Falle einer Warnung sofort eine Unterkunft aufzusuchen": the condition ends where the action begins.

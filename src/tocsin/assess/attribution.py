@@ -34,6 +34,8 @@ class Statement(Struct, frozen=True):
     sure: bool = True
     quotation: Quotation | None = None
     via: tuple[str, ...] = ()
+    here: Mention | None = None
+    """The mention in the sentence itself, which may be a pronoun or only "the official"."""
 
 
 class Attribution:
@@ -51,6 +53,11 @@ class Attribution:
                 self.hits[hit.kind].append(hit)
         self.mentions = mentions
         self.spoken: Statement | None = None
+        # Whom advice is for does not give it: "US citizens were told", «громадян США закликали».
+        told = {index for hit in hits if hit.kind == "audience" for index in range(hit.first, hit.last)}
+        self.addressed = {
+            m.first for m in mentions if m.kind in ("country", "people") and ({m.first - 1, m.first, m.last} & told)
+        }
         self.by_first = {mention.first: mention for mention in mentions}
         self.quote_at: dict[int, Quotation] = {}
         self.full: set[Quotation] = set()
@@ -77,12 +84,13 @@ class Attribution:
         inner = words[quotation.last - 1].raw
         if size >= 2 and (before == ":" or inner in ".!?,"):
             return True
-        after = words[quotation.last + 1] if quotation.last + 1 < len(words) else None
-        return size >= 3 and after is not None and after.raw == "," and quotation.last + 2 < len(words) and any(
-            hit.kind in ("speech", "according") and hit.first == quotation.last + 2
-            for kind in ("speech", "according")
-            for hit in self.hits[kind]
-        )
+        # A comma or a dash and then "said": short as it is, it is a statement.
+        at = quotation.last + 1
+        marks = 0
+        while at < len(words) and marks < 2 and words[at].raw in ",–—-":
+            at += 1
+            marks += 1
+        return size >= 2 and marks > 0 and any(hit.first in (at, at + 1) for hit in self.hits["speech"])
 
     # --- the statements of a report ---------------------------------------------------------------------------------
 
@@ -210,7 +218,7 @@ class Attribution:
                 continue
             low = start + 1 if boundary or joint else start
             inside = [m for m in self.mentions if low < m.last <= end and m.first not in self.inside]
-            plain = [m for m in inside if m.subject]
+            plain = [m for m in inside if m.subject and not (cue.name == "advise" and m.first in self.addressed)]
             if plain:
                 best = plain[0]
                 if joint and self._pair(start, best):
@@ -243,6 +251,8 @@ class Attribution:
     ) -> tuple[Mention | None, tuple[str, ...]]:
         if mention is None:
             return None, ()
+        if mention.kind == "phrase":
+            return mention, ()
         if mention.kind == "pronoun":
             start = next(s.first for s in self.text.sentences if s.paragraph == sentence.paragraph)
             spoken = self.spoken.named if self.spoken is not None else None
@@ -303,17 +313,19 @@ class Attribution:
             mention = self._right(so[0].last, closing.last)
             if mention is not None:
                 who, candidates = self._who(mention, closing)
-                return replace(blank, named=who, candidates=candidates, cue=((so[0].first, so[0].last),), sure=True)
+                return replace(
+                    blank, named=who, candidates=candidates, cue=((so[0].first, so[0].last),), sure=True, here=mention
+                )
         if after and after[0].first - quotation.last <= 10:
             cue = after[0]
             mention = self._right(cue.head, closing.last) if cue.first - quotation.last <= 3 else None
             if mention is None:
                 between = [m for m in self.mentions if quotation.last <= m.first and m.last <= cue.first and m.subject]
-                mention = between[0] if between else self._right(cue.head, closing.last)
+                mention = between[0] if between else self._right(cue.head, closing.last) or self._phrase(cue, closing)
             if mention is not None:
                 who, candidates = self._who(mention, closing, quotation)
                 return replace(
-                    blank, named=who, candidates=candidates, cue=((cue.first, cue.last),), verb=cue.name, sure=True
+                    blank, named=who, candidates=candidates, cue=((cue.first, cue.last),), verb=cue.name, sure=True, here=mention
                 )
         opening = sentence if sentence.first <= quotation.first < sentence.last else closing
         before = [hit for hit in cues if hit.first < quotation.first and opening.first <= hit.first]
@@ -323,7 +335,7 @@ class Attribution:
             who, candidates = self._who(mention, opening)
             if who is not None or candidates:
                 return replace(
-                    blank, named=who, candidates=candidates, cue=((cue.first, cue.last),), verb=cue.name, sure=True
+                    blank, named=who, candidates=candidates, cue=((cue.first, cue.last),), verb=cue.name, sure=True, here=mention
                 )
         if quotation.continued:
             earlier = [q for q in quoted if q.last <= quotation.first]
@@ -343,7 +355,65 @@ class Attribution:
         return replace(blank, candidates=names)
 
     def _subject(self, cue: Hit, sentence: Sentence) -> Mention | None:
-        """The subject of a cue, wherever it stands."""
+        """The subject of a cue, wherever it stands; words that no list knows where nothing else can be it."""
+        found = self._mentioned(cue, sentence)
+        if found is None:
+            found = self._phrase(cue, sentence)
+        return found
+
+    def _phrase(self, cue: Hit, sentence: Sentence) -> Mention | None:
+        """A plain noun phrase straight before or behind the verb: "Die Veranstalter sagten", "sagte ein Zuschauer"."""
+        words, pack = self.words, self.pack
+        capital = "capital_nouns" in pack.flags
+        at = cue.head
+        if capital and at + 1 < sentence.last and words[at].low in pack.words["articles"]:
+            index = at + 1
+            while index < sentence.last and index - at < 5 and words[index].raw[0].islower() and words[index].raw.isalpha():
+                index += 1
+            if index < sentence.last and words[index].raw[0].isupper() and words[index].low not in pack.words["notnames"]:
+                ends = self._genitive(index + 1, sentence.last)
+                if cue.first == sentence.first or words[cue.first - 1].raw in "," or not self._articled(sentence.first, cue.first):
+                    return Mention(at + 1, ends, "phrase", f"phrase:{words[index].low}", "", "", "")
+        start = self._clause_start(cue.first, sentence)
+        if words[start].low in pack.words["conjunctions"]:
+            start += 1
+        size = cue.first - start
+        while size > 1 and words[start + size - 1].low in pack.words["auxiliaries"]:
+            size -= 1
+        inside = words[start : start + size]
+        if not 1 <= size <= 7 or any(word.raw in _MARKS or word.raw in ".,:;()" for word in inside):
+            return None
+        first = inside[0].low
+        if first in pack.words["prepositions"] or first in pack.words["subordinators"] or first in pack.words["that"]:
+            return None
+        skip = 1 if first in pack.words["articles"] and size > 1 else 0
+        if not skip and not (inside[0].raw[0].isupper() and (size == 1 or capital or pack.language in ("uk", "ru", "pl"))):
+            return None
+        if any(self._verb(start + skip, start + size) for _ in (0,)):
+            return None
+        head = inside[-1] if not capital else next((word for word in inside[skip:] if word.raw[0].isupper()), None)
+        if head is None or head.low in pack.words["notnames"] or not head.raw[0].isalpha() or len(head.raw) < 3:
+            return None
+        return Mention(start + skip, start + size, "phrase", f"phrase:{head.low}", "", "", "")
+
+    def _articled(self, first: int, last: int) -> bool:
+        """Whether a noun phrase with an article, which could be the subject, stands before the verb."""
+        words, pack = self.words, self.pack
+        return any(
+            words[i].low in pack.words["articles"] and (i == first or words[i - 1].low not in pack.words["prepositions"])
+            for i in range(first, last)
+        )
+
+    def _genitive(self, at: int, limit: int) -> int:
+        """Past "des Flughafens" behind a noun."""
+        words, pack = self.words, self.pack
+        if at + 1 < limit and words[at].low in ("des", "der") and words[at + 1].raw[0].isupper():
+            return at + 2
+        while at < limit and words[at].raw[0].isupper() and words[at].low not in pack.words["notnames"]:
+            at += 1
+        return at
+
+    def _mentioned(self, cue: Hit, sentence: Sentence) -> Mention | None:
         words = self.words
         before = words[cue.first - 1].raw if cue.first > sentence.first else ""
         inverted = cue.first == sentence.first or before in "," and bool(before) or before in _MARKS and bool(before)
@@ -399,7 +469,9 @@ class Attribution:
                 who, candidates = self._who(right, sentence)
                 start, end = self._trim(self._message_start(sentence, cue), cue.first)
                 if end - start >= 2:
-                    previous = Statement(start, end, "indirect", who, cue.name, candidates, ((cue.first, cue.last),), who is not None)
+                    previous = Statement(
+                        start, end, "indirect", who, cue.name, candidates, ((cue.first, cue.last),), who is not None, here=right
+                    )
                     found.append(previous)
                 continue
             if has_quotes and any(index in covered for index in range(cue.head, min(cue.head + 14, sentence.last))):
@@ -428,6 +500,7 @@ class Attribution:
                 after = mention.last
             statement = self._message(sentence, cue, after, following, who, candidates, joint)
             if statement is not None:
+                statement = replace(statement, here=mention)
                 found.append(statement)
                 previous = statement
         return found
@@ -438,12 +511,20 @@ class Attribution:
         for cue in reversed(cues):
             if cue.name not in ("say", "confirm", "advise") or cue.first - sentence.first < 4:
                 continue
-            if words[cue.first - 1].raw != "," or words[cue.first].low.endswith(tuple(self.pack.words.get("participle", ("\0",)))):
+            if words[cue.first - 1].raw not in ",–—" or words[cue.first].low.endswith(tuple(self.pack.words.get("participle", ("\0",)))):
                 mention = self._ends_with(sentence, cue)
                 if mention is None:
                     continue
             else:
                 mention = self._right(cue.head, sentence.last)
+                if mention is None and 1 < sentence.last - cue.head <= 5 and self.pack.language != "en":
+                    # Somebody is named whom no list knows ("informó la legación"): unclear, with the words as candidate.
+                    begin, end = self._trim(cue.head, sentence.last)
+                    if self._clear(begin, end) and begin < end:
+                        start, stop = self._trim(sentence.first, cue.first)
+                        return Statement(
+                            start, stop, "indirect", None, cue.name, (self.text.slice(begin, end),), ((cue.first, cue.last),), False
+                        )
                 if mention is None or self._that_after(cue, mention, sentence):
                     continue
             who, candidates = self._who(mention, sentence)
@@ -454,7 +535,7 @@ class Attribution:
                 end = sentence.last
             start, end = self._trim(start, end)
             return Statement(
-                start, end, "indirect", who, cue.name, candidates, ((cue.first, cue.last),), who is not None
+                start, end, "indirect", who, cue.name, candidates, ((cue.first, cue.last),), who is not None, here=mention
             )
         return None
 
@@ -558,7 +639,7 @@ class Attribution:
                 break
         end = limit
         kind_whole = cue.name in ("act", "deny", "correct") or (comma_first and cue.name in ("advise", "think", "say") and start is None)
-        if start is None and cue.name != "act" and not comma_first:
+        if start is None and not kind_whole and not comma_first:
             start = after
             for hit in self.hits["split"]:
                 if hit.name == "after" and after + 3 <= hit.first < end:
@@ -579,10 +660,18 @@ class Attribution:
 
     def _subjunctive(self, sentence: Sentence) -> bool:
         """Whether a German main clause reports speech: its verb is in the first subjunctive."""
-        return any(
-            self.words[i].low in self.pack.words["subjunctive"] and i not in self.inside
-            for i in range(sentence.first, sentence.last)
-        )
+        hearsay = False
+        for i in range(sentence.first, sentence.last):
+            low = self.words[i].low
+            if i in self.inside:
+                continue
+            if low in self.pack.words["subjunctive"]:
+                return True
+            if low in ("soll", "sollen"):
+                hearsay = True
+            if hearsay and low in ("haben", "sein", "worden") and i > sentence.last - 4:
+                return True
+        return False
 
     # --- according to ----------------------------------------------------------------------------------------------
 
@@ -613,6 +702,13 @@ class Attribution:
                 if mention is None or any(i in covered for i in range(hit.first - 3, hit.first)):
                     continue
                 begins, ends = hit.first, mention.last
+            elif hit.name == "anaphoric" and hit.first - first <= 1 and self.spoken is not None and self.spoken.named is not None:
+                start, end = self._trim(hit.last, last)
+                return [
+                    Statement(
+                        start, end, "according-to", self.spoken.named, "say", (), ((hit.first, hit.last),), True
+                    )
+                ]
             elif hit.name == "via":
                 if any(
                     first <= cue.first < last and cue.name in ("say", "confirm", "deny") for cue in self.hits["speech"]
@@ -635,7 +731,7 @@ class Attribution:
                 continue
             return [
                 Statement(
-                    start, end, "according-to", who, "say", candidates, ((hit.first, hit.last),), who is not None
+                    start, end, "according-to", who, "say", candidates, ((hit.first, hit.last),), who is not None, here=mention
                 )
             ]
         return []

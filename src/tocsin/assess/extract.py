@@ -226,11 +226,18 @@ class _Extraction:
             mention.key,
             mention.country,
             mention.function,
-            self._span(mention.first, mention.last),
+            self._named_at(statement.here or mention),
             statement.candidates,
             condition if kind == "anonymous" else "",
             self._via(sentence),
         )
+
+    def _named_at(self, mention: Mention) -> Span:
+        """Where a speaker is named, with its article and adjectives."""
+        first = mention.first
+        while first and self.words[first - 1].low in self.pack.words["articles"] | {"stellvertretende", "ehemalige", "frühere"}:
+            first -= 1
+        return self._span(first, mention.last)
 
     def _condition(self, sentence: Sentence) -> str:
         for hit in self._in("anonymous", sentence.first, sentence.last):
@@ -259,7 +266,7 @@ class _Extraction:
             return "low"
         if statement.verb == "free" or not statement.sure:
             return "medium" if statement.verb == "free" and statement.sure else "low"
-        if statement.candidates:
+        if statement.candidates or (statement.named is not None and statement.named.kind == "phrase"):
             return "medium"
         if statement.kind in ("no-comment", "according-to") or statement.cue:
             return "high"
@@ -319,7 +326,8 @@ class _Extraction:
             if holders:
                 best = min(holders, key=lambda c: (not c.span.covers(action.span), c.span.end - c.span.start))
             if best is None:
-                continue
+                best = self._claim(Statement(sentence.first, sentence.last, "narration", None), sentence)
+                claims.append(best)
             when = best.when
             action = replace(action, date=when.value if when else "")
             index = claims.index(best)
@@ -384,6 +392,9 @@ class _Extraction:
         base = inside[0] if inside else None
         if base is None:
             return claims
+        if base.kind in ("according-to", "indirect") and wrong[0] == sentence.first:
+            begin = next((i for i in range(sentence.first, sentence.last) if self.words[i].start >= base.span.start), wrong[0])
+            wrong = (begin if begin < wrong[1] else wrong[0], wrong[1])
         wrong_claim = self._piece(base, sentence, *wrong)
         right_claim = self._piece(base, sentence, *right)
         if wrong_claim is None or right_claim is None:

@@ -65,9 +65,12 @@ def main(folder: str, show: int = 0) -> None:
             for cue in claim.cue:
                 found["cue"] |= span_words(cue.start, cue.end, text)
             overlapping = [a for a in data["annotations"] if words(a["quote"]["spans"], text) & here]
+            # A gold speaker that is only "er" or nothing cannot judge a resolved name.
+            overlapping = [a for a in overlapping if len(a["speaker"]["text"].strip()) > 5]
             if overlapping and claim.speaker.name is not None:
                 names = set(re.findall(r"\w{3,}", " ".join(a["speaker"]["text"] for a in overlapping).lower()))
-                mine = set(re.findall(r"\w{3,}", claim.speaker.name.lower()))
+                local = text[claim.speaker.span.start : claim.speaker.span.end] if claim.speaker.span else ""
+                mine = set(re.findall(r"\w{3,}", f"{claim.speaker.name} {local}".lower())) - {"der", "die", "das", "ein", "eine"}
                 ok = bool(names & mine) or any(n[:5] == m[:5] for n in names for m in mine)
                 attributed[0] += ok
                 attributed[1] += 1

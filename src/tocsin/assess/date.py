@@ -49,7 +49,10 @@ _SIMPLE = {
 _PARTS = ("morning", "noon", "afternoon", "evening", "earlymorning", "midday")
 _ISO = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _NUMERIC = re.compile(r"(?<![\d.,/])(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?![\d/]|\.\d)")
+_DAY_MONTH = re.compile(r"(?<![\d.,/])(\d{1,2})\.(\d{1,2})\.(?!\d)")
 _YEAR_FIRST = re.compile(r"(?<![\d.,/])(\d{4})([./])(\d{1,2})\2(\d{1,2})(?!\d)")
+_STAGED = re.compile(r"(mid|mi|early|late)-(\w+)$")
+_STAGES = {"mid": "mid", "mi": "mid", "early": "early", "late": "late"}
 WAR_BEGAN = date(2022, 2, 24)
 """Day 1 of the full-scale invasion of Ukraine, from which reports count "the thousandth day"."""
 
@@ -76,47 +79,47 @@ def date_cues(cues: Cues, dates: dict[str, Any]) -> None:
 @lru_cache(maxsize=1)
 def _grammar() -> list[tuple[str, re.Pattern[str]]]:
     """The grammar in order of trust; what an earlier rule took, a later one does not see."""
-    day = r"(?:W[ac]*)?n[dao]?a*M(?:[ac]*y)?"
-    american = r"(?:W[ac]*)?Ma*n[dc]?(?:[ac]*y)?"
+    day = r"(?:W[acf]*)?n[dao]?[af]*M(?:d(?=[acf]*y))?(?:[acf]*y)?"
+    american = r"(?:W[acf]*)?Md?[af]*n[dc]?(?:[acf]*y)?"
     rules = [
-        ("night_dates", r"[gG][a]*(?:f[a]*)?n[d]?(?:a*M)?[a]*[oA][a]*n[d]?a*M(?:[ac]*y)?"),
-        ("night_from_to", r"[gG][ac]*(?:f[a]*)?(W)[ap]*[oA][a]*(W)"),
-        ("night_from_to2", r"(?:f[a]*)(W)[a]*[oA][a]*(W)[a]*[gG]"),
-        ("night_to_date", r"[gG][a]*[oa]+n[d]?a*M(?:[ac]*y)?"),
-        ("night_to_day", r"[gG][a]*o[a]*(W)"),
-        ("night_of_date", rf"[gG][a]*(?:{day}|{american})|(?:{day}|{american})[ca]*[gG]"),
-        ("night_of_day", r"(?:t)?(W)[ac]*[gG]|[gG][a]+(W)|[gG](W)"),
-        ("range_days_month", r"f?a*n[d]?a*[oA]a*n[d]?a*M(?:[ac]*y)?"),
-        ("range_month_days", r"Ma*n[oA]n(?:[ac]*y)?"),
-        ("range_dates", rf"(?:f?a*)({day}|{american})[ca]*o[a]*({day}|{american})"),
-        ("date_part", rf"(?:p[a]*(?:{day}|{american})|(?:{day}|{american})[ac]*p)"),
+        ("night_dates", r"[gG][af]*(?:f[af]*)?n[d]?(?:[af]*M)?[af]*[oA]+[af]*n[d]?[af]*M(?:[acf]*y)?"),
+        ("night_from_to", r"[gG][acf]*(?:f[af]*)?(W)[ap]*[oA]+[af]*(W)"),
+        ("night_from_to2", r"(?:f[af]*)(W)[af]*[oA]+[af]*(W)[af]*[gG]"),
+        ("night_to_date", r"[gG][af]*[oa]+n[d]?[af]*M(?:[acf]*y)?"),
+        ("night_to_day", r"[gG][af]*o[af]*(W)"),
+        ("night_of_date", rf"[gG][af]*(?:{day}|{american})|(?:{day}|{american})[ca]*[gG]"),
+        ("night_of_day", r"(?:t)?(W)[acf]*[gG]|[gG][af]+(W)|[gG](W)"),
+        ("range_days_month", r"f?[af]*n[d]?[af]*[oA]+[af]*n[d]?[af]*M(?:[acf]*y)?"),
+        ("range_month_days", r"M[af]*n[d]?[af]*[oA]+[af]*n(?:[acf]*y)?"),
+        ("range_dates", rf"(?:f?[af]*)({day}|{american})[ca]*o[af]*({day}|{american})"),
+        ("date_part", rf"(?:p[af]*(?:{day}|{american})|(?:{day}|{american})[acf]*p)"),
         ("date", rf"{day}|{american}"),
-        ("war_day", r"[qnN][d]?a*U[.a]{0,6}K|[qnN][d]?[^yMW]{0,8}K[.a]{0,3}U"),
-        ("weekday_week", r"(?:[xlt]a*U[ac]*W|W[ac]*(?:a*)[xlt]a*U|Wa*U[a]*[xlt])"),
-        ("ago_week", r"W[a]*[xl]{2}"),
-        ("day_next", r"[xlt]a*W[a]*p?|W[a]*[xl]|tW"),
-        ("relative_part", r"r[ac]*p|p[ac]*r"),
-        ("relative_night", r"r[ac]*[gG]|[gG][a]*r"),
-        ("last_night", r"L|l[a]*[gG]|[gG][a]*l|[gG]l"),
-        ("to_night", r"T|t[a]*[gG]"),
-        ("ago", r"ka*(?:n|s?H)a*[uU]k?|na*[uU]a*k|Ha*[uU]a*k|na*[uU]k"),
-        ("ahead", r"ja*na*[uU]"),
-        ("before_after", r"na*[uU]a*[bv]|[bv]a*na*[uU]|[uU]a*[bv]"),
-        ("unit_turn", r"[xlt]a*n?a*[uU]|[uU]a*[xl]|na*[uU]a*[xl]"),
-        ("weekend", r"[xlt]?a*w[a]*[xl]?"),
-        ("stage_month", r"s[a]*M(?:[ac]*y)?|M[a]*s"),
-        ("month_turn", r"[xlt]a*M|M[a]*[xl]"),
-        ("month_year", r"Ma*y"),
-        ("stage_week", r"s[a]*(?:[xlt]a*)?U"),
-        ("day_part", r"W[ac]*p|p[a]*W|p[c]W"),
-        ("same", r"ma*U"),
-        ("range_weekdays", r"fa*Wa*oa*W"),
+        ("war_day", r"[qnN][d]?[af]*U[.af]{0,6}K|[qnN][d]?[^yMW]{0,8}K[.af]{0,3}U"),
+        ("weekday_week", r"(?:[xlt][af]*U[acf]*W|W[acf]*(?:[af]*)[xlt][af]*U|W[af]*U[af]*[xlt])"),
+        ("ago_week", r"W[af]*[xl]{2}"),
+        ("day_next", r"[xlt][af]*W[af]*p?|W[af]*[xl]|tW"),
+        ("relative_part", r"r[acf]*p|p[acf]*r"),
+        ("relative_night", r"r[acf]*[gG]|[gG][af]*r"),
+        ("last_night", r"L|l[af]*[gG]|[gG][af]*l|[gG]l"),
+        ("to_night", r"T|t[af]*[gG]"),
+        ("ago", r"k[af]*(?:n|s?H)[af]*[uU]k?|n[af]*[uU][af]*k|H[af]*[uU][af]*k|n[af]*[uU]k"),
+        ("ahead", r"j[af]*n[af]*[uU]"),
+        ("before_after", r"n[af]*[uU][af]*[bv]|[bv][af]*n[af]*[uU]|[uU][af]*[bv]"),
+        ("unit_turn", r"[xlt][af]*n?[af]*[uU]|[uU][af]*[xl]|n[af]*[uU][af]*[xl]"),
+        ("weekend", r"[xlt]?[af]*w[af]*[xl]?"),
+        ("stage_month", r"s[af]*M(?:[acf]*y)?|M[af]*s"),
+        ("month_turn", r"[xlt][af]*M|M[af]*[xl]"),
+        ("month_year", r"M[af]*y"),
+        ("stage_week", r"s[af]*(?:[xlt][af]*)?U"),
+        ("day_part", r"W[acf]*p|p[af]*W|p[c]W"),
+        ("same", r"m[af]*U"),
+        ("range_weekdays", r"f[af]*W[af]*o[af]*W"),
         ("weekday", r"W"),
         ("relative", r"r"),
         ("overnight", r"G"),
-        ("this_part", r"ta*p"),
-        ("since_year", r"[Sat]a*y"),
-        ("month", r"[aftSo]M"),
+        ("this_part", r"t[af]*p"),
+        ("since_year", r"[Sat][af]*y"),
+        ("month", r"[aftSoj]+M"),
     ]
     return [(name, re.compile(rule)) for name, rule in rules]
 
@@ -126,7 +129,9 @@ class _Symbols:
 
     __slots__ = ("line", "places", "values")
 
-    def __init__(self, text: Text, sentence: Sentence, hits: dict[int, list[Hit]]) -> None:
+    def __init__(
+        self, text: Text, sentence: Sentence, hits: dict[int, list[Hit]], published_months: dict[str, int]
+    ) -> None:
         line: list[str] = []
         self.values: list[str] = []
         self.places: list[tuple[int, int]] = []
@@ -135,9 +140,24 @@ class _Symbols:
         while index < sentence.last:
             word = words[index]
             best: Hit | None = None
-            for hit in hits.get(index, ()):
+            here = hits.get(index, ())
+            for hit in here:
                 if best is None or hit.last > best.last:
                     best = hit
+                elif hit.last == best.last and best.name[0] in "psna" and hit.name[0] in "psnf":
+                    # "Early" is a time of day before nothing, and the beginning of a month before one.
+                    ahead = {one.name[0] for one in hits.get(hit.last, ())}
+                    if hit.name[0] == "s" and ahead & {"M", "u"} or hit.name[0] == "p" and best.name[0] == "s" and not ahead & {"M", "u"}:
+                        best = hit
+            stage = _STAGED.match(word.low)
+            if best is None and stage is not None and published_months:
+                month = published_months.get(stage.group(2))
+                if month is not None:
+                    line += ["s", "M"]
+                    self.values += [_STAGES[stage.group(1)], str(month)]
+                    self.places += [(index, index + 1), (index, index + 1)]
+                    index += 1
+                    continue
             symbol, value, last = ".", "", index + 1
             if best is not None:
                 symbol, _, value = best.name.partition(":")
@@ -195,9 +215,9 @@ def find_dates(text: Text, pack: Pack, hits: list[Hit], published: date | None) 
         if not wanted and not has_digit:
             continue
         ahead = any(index in future for index in range(sentence.first, sentence.last))
-        here = _numeric(text, sentence, pack) if has_digit else []
+        here = _numeric(text, sentence, pack, published) if has_digit else []
         if wanted:
-            here += _worded(text, sentence, by_word, published, ahead, previous, here)
+            here += _worded(text, sentence, by_word, published, ahead, previous, here, pack.months)
         here.sort(key=lambda when: when.span.start)
         for when in here:
             if when.precision in ("day", "part", "night", "time"):
@@ -206,8 +226,13 @@ def find_dates(text: Text, pack: Pack, hits: list[Hit], published: date | None) 
     return found
 
 
-def _numeric(text: Text, sentence: Sentence, pack: Pack) -> list[When]:
+def _numeric(text: Text, sentence: Sentence, pack: Pack, published: date | None) -> list[When]:
     found: list[When] = []
+    if published is not None and pack.language in ("de", "pl", "ru", "uk"):
+        for match in _DAY_MONTH.finditer(text.text, sentence.start, sentence.end + 1):
+            value = _nearest(int(match.group(2)), int(match.group(1)), published, "")
+            if value is not None and int(match.group(2)) <= 12:
+                found.append(When(value.isoformat(), "day", Span(match.start(), match.end() - 1), "day and month"))
     for pattern, order in ((_ISO, "ymd"), (_YEAR_FIRST, "y-md"), (_NUMERIC, "dmy")):
         for match in pattern.finditer(text.text, sentence.start, sentence.end):
             groups = [g for g in match.groups() if g.isdigit()]
@@ -216,7 +241,7 @@ def _numeric(text: Text, sentence: Sentence, pack: Pack) -> list[When]:
                 month, day = day, month
                 if int(month) > 12:
                     month, day = day, month
-            full = int(year) if len(year) == 4 else 2000 + int(year)
+            full = int(year) if len(year) == 4 else (2000 if int(year) < 60 else 1900) + int(year)
             value = _day(full, int(month), int(day))
             span = Span(*match.span())
             if value is not None and not any(one.span.overlaps(span) for one in found):
@@ -232,8 +257,9 @@ def _worded(
     ahead: bool,
     previous: date | None,
     taken: list[When],
+    months: dict[str, int],
 ) -> list[When]:
-    symbols = _Symbols(text, sentence, hits)
+    symbols = _Symbols(text, sentence, hits, months)
     line = symbols.line
     found: list[When] = []
     for name, rule in _grammar():
@@ -381,6 +407,8 @@ def _resolve(
         if "x" in shape:
             distance = (weekdays[0] - published.weekday()) % 7 or 7
             value = published + timedelta(distance)
+        elif "t" in shape and name == "day_next":
+            value = published + timedelta(weekdays[0] - published.weekday())
         elif "l" in shape:
             value = published - timedelta((published.weekday() - weekdays[0]) % 7 or 7)
         else:
@@ -450,7 +478,7 @@ def _counted(
             if not numbers:
                 return When(published.isoformat(), "day", span, name) if turn == 0 and "t" in shape else None
             edge = _shift(published, turn * count, "day")
-            first, last = sorted((edge, published))
+            first, last = sorted((edge, published + timedelta(1) if turn > 0 else published))
             return When(f"{first.isoformat()}/{last.isoformat()}", "span", span, name)
         if unit == "week":
             if numbers:

@@ -22,7 +22,7 @@ from tocsin.assess.sentence import Sentence, Text, Word
 
 LANGUAGES = ("de", "en", "uk", "ru", "fr", "es", "pl")
 _GAP = 8
-_ONE = frozenset({"institution", "person", "people", "official", "media", "speech", "facility", "date"})
+_ONE = frozenset({"institution", "person", "people", "official", "media", "speech", "facility"})
 _ELIDED = re.compile(r"\b((?:l|d|s|n|j|m|t|c|qu|lorsqu|puisqu|jusqu)')(?=\w)")
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 
@@ -159,6 +159,8 @@ class Pack(Struct, frozen=True):
     """Closed classes: ``articles``, ``prepositions``, ``that``, ``abbreviations``, ``stop`` ..."""
     dates: dict[str, Any]
     flags: frozenset[str]
+    months: dict[str, int] = {}
+    """Names of months, for words made with one ("mid-September")."""
 
     def read(self, text: str) -> Text:
         """Take a text in this language apart."""
@@ -199,7 +201,12 @@ def pack(language: str) -> Pack | None:
     actor_cues(cues, code)
     date_cues(cues, data.get("dates", {}))
     words = {name: frozenset(listed(value)) for name, value in data["words"].items()}
-    return Pack(code, cues, words, data.get("dates", {}), frozenset(data.get("flags", ())))
+    months = {
+        name.lower(): number
+        for number, value in enumerate(data.get("dates", {}).get("month", ()), 1)
+        for name in listed(value)
+    }
+    return Pack(code, cues, words, data.get("dates", {}), frozenset(data.get("flags", ())), months)
 
 
 @lru_cache(maxsize=1)

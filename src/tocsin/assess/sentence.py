@@ -173,7 +173,9 @@ def _sentences(text: str, words: list[Word], abbreviations: frozenset[str], ordi
             if ends and "\n" not in gap and word.raw == "." and before is not None and before.end == word.start:
                 if before.low in abbreviations or (len(before.raw) == 1 and before.raw.isalpha()):
                     ends = False
-                elif ordinal_dot and before.raw.isdigit() and len(before.raw) < 4 and last == index + 1:
+                elif ordinal_dot and before.raw.replace(".", "").isdigit() and len(before.raw) < 7 and last == index + 1 and (
+                    len(before.raw) < 4 or "." in before.raw
+                ):
                     ends = False
                 elif not ordinal_dot and before.raw.isdigit() and len(before.raw) < 3 and after and after.raw[:1].islower():
                     ends = False

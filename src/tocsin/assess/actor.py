@@ -108,7 +108,6 @@ def actor_cues(cues: Cues, language: str) -> None:
 
 def find_places(text: Text, language: str, hits: list[Hit], taken: frozenset[int] = frozenset()) -> list[PlaceName]:
     """Countries (from the cues) and cities (from the gazetteer), in order; words of persons' names are left out."""
-    names, about = places()
     endings = _ENDINGS.get(language, ())
     words = text.words
     found = [
@@ -116,7 +115,16 @@ def find_places(text: Text, language: str, hits: list[Hit], taken: frozenset[int
         for hit in hits
         if hit.kind == "country"
     ]
+    names, about = places()
+    for index, place in enumerate(found):
+        # "Kiew" speaks for its country, and is a city.
+        code = names.get(text.words[place.first].low)
+        if code is not None and "/" in code and code.startswith(place.code) and place.last == place.first + 1:
+            found[index] = PlaceName(place.first, place.last, code, place.name)
     used = {index for place in found for index in range(place.first, place.last)} | taken
+    for hit in hits:
+        if hit.kind in ("organisation", "agency", "known"):
+            used.update(range(hit.first - (hit.kind == "known"), hit.last))
     index = 0
     while index < len(words):
         word = words[index]

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Literal
 
 from msgspec import Struct
@@ -37,8 +38,15 @@ def same_days(one: Claim, other: Claim) -> bool | None:
     """Whether two claims can speak of the same days; None where one of them names none."""
     if one.when is None or other.when is None:
         return None
-    first, second = nights(one.when.value), nights(other.when.value)
+    first, second = _quarters(one), _quarters(other)
     return first[0] <= second[1] and second[0] <= first[1]
+
+
+def _quarters(claim: Claim) -> tuple[int, int]:
+    """When a claim speaks of, in quarters of days: a night is the last of one day and the first of the next."""
+    assert claim.when is not None
+    first, last = (date.fromisoformat(day).toordinal() * 4 for day in nights(claim.when.value))
+    return (first + 3, last) if claim.when.precision == "night" else (first, last + 3)
 
 
 def _countries(claim: Claim) -> frozenset[str]:
@@ -64,7 +72,13 @@ def alike(one: Claim, other: Claim) -> float:
     whole = sum(0.6 if t in _COMMON else 1.0 for t in one.topics), sum(0.6 if t in _COMMON else 1.0 for t in other.topics)
     topical = weight / max(1.0, min(whole)) * (0.5 + 0.5 * weight / max(1.0, max(whole)))
     ground = bool(set(one.places) & set(other.places)) or bool(_countries(one) & _countries(other))
-    return topical * (1.0 if ground else 0.75) if weight >= 1.0 else topical * 0.5
+    close = any("/" in place for place in set(one.places) & set(other.places)) or any(
+        actor.startswith("person:") for actor in set(one.actors) & set(other.actors)
+    )
+    if weight < 1.6 and not (close and weight >= 1.0):
+        # One word in common is a subject and not yet a statement.
+        topical *= 0.55
+    return topical * (1.0 if ground else 0.75)
 
 
 def relations(claims: Sequence[Claim]) -> list[Evidence]:

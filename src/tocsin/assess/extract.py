@@ -169,7 +169,7 @@ class _Extraction:
         span = self._span(first, last)
         speaker = self._speaker(statement, sentence)
         negated = bool(self._in("negation", first, last))
-        when = self._when(span, sentence)
+        when = self._when(span, sentence, [self._span(*cue) for cue in statement.cue if cue[0] < cue[1]])
         topics = frozenset(hit.name for hit in self._in("concept", first, last))
         places = tuple(dict.fromkeys(place.code for place in self.places if first <= place.first < last))
         actors = tuple(
@@ -272,13 +272,16 @@ class _Extraction:
             return "high"
         return "medium"
 
-    def _when(self, span: Span, sentence: Sentence) -> When | None:
+    def _when(self, span: Span, sentence: Sentence, cues: list[Span]) -> When | None:
         """The date in the claim's own words, else one in its sentence before it."""
         inside = [when for when in self.dates if span.covers(when.span)]
         if inside:
             order = {"time": 0, "part": 0, "night": 0, "day": 1, "span": 2, "week": 3, "month": 4, "year": 5}
             return min(inside, key=lambda when: (order.get(when.precision, 9), when.span.start))
-        around = [when for when in self.dates if sentence.start <= when.span.start < sentence.end]
+        around = [when for when in self.dates if sentence.start <= when.span.start < span.end]
+        around += [
+            when for when in self.dates if any(cue.start - 30 <= when.span.start <= cue.end + 40 for cue in cues)
+        ]
         return around[0] if around else None
 
     def _quantities(self, first: int, last: int) -> tuple[Quantity, ...]:

@@ -287,21 +287,25 @@ def _contradictions(claims: Sequence[Claim], found: Sequence[Evidence], relation
 
 
 def _agreements(claims: Sequence[Claim], found: Sequence[Evidence], reports: Groups) -> tuple[Agreement, ...]:
-    joined = Groups()
-    about: dict[str, Counter[str]] = defaultdict(Counter)
-    for evidence in found:
-        if evidence.relation == "corroborates":
-            joined.join(str(evidence.one), str(evidence.other))
-    members = {str(e.one) for e in found if e.relation == "corroborates"} | {
-        str(e.other) for e in found if e.relation == "corroborates"
-    }
+    pairs = [e for e in found if e.relation == "corroborates"]
+    pairs.sort(key=lambda e: (-alike(claims[e.one], claims[e.other]), e.one, e.other))
+    groups: list[list[int]] = []
+    for pair in pairs:
+        home = next((group for group in groups if pair.one in group or pair.other in group), None)
+        if home is None:
+            groups.append([pair.one, pair.other])
+            continue
+        # Everybody in an agreement says the same; a chain of likenesses is none.
+        for place in (pair.one, pair.other):
+            if place not in home and all(alike(claims[place], claims[member]) >= 0.5 for member in home):
+                home.append(place)
     result = []
-    for group in joined.groups(sorted(members, key=int)):
-        inside = [claims[int(place)] for place in group]
-        for evidence in found:
-            if evidence.relation == "corroborates" and str(evidence.one) in group:
-                about[group[0]].update(evidence.about.split("+"))
-        named = "+".join(topic for topic, _ in about[group[0]].most_common(3))
+    for group in groups:
+        inside = [claims[place] for place in sorted(group)]
+        if len({claim.report for claim in inside}) < 2:
+            continue
+        common = frozenset.intersection(*(claim.topics for claim in inside)) or inside[0].topics
+        named = "+".join(sorted(common)[:3])
         result.append(Agreement(named, tuple(pointer(c) for c in inside), count_origins(inside, reports)))
     return tuple(result)
 

@@ -136,6 +136,9 @@ def count_origins(claims: Sequence[Claim], reports: Groups) -> int:
     """How many mouths say the same. A reporter's sentence counts only where nobody is named for it anywhere."""
     voiced = {claim_origin(c, reports) for c in claims if c.speaker.kind in ("named", "office", "anonymous")}
     facility = any(one.action in ("closed", "open") for claim in claims for one in claim.protective)
+    # "The United States" beside their embassy or their Pentagon is no second mouth.
+    countries = {origin.split(":")[0] for origin in voiced if not origin.endswith((":government", ":people"))}
+    voiced = {o for o in voiced if not (o.endswith(":government") and o.split(":")[0] in countries)}
     if voiced:
         own = {claim_origin(c, reports) for c in claims if c.speaker.kind == "reporter" and c.kind == "narration" and c.speaker.via}
         return max(1, len(voiced | (own if not facility else set())))

@@ -40,6 +40,8 @@ class Hit(Struct, frozen=True):
 
 def _variants(cue: str) -> list[str]:
     pieces = _ALTERNATIVES.split(cue)
+    if " " not in cue and len(cue) > 2 and cue[0] == cue[-1] == "*":
+        return [cue[1:], cue[:-1]]
     choices = [piece.split("|") if index % 2 else [piece] for index, piece in enumerate(pieces)]
     return [" ".join("".join(choice).split()) for choice in itertools.product(*choices)]
 

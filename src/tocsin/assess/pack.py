@@ -72,7 +72,7 @@ class Cues:
         for variant in _variants(cue):
             if self.elision:
                 variant = _ELIDED.sub(r"\1 ", variant)
-            pattern = tuple(variant.split())
+            pattern = tuple(variant.removesuffix(" ...").split())
             if not pattern:
                 continue
             entry = (pattern, kind, name)

@@ -15,7 +15,7 @@ from tocsin.assess.claim import Protective, Span
 from tocsin.assess.pack import Hit, Pack
 from tocsin.assess.sentence import Sentence, Text
 
-_NEEDS_ADVICE = frozenset({"shelter", "evacuate", "stay_away", "be_ready", "monitor_media", "boil_water"})
+_NEEDS_ADVICE = frozenset({"shelter", "stay_away", "be_ready", "monitor_media"})
 
 
 class Protection:
@@ -51,6 +51,12 @@ class Protection:
                 return True
         return False
 
+    def _denied(self, sentence: Sentence, hit: Hit) -> bool:
+        """Whether an all-clear is said not to be: a negation anywhere in its sentence and not in the cue itself."""
+        return any(
+            not hit.first <= negation.first < hit.last for negation in self._in("negation", sentence.first, sentence.last)
+        )
+
     def _actions(self, sentence: Sentence) -> list[Protective]:
         words = self.text.words
         found: list[Protective] = []
@@ -70,7 +76,10 @@ class Protection:
             told = bool([one for one in advised if not (one.first >= hit.first and one.last <= hit.last and one.name != "must")])
             if action in _NEEDS_ADVICE and not (told or imperative or condition):
                 continue
-            if action == "all_clear" and self._negated(sentence, hit, 5):
+            if action == "all_clear" and self._denied(sentence, hit):
+                continue
+            if action == "evacuate" and self._in("negation", hit.first, hit.last):
+                # "Not to leave their homes" is the opposite.
                 continue
             begin = min([hit.first])
             span = Span(words[begin].start, words[hit.last - 1].end)
@@ -111,7 +120,12 @@ class Protection:
         for hit in self._in("status", sentence.first, sentence.last):
             if hit.name == "limited":
                 continue
-            near = [f for f in facilities if self._same_clause(f, hit)]
+            if hit.name == "market" or any(
+                one.name == "market" and one.first < hit.last and hit.first < one.last
+                for one in self._in("status", sentence.first, sentence.last)
+            ):
+                continue
+            near = [f for f in facilities if self._same_clause(f, hit) and not self._housed(f, sentence)]
             if not near:
                 continue
             facility = min(near, key=lambda f: (abs(f.first - hit.first), f.first))
@@ -144,6 +158,13 @@ class Protection:
         """The facility whose doors close: the last one named before."""
         before = [f for f in self.by_kind["facility"] if f.first < sentence.last and f.name != "doors"]
         return before[-1].name if before else ""
+
+    def _housed(self, facility: Hit, sentence: Sentence) -> bool:
+        """Whether something else is in the facility ("the party ended its congress in the school")."""
+        words, at = self.text.words, facility.first
+        while at > sentence.first and words[at - 1].low in self.pack.words["articles"]:
+            at -= 1
+        return at > sentence.first and words[at - 1].low in self.pack.words["hosts"]
 
     def _same_clause(self, one: Hit, other: Hit) -> bool:
         first, last = min(one.last, other.last), max(one.first, other.first)

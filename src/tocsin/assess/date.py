@@ -53,6 +53,7 @@ _DAY_MONTH = re.compile(r"(?<![\d.,/])(\d{1,2})\.(\d{1,2})\.(?!\d)")
 _YEAR_FIRST = re.compile(r"(?<![\d.,/])(\d{4})([./])(\d{1,2})\2(\d{1,2})(?!\d)")
 _STAGED = re.compile(r"(mid|mi|early|late)-(\w+)$")
 _STAGES = {"mid": "mid", "mi": "mid", "early": "early", "late": "late"}
+_DATING = frozenset("WMrgGLTwuK")
 WAR_BEGAN = date(2022, 2, 24)
 """Day 1 of the full-scale invasion of Ukraine, from which reports count "the thousandth day"."""
 
@@ -209,7 +210,7 @@ def find_dates(text: Text, pack: Pack, hits: list[Hit], published: date | None) 
         wanted = False
         for index in range(sentence.first, sentence.last):
             if index in by_word:
-                wanted = True
+                wanted = wanted or any(hit.name[0] in _DATING for hit in by_word[index])
             elif text.words[index].raw[0].isdigit():
                 has_digit = True
         if not wanted and not has_digit:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from datetime import date, timedelta
 
@@ -101,6 +102,7 @@ class _Extraction:
         self.by_kind: dict[str, list[Hit]] = defaultdict(list)
         for hit in self.hits:
             self.by_kind[hit.kind].append(hit)
+        self.firsts = {kind: [hit.first for hit in hits] for kind, hits in self.by_kind.items()}
         self.mentions = find_actors(self.text, read_with, self.hits)
         self.known = Known(self.text, self.mentions, read_with)
         persons = frozenset(
@@ -115,7 +117,10 @@ class _Extraction:
         return Span(self.words[first].start, self.words[last - 1].end)
 
     def _in(self, kind: str, first: int, last: int) -> list[Hit]:
-        return [hit for hit in self.by_kind[kind] if first <= hit.first < last]
+        firsts = self.firsts.get(kind)
+        if not firsts:
+            return []
+        return self.by_kind[kind][bisect_left(firsts, first) : bisect_left(firsts, last)]
 
     def reading(self) -> Reading:
         statements = Attribution(self.text, self.pack, self.hits, self.mentions, self.known).statements()
@@ -366,8 +371,31 @@ class _Extraction:
             actual = self._in("correction", sentence.first, sentence.last)
             if not actual:
                 continue
+            if all(hit.name == "weak" for hit in actual):
+                # "In fact" corrects only what was feared or first reported, here or in the sentence before.
+                if not self._in("feared", sentence.first, sentence.last):
+                    claims = self._correct_before(claims, sentence)
+                    continue
+                actual = [replace(hit, name="actually") for hit in actual]
+            else:
+                actual = [replace(hit, name="actually") if hit.name == "weak" else hit for hit in actual]
             claims = self._correct(claims, sentence, actual)
         return claims
+
+    def _correct_before(self, claims: list[Claim], sentence: Sentence) -> list[Claim]:
+        """A sentence with "in fact" after one with "at first" corrects it."""
+        place = self.text.sentences.index(sentence)
+        if place == 0:
+            return claims
+        before = self.text.sentences[place - 1]
+        feared = self._in("feared", before.first, before.last)
+        earlier = [c for c in claims if before.start <= c.span.start < before.end and c.kind != "no-comment"]
+        here = [c for c in claims if sentence.start <= c.span.start < sentence.end and c.kind != "no-comment"]
+        if not feared or not earlier or not here or before.paragraph < sentence.paragraph - 1:
+            return claims
+        wrong = replace(earlier[-1], standing="corrected", modality="possible")
+        right = replace(here[0], stance="corrects", corrects=wrong.span)
+        return [wrong if c is earlier[-1] else right if c is here[0] else c for c in claims]
 
     def _correct(self, claims: list[Claim], sentence: Sentence, actual: list[Hit]) -> list[Claim]:
         feared = self._in("feared", sentence.first, sentence.last)

@@ -2,7 +2,7 @@
 
 - One file a language in ``packs/``; every list in it is reviewed as words and tested as words.
 - A cue is words in order: ``abc*`` begins with, ``*abc`` ends with, ``(a|b)`` either, ``?`` any one word, ``...`` up to
-  eight words in the same sentence, ``,`` itself. A word with a capital letter is compared as written (US, not us).
+  eight words in the same sentence, ``..`` up to two, ``,`` itself. A word with a capital letter is compared as written (US, not us).
 - All cues of a language are found in one pass over the words, so a longer list costs no more time.
 - A language without a pack is "linking only": its reports are linked to incidents, but no claims are made from them.
 """
@@ -58,15 +58,25 @@ def _fits(pattern: str, word: Word) -> bool:
     return word.low == pattern if pattern == pattern.lower() else word.raw == pattern
 
 
+class Entry(Struct, frozen=True):
+    """A cue as it is looked for. ``second`` is its second word where that is plain, to give up early."""
+
+    pattern: tuple[str, ...]
+    kind: str
+    name: str
+    plain: bool
+    second: str
+
+
 class Cues:
     """Many cues, found together."""
 
     def __init__(self, elision: bool = False) -> None:
         self.elision = elision
-        self._exact: dict[str, list[tuple[tuple[str, ...], str, str]]] = {}
-        self._begins: dict[str, list[tuple[tuple[str, ...], str, str]]] = {}
-        self._ends: dict[str, list[tuple[tuple[str, ...], str, str]]] = {}
-        self._known: dict[str, tuple[tuple[tuple[str, ...], str, str], ...]] = {}
+        self._exact: dict[str, list[Entry]] = {}
+        self._begins: dict[str, list[Entry]] = {}
+        self._ends: dict[str, list[Entry]] = {}
+        self._known: dict[str, tuple[Entry, ...]] = {}
 
     def add(self, cue: str, kind: str, name: str) -> None:
         for variant in _variants(cue):
@@ -75,7 +85,9 @@ class Cues:
             pattern = tuple(variant.removesuffix(" ...").split())
             if not pattern:
                 continue
-            entry = (pattern, kind, name)
+            plain = pattern[0] == pattern[0].lower()
+            second = pattern[1] if len(pattern) > 1 and pattern[1].strip("*") == pattern[1] == pattern[1].lower() else ""
+            entry = Entry(pattern, kind, name, plain, "" if second in ("?", "...", "..") else second)
             head = pattern[0]
             if head[0] == "*":
                 self._ends.setdefault(head[1:].lower(), []).append(entry)
@@ -84,7 +96,7 @@ class Cues:
             else:
                 self._exact.setdefault(head.lower(), []).append(entry)
 
-    def _candidates(self, low: str) -> tuple[tuple[tuple[str, ...], str, str], ...]:
+    def _candidates(self, low: str) -> tuple[Entry, ...]:
         known = self._known.get(low)
         if known is None:
             found = list(self._exact.get(low, ()))
@@ -107,10 +119,17 @@ class Cues:
                     continue
                 best: dict[tuple[str, str], Hit] = {}
                 sizes: dict[str, tuple[int, int]] = {}
-                for pattern, kind, name in candidates:
-                    ends = self._match(pattern, words, index, sentence)
-                    if ends is None:
-                        continue
+                for entry in candidates:
+                    pattern, kind, name = entry.pattern, entry.kind, entry.name
+                    ends: tuple[int, int] | None
+                    if entry.plain and len(pattern) == 1:
+                        ends = (index + 1, index + 1)
+                    else:
+                        if entry.second and (index + 1 >= sentence.last or words[index + 1].low != entry.second):
+                            continue
+                        ends = self._match(pattern, words, index, sentence)
+                        if ends is None:
+                            continue
                     if kind in _ONE:
                         # Of several offices in one word the most exact: a "Verteidigungsministerium" is no mere ministry.
                         size = (ends[0], sum(map(len, pattern)))
@@ -134,10 +153,10 @@ class Cues:
         place = 1
         while place < len(pattern):
             wanted = pattern[place]
-            if wanted == "...":
+            if wanted in ("...", ".."):
                 head = head or at
                 place += 1
-                for skipped in range(at, min(at + _GAP + 1, sentence.last)):
+                for skipped in range(at, min(at + (_GAP if wanted == "..." else 2) + 1, sentence.last)):
                     if _fits(pattern[place], words[skipped]):
                         at = skipped + 1
                         place += 1

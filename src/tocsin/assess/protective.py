@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 
 from tocsin.assess.actor import PlaceName
@@ -26,9 +27,13 @@ class Protection:
         self.by_kind: dict[str, list[Hit]] = defaultdict(list)
         for hit in hits:
             self.by_kind[hit.kind].append(hit)
+        self.firsts = {kind: [hit.first for hit in found] for kind, found in self.by_kind.items()}
 
     def _in(self, kind: str, first: int, last: int) -> list[Hit]:
-        return [hit for hit in self.by_kind[kind] if first <= hit.first < last]
+        firsts = self.firsts.get(kind)
+        if not firsts:
+            return []
+        return self.by_kind[kind][bisect_left(firsts, first) : bisect_left(firsts, last)]
 
     def find(self, sentence: Sentence) -> list[Protective]:
         found = self._actions(sentence)

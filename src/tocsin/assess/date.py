@@ -213,6 +213,8 @@ def find_dates(text: Text, pack: Pack, hits: list[Hit], published: date | None) 
                 wanted = wanted or any(hit.name[0] in _DATING for hit in by_word[index])
             elif text.words[index].raw[0].isdigit():
                 has_digit = True
+            elif "-" in text.words[index].low and _STAGED.match(text.words[index].low):
+                wanted = True
         if not wanted and not has_digit:
             continue
         ahead = any(index in future for index in range(sentence.first, sentence.last))

@@ -285,7 +285,7 @@ class _Extraction:
             return min(inside, key=lambda when: (order.get(when.precision, 9), when.span.start))
         around = [when for when in self.dates if sentence.start <= when.span.start < span.end]
         around += [
-            when for when in self.dates if any(cue.start - 30 <= when.span.start <= cue.end + 40 for cue in cues)
+            when for when in self.dates if when.span.start < sentence.end and any(cue.start - 30 <= when.span.start <= cue.end + 40 for cue in cues)
         ]
         return around[0] if around else None
 

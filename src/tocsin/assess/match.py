@@ -19,9 +19,9 @@ from tocsin.assess.extract import Reading
 from tocsin.assess.pack import pack
 from tocsin.assess.sentence import small
 
-JOIN = 0.25
-SUGGEST = 0.18
-MERGE = 0.30
+JOIN = 0.21
+SUGGEST = 0.15
+MERGE = 0.23
 _PRIOR = 40.0
 _KIND = {"t": (1.0, 6.0), "c": (0.5, 14.0), "p": (1.6, 1.5), "a": (1.2, 4.0), "n": (1.5, 1.0), "q": (0.6, 2.0), "d": (0.5, 4.0), "w": (0.7, 2.0)}
 _CYRILLIC = dict(
@@ -85,7 +85,7 @@ def lexical(reading: Reading) -> dict[str, float]:
 
 
 class _Member:
-    __slots__ = ("features", "language", "lexical", "norm", "norm_lexical", "published", "report")
+    __slots__ = ("epoch", "features", "language", "lexical", "published", "report", "weighed")
 
     def __init__(self, reading: Reading) -> None:
         self.report = reading.source.report
@@ -93,6 +93,8 @@ class _Member:
         self.published = reading.source.published
         self.features = features(reading)
         self.lexical = lexical(reading)
+        self.epoch = -1
+        self.weighed: tuple[dict[str, float], dict[str, float]] = ({}, {})
 
 
 class Matcher:
@@ -110,31 +112,44 @@ class Matcher:
         self._seen: dict[str, int] = defaultdict(int)
         self._index: dict[str, set[str]] = defaultdict(set)
         self._next = 1
+        self._epoch = 0
+        self._weights: dict[str, float] = {}
 
     # --- similarity -------------------------------------------------------------------------------------------------
 
     def _weight(self, name: str) -> float:
-        weight, prior = _KIND[name[0]]
-        return weight * max(0.1, math.log((_PRIOR + self._count) / (prior + self._seen.get(name, 0))))
+        """How telling a feature is: the rarer so far, the more; counted anew every 64 reports."""
+        known = self._weights.get(name)
+        if known is None:
+            weight, prior = _KIND[name[0]]
+            known = weight * max(0.1, math.log((_PRIOR + self._count) / (prior + self._seen.get(name, 0))))
+            self._weights[name] = known
+        return known
 
-    def _cosine(self, one: dict[str, float], other: dict[str, float]) -> float:
+    def _weighed(self, member: _Member) -> tuple[dict[str, float], dict[str, float]]:
+        """A report's features and words, weighed and brought to length one."""
+        if member.epoch != self._epoch:
+            member.weighed = tuple(self._unit(found) for found in (member.features, member.lexical))  # type: ignore[assignment]
+            member.epoch = self._epoch
+        return member.weighed
+
+    def _unit(self, found: dict[str, float]) -> dict[str, float]:
+        weighed = {name: value * self._weight(name) for name, value in found.items()}
+        size = math.sqrt(sum(value * value for value in weighed.values())) or 1.0
+        return {name: value / size for name, value in weighed.items()}
+
+    @staticmethod
+    def _cosine(one: dict[str, float], other: dict[str, float]) -> float:
         if len(one) > len(other):
             one, other = other, one
-        dot = 0.0
-        for name, value in one.items():
-            if name in other:
-                dot += value * other[name] * self._weight(name) ** 2
-        if not dot:
-            return 0.0
-        mine = sum((value * self._weight(name)) ** 2 for name, value in one.items())
-        theirs = sum((value * self._weight(name)) ** 2 for name, value in other.items())
-        return dot / math.sqrt(mine * theirs)
+        return sum(value * other[name] for name, value in one.items() if name in other)
 
     def similarity(self, one: _Member, other: _Member) -> float:
         """How much two reports are about the same event, 0 to 1, less for each day between them."""
-        shared = self._cosine(one.features, other.features)
+        mine, theirs = self._weighed(one), self._weighed(other)
+        shared = self._cosine(mine[0], theirs[0])
         if one.language == other.language:
-            shared = 0.55 * shared + 0.45 * min(1.0, self._cosine(one.lexical, other.lexical) * 1.6)
+            shared = 0.55 * shared + 0.45 * min(1.0, self._cosine(mine[1], theirs[1]) * 1.6)
         if one.published is not None and other.published is not None:
             apart = abs((one.published - other.published).days)
             if apart > self.horizon:
@@ -149,6 +164,9 @@ class Matcher:
         member = _Member(reading)
         report = member.report
         self._count += 1
+        if self._count % 64 == 1 or self._count < 64:
+            self._epoch += 1
+            self._weights.clear()
         for name in member.features:
             self._seen[name] += 1
         for name in member.lexical:
@@ -192,7 +210,8 @@ class Matcher:
             if name[0] in "tpanc":
                 weight = self._weight(name)
                 found = self._index.get(name, ())
-                if len(found) > 400 and len(member.features) > 6:
+                if len(found) > 300 and name[0] in "ct":
+                    # What half of all reports have in common tells nothing, and would cost the most.
                     continue
                 for report in found:
                     overlap[report] += weight
@@ -204,10 +223,16 @@ class Matcher:
         changed = True
         while changed:
             changed = False
-            numbers = sorted(self.incidents)
-            for place, one in enumerate(numbers):
-                for other in numbers[place + 1 :]:
-                    if one in self.incidents and other in self.incidents and self._merge(one, other):
+            for one in sorted(self.incidents):
+                if one not in self.incidents:
+                    continue
+                near = {
+                    self.incident_of[report]
+                    for member in self.incidents[one][:4]
+                    for report in self._candidates(self.members[member], 30)
+                }
+                for other in sorted(near):
+                    if other > one and other in self.incidents and self._merge(one, other):
                         changed = True
 
     def _merge(self, one: int, other: int) -> bool:

@@ -19,9 +19,9 @@ from tocsin.assess.extract import Reading
 from tocsin.assess.pack import pack
 from tocsin.assess.sentence import small
 
-JOIN = 0.21
+JOIN = 0.20
 SUGGEST = 0.15
-MERGE = 0.23
+MERGE = 0.20
 _PRIOR = 40.0
 _KIND = {"t": (1.0, 6.0), "c": (0.5, 14.0), "p": (1.6, 1.5), "a": (1.2, 4.0), "n": (1.5, 1.0), "q": (0.6, 2.0), "d": (0.5, 4.0), "w": (0.7, 2.0)}
 _CYRILLIC = dict(

@@ -78,51 +78,54 @@ def date_cues(cues: Cues, dates: dict[str, Any]) -> None:
 
 
 @lru_cache(maxsize=1)
-def _grammar() -> list[tuple[str, re.Pattern[str]]]:
-    """The grammar in order of trust; what an earlier rule took, a later one does not see."""
+def _grammar() -> list[tuple[str, frozenset[str], re.Pattern[str]]]:
+    """The grammar in order of trust, each rule with the symbols of which it needs one.
+
+    What an earlier rule took, a later one does not see.
+    """
     day = r"(?:W[acf]*)?n[dao]?[af]*M(?:d(?=[acf]*y))?(?:[acf]*y)?"
     american = r"(?:W[acf]*)?Md?[af]*n[dc]?(?:[acf]*y)?"
     rules = [
-        ("night_dates", r"[gG][af]*(?:f[af]*)?n[d]?(?:[af]*M)?[af]*[oA]+[af]*n[d]?[af]*M(?:[acf]*y)?"),
-        ("night_from_to", r"[gG][acf]*(?:f[af]*)?(W)[ap]*[oA]+[af]*(W)"),
-        ("night_from_to2", r"(?:f[af]*)(W)[af]*[oA]+[af]*(W)[af]*[gG]"),
-        ("night_to_date", r"[gG][af]*[oa]+n[d]?[af]*M(?:[acf]*y)?"),
-        ("night_to_day", r"[gG][af]*o[af]*(W)"),
-        ("night_of_date", rf"[gG][af]*(?:{day}|{american})|(?:{day}|{american})[ca]*[gG]"),
-        ("night_of_day", r"(?:t)?(W)[acf]*[gG]|[gG][af]+(W)|[gG](W)"),
-        ("range_days_month", r"f?[af]*n[d]?[af]*[oA]+[af]*n[d]?[af]*M(?:[acf]*y)?"),
-        ("range_month_days", r"M[af]*n[d]?[af]*[oA]+[af]*n(?:[acf]*y)?"),
-        ("range_dates", rf"(?:f?[af]*)({day}|{american})[ca]*o[af]*({day}|{american})"),
-        ("date_part", rf"(?:p[af]*(?:{day}|{american})|(?:{day}|{american})[acf]*p)"),
-        ("date", rf"{day}|{american}"),
-        ("war_day", r"[qnN][d]?[af]*U[.af]{0,6}K|[qnN][d]?[^yMW]{0,8}K[.af]{0,3}U"),
-        ("weekday_week", r"(?:[xlt][af]*U[acf]*W|W[acf]*(?:[af]*)[xlt][af]*U|W[af]*U[af]*[xlt])"),
-        ("ago_week", r"W[af]*[xl]{2}"),
-        ("day_next", r"[xlt][af]*W[af]*p?|W[af]*[xl]|tW"),
-        ("relative_part", r"r[acf]*p|p[acf]*r"),
-        ("relative_night", r"r[acf]*[gG]|[gG][af]*r"),
-        ("last_night", r"L|l[af]*[gG]|[gG][af]*l|[gG]l"),
-        ("to_night", r"T|t[af]*[gG]"),
-        ("ago", r"k[af]*(?:n|s?H)[af]*[uU]k?|n[af]*[uU][af]*k|H[af]*[uU][af]*k|n[af]*[uU]k"),
-        ("ahead", r"j[af]*n[af]*[uU]"),
-        ("before_after", r"n[af]*[uU][af]*[bv]|[bv][af]*n[af]*[uU]|[uU][af]*[bv]"),
-        ("unit_turn", r"[xlt][af]*n?[af]*[uU]|[uU][af]*[xl]|n[af]*[uU][af]*[xl]"),
-        ("weekend", r"[xlt]?[af]*w[af]*[xl]?"),
-        ("stage_month", r"s[af]*M(?:[acf]*y)?|M[af]*s"),
-        ("month_turn", r"[xlt][af]*M|M[af]*[xl]"),
-        ("month_year", r"M[af]*y"),
-        ("stage_week", r"s[af]*(?:[xlt][af]*)?U"),
-        ("day_part", r"W[acf]*p|p[af]*W|p[c]W"),
-        ("same", r"m[af]*U"),
-        ("range_weekdays", r"f[af]*W[af]*o[af]*W"),
-        ("weekday", r"W"),
-        ("relative", r"r"),
-        ("overnight", r"G"),
-        ("this_part", r"t[af]*p"),
-        ("since_year", r"[Sat][af]*y"),
-        ("month", r"[aftSoj]+M"),
+        ("night_dates", "gG", r"[gG][af]*(?:f[af]*)?n[d]?(?:[af]*M)?[af]*[oA]+[af]*n[d]?[af]*M(?:[acf]*y)?"),
+        ("night_from_to", "gG", r"[gG][acf]*(?:f[af]*)?(W)[ap]*[oA]+[af]*(W)"),
+        ("night_from_to2", "gG", r"(?:f[af]*)(W)[af]*[oA]+[af]*(W)[af]*[gG]"),
+        ("night_to_date", "gG", r"[gG][af]*[oa]+n[d]?[af]*M(?:[acf]*y)?"),
+        ("night_to_day", "gG", r"[gG][af]*o[af]*(W)"),
+        ("night_of_date", "gG", rf"[gG][af]*(?:{day}|{american})|(?:{day}|{american})[ca]*[gG]"),
+        ("night_of_day", "gG", r"(?:t)?(W)[acf]*[gG]|[gG][af]+(W)|[gG](W)"),
+        ("range_days_month", "M", r"f?[af]*n[d]?[af]*[oA]+[af]*n[d]?[af]*M(?:[acf]*y)?"),
+        ("range_month_days", "M", r"M[af]*n[d]?[af]*[oA]+[af]*n(?:[acf]*y)?"),
+        ("range_dates", "M", rf"(?:f?[af]*)({day}|{american})[ca]*o[af]*({day}|{american})"),
+        ("date_part", "M", rf"(?:p[af]*(?:{day}|{american})|(?:{day}|{american})[acf]*p)"),
+        ("date", "M", rf"{day}|{american}"),
+        ("war_day", "K", r"[qnN][d]?[af]*U[.af]{0,6}K|[qnN][d]?[^yMW]{0,8}K[.af]{0,3}U"),
+        ("weekday_week", "W", r"(?:[xlt][af]*U[acf]*W|W[acf]*(?:[af]*)[xlt][af]*U|W[af]*U[af]*[xlt])"),
+        ("ago_week", "W", r"W[af]*[xl]{2}"),
+        ("day_next", "W", r"[xlt][af]*W[af]*p?|W[af]*[xl]|tW"),
+        ("relative_part", "r", r"r[acf]*p|p[acf]*r"),
+        ("relative_night", "r", r"r[acf]*[gG]|[gG][af]*r"),
+        ("last_night", "Ll", r"L|l[af]*[gG]|[gG][af]*l|[gG]l"),
+        ("to_night", "Tt", r"T|t[af]*[gG]"),
+        ("ago", "kH", r"k[af]*(?:n|s?H)[af]*[uU]k?|n[af]*[uU][af]*k|H[af]*[uU][af]*k|n[af]*[uU]k"),
+        ("ahead", "j", r"j[af]*n[af]*[uU]"),
+        ("before_after", "bv", r"n[af]*[uU][af]*[bv]|[bv][af]*n[af]*[uU]|[uU][af]*[bv]"),
+        ("unit_turn", "xlt", r"[xlt][af]*n?[af]*[uU]|[uU][af]*[xl]|n[af]*[uU][af]*[xl]"),
+        ("weekend", "w", r"[xlt]?[af]*w[af]*[xl]?"),
+        ("stage_month", "M", r"s[af]*M(?:[acf]*y)?|M[af]*s"),
+        ("month_turn", "M", r"[xlt][af]*M|M[af]*[xl]"),
+        ("month_year", "M", r"M[af]*y"),
+        ("stage_week", "s", r"s[af]*(?:[xlt][af]*)?U"),
+        ("day_part", "W", r"W[acf]*p|p[af]*W|p[c]W"),
+        ("same", "m", r"m[af]*U"),
+        ("range_weekdays", "W", r"f[af]*W[af]*o[af]*W"),
+        ("weekday", "W", r"W"),
+        ("relative", "r", r"r"),
+        ("overnight", "G", r"G"),
+        ("this_part", "t", r"t[af]*p"),
+        ("since_year", "y", r"[Sat][af]*y"),
+        ("month", "M", r"[aftSoj]+M"),
     ]
-    return [(name, re.compile(rule)) for name, rule in rules]
+    return [(name, frozenset(needs), re.compile(rule)) for name, needs, rule in rules]
 
 
 class _Symbols:
@@ -265,7 +268,10 @@ def _worded(
     symbols = _Symbols(text, sentence, hits, months)
     line = symbols.line
     found: list[When] = []
-    for name, rule in _grammar():
+    present = frozenset(line)
+    for name, needs, rule in _grammar():
+        if not needs & present:
+            continue
         at = 0
         while match := rule.search(line, at):
             start, end = match.span()

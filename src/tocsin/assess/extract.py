@@ -110,6 +110,12 @@ class _Extraction:
         )
         self.places = find_places(self.text, read_with.language, self.hits, persons)
         self.dates = find_dates(self.text, read_with, self.hits, source.published)
+        self.place_at = [place.first for place in self.places]
+        self.mention_at = [mention.first for mention in self.mentions]
+        self.resolved = [
+            mention if mention.kind == "pronoun" else self.known.resolve(mention, mention.first)[0] for mention in self.mentions
+        ]
+        self.keys = ["" if mention.kind == "pronoun" else mention.key for mention in self.resolved]
         self.protection = Protection(self.text, read_with, self.hits, self.places)
         self.credits, self.credited = self._credits()
 
@@ -139,7 +145,7 @@ class _Extraction:
         topics: dict[str, int] = defaultdict(int)
         for hit in self.by_kind["concept"]:
             topics[hit.name] += 1
-        resolved = [self.known.resolve(mention, mention.first)[0] for mention in self.mentions if mention.kind != "pronoun"]
+        resolved = [mention for mention in self.resolved if mention.kind != "pronoun"]
         names = [
             word.low
             for mention in resolved
@@ -176,14 +182,10 @@ class _Extraction:
         negated = bool(self._in("negation", first, last))
         when = self._when(span, sentence, [self._span(*cue) for cue in statement.cue if cue[0] < cue[1]])
         topics = frozenset(hit.name for hit in self._in("concept", first, last))
-        places = tuple(dict.fromkeys(place.code for place in self.places if first <= place.first < last))
-        actors = tuple(
-            dict.fromkeys(
-                self.known.resolve(mention, mention.first)[0].key
-                for mention in self.mentions
-                if first <= mention.first < last and mention.kind != "pronoun"
-            )
-        )
+        here = slice(bisect_left(self.place_at, first), bisect_left(self.place_at, last))
+        places = tuple(dict.fromkeys(place.code for place in self.places[here]))
+        named = slice(bisect_left(self.mention_at, first), bisect_left(self.mention_at, last))
+        actors = tuple(dict.fromkeys(key for key in self.keys[named] if key))
         quote = ""
         if statement.kind == "quote":
             quote = self.text.text[span.start : span.end]

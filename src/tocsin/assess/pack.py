@@ -46,26 +46,42 @@ def _variants(cue: str) -> list[str]:
     return [" ".join("".join(choice).split()) for choice in itertools.product(*choices)]
 
 
-def _fits(pattern: str, word: Word) -> bool:
-    if pattern == "?":
-        return True
-    if pattern[0] == "*":
-        tail = pattern[1:]
-        return word.low.endswith(tail) if tail.islower() else word.raw.endswith(tail)
-    if pattern[-1] == "*":
-        head = pattern[:-1]
-        return word.low.startswith(head) if head == head.lower() else word.raw.startswith(head)
-    return word.low == pattern if pattern == pattern.lower() else word.raw == pattern
-
-
 class Entry(Struct, frozen=True):
-    """A cue as it is looked for. ``second`` is its second word where that is plain, to give up early."""
+    """A cue as it is looked for: each word of it as a way to compare and a text. ``second`` lets it give up early."""
 
-    pattern: tuple[str, ...]
+    steps: tuple[tuple[int, str], ...]
     kind: str
     name: str
-    plain: bool
+    size: int
     second: str
+
+
+_EXACT, _BEGINS, _ENDS, _RAW, _RAW_BEGINS, _ANY, _FAR, _NEAR = range(8)
+
+
+def _step(word: str) -> tuple[int, str]:
+    """How a word of a cue is compared."""
+    if word in ("?", "...", ".."):
+        return {"?": _ANY, "...": _FAR, "..": _NEAR}[word], ""
+    if word[0] == "*":
+        return _ENDS, word[1:].lower()
+    if word[-1] == "*":
+        return (_BEGINS, word[:-1]) if word == word.lower() else (_RAW_BEGINS, word[:-1])
+    return (_EXACT, word) if word == word.lower() else (_RAW, word)
+
+
+def _fits(how: int, text: str, word: Word) -> bool:
+    if how == _EXACT:
+        return word.low == text
+    if how == _BEGINS:
+        return word.low.startswith(text)
+    if how == _ENDS:
+        return word.low.endswith(text)
+    if how == _RAW:
+        return word.raw == text
+    if how == _RAW_BEGINS:
+        return word.raw.startswith(text)
+    return how == _ANY
 
 
 class Cues:
@@ -76,95 +92,107 @@ class Cues:
         self._exact: dict[str, list[Entry]] = {}
         self._begins: dict[str, list[Entry]] = {}
         self._ends: dict[str, list[Entry]] = {}
-        self._known: dict[str, tuple[Entry, ...]] = {}
+        self._known: dict[str, tuple[tuple[tuple[str, str], ...], tuple[Entry, ...], tuple[Entry, ...]]] = {}
 
     def add(self, cue: str, kind: str, name: str) -> None:
         for variant in _variants(cue):
             if self.elision:
                 variant = _ELIDED.sub(r"\1 ", variant)
-            pattern = tuple(variant.removesuffix(" ...").split())
+            pattern = variant.removesuffix(" ...").split()
             if not pattern:
                 continue
-            plain = pattern[0] == pattern[0].lower()
-            second = pattern[1] if len(pattern) > 1 and pattern[1].strip("*") == pattern[1] == pattern[1].lower() else ""
-            entry = Entry(pattern, kind, name, plain, "" if second in ("?", "...", "..") else second)
-            head = pattern[0]
-            if head[0] == "*":
-                self._ends.setdefault(head[1:].lower(), []).append(entry)
-            elif head[-1] == "*":
-                self._begins.setdefault(head[:-1].lower(), []).append(entry)
-            else:
-                self._exact.setdefault(head.lower(), []).append(entry)
+            steps = tuple(_step(word) for word in pattern)
+            second = steps[1][1] if len(steps) > 1 and steps[1][0] == _EXACT else ""
+            entry = Entry(steps, kind, name, sum(map(len, pattern)), second)
+            how, head = steps[0]
+            table = self._ends if how == _ENDS else self._begins if how in (_BEGINS, _RAW_BEGINS) else self._exact
+            table.setdefault(head.lower(), []).append(entry)
 
-    def _candidates(self, low: str) -> tuple[Entry, ...]:
+    def _candidates(self, low: str) -> tuple[tuple[tuple[str, str], ...], tuple[Entry, ...], tuple[Entry, ...]]:
+        """For a word: the kinds and names of its one-word cues already settled, those cues, and all others."""
         known = self._known.get(low)
         if known is None:
             found = list(self._exact.get(low, ()))
             for size in range(1, len(low) + 1):
                 found += self._begins.get(low[:size], ())
                 found += self._ends.get(low[-size:], ())
-            known = tuple(found)
+            single = tuple(e for e in found if len(e.steps) == 1 and e.steps[0][0] in (_EXACT, _BEGINS, _ENDS))
+            settled: dict[tuple[str, str], int] = {}
+            for entry in single:
+                key = (entry.kind, "") if entry.kind in _ONE else (entry.kind, entry.name)
+                if key not in settled or entry.size > settled[key]:
+                    settled[key] = entry.size
+            names = tuple(
+                dict.fromkeys(
+                    (entry.kind, entry.name)
+                    for entry in single
+                    if settled[(entry.kind, "") if entry.kind in _ONE else (entry.kind, entry.name)] == entry.size
+                )
+            )
+            once: dict[str, str] = {}
+            names = tuple(
+                (kind, name) for kind, name in names if kind not in _ONE or once.setdefault(kind, name) == name
+            )
+            known = names, single, tuple(e for e in found if e not in single)
             if len(self._known) < 200_000:
                 self._known[low] = known
         return known
 
     def find(self, text: Text) -> list[Hit]:
-        """Every cue in the text in order; of one kind and start only the longest, the first in the pack among equals."""
+        """Every cue in the text in order; of one kind and start only the longest, the most exact among equals."""
         words = text.words
         hits: list[Hit] = []
         for sentence in text.sentences:
-            for index in range(sentence.first, sentence.last):
-                candidates = self._candidates(words[index].low)
-                if not candidates:
-                    continue
-                best: dict[tuple[str, str], Hit] = {}
-                sizes: dict[str, tuple[int, int]] = {}
-                for entry in candidates:
-                    pattern, kind, name = entry.pattern, entry.kind, entry.name
-                    ends: tuple[int, int] | None
-                    if entry.plain and len(pattern) == 1:
-                        ends = (index + 1, index + 1)
-                    else:
-                        if entry.second and (index + 1 >= sentence.last or words[index + 1].low != entry.second):
-                            continue
-                        ends = self._match(pattern, words, index, sentence)
-                        if ends is None:
-                            continue
-                    if kind in _ONE:
-                        # Of several offices in one word the most exact: a "Verteidigungsministerium" is no mere ministry.
-                        size = (ends[0], sum(map(len, pattern)))
-                        if kind in sizes and size <= sizes[kind]:
-                            continue
-                        sizes[kind] = size
-                        best[(kind, "")] = Hit(index, ends[0], kind, name, ends[1])
+            last = sentence.last
+            for index in range(sentence.first, last):
+                word = words[index]
+                names, single, longer = self._candidates(word.low)
+                matched: list[tuple[Entry, int, int]] = []
+                for entry in longer:
+                    if entry.second and (index + 1 >= last or words[index + 1].low != entry.second):
                         continue
-                    kept = best.get((kind, name))
-                    if kept is None or ends[0] > kept.last:
-                        best[(kind, name)] = Hit(index, ends[0], kind, name, ends[1])
-                hits += best.values()
+                    ends = self._match(entry.steps, words, index, last)
+                    if ends is not None:
+                        matched.append((entry, ends[0], ends[1]))
+                if not matched:
+                    for kind, name in names:
+                        hits.append(Hit(index, index + 1, kind, name, index + 1))
+                    continue
+                best: dict[tuple[str, str], tuple[int, int, Hit]] = {}
+                for entry, end, head in [*((one, index + 1, index + 1) for one in single), *matched]:
+                    # Of several offices in one word the most exact: a "Verteidigungsministerium" is no mere ministry.
+                    key = (entry.kind, "" if entry.kind in _ONE else entry.name)
+                    kept = best.get(key)
+                    if kept is None or (end, entry.size) > kept[:2]:
+                        best[key] = (end, entry.size, Hit(index, end, entry.kind, entry.name, head))
+                hits += [found[2] for found in best.values()]
         return hits
 
     @staticmethod
-    def _match(pattern: tuple[str, ...], words: list[Word], at: int, sentence: Sentence) -> tuple[int, int] | None:
-        if not _fits(pattern[0], words[at]):
+    def _match(steps: tuple[tuple[int, str], ...], words: list[Word], at: int, last: int) -> tuple[int, int] | None:
+        how, text = steps[0]
+        if not _fits(how, text, words[at]):
             return None
         at += 1
         head = 0
         place = 1
-        while place < len(pattern):
-            wanted = pattern[place]
-            if wanted in ("...", ".."):
+        count = len(steps)
+        while place < count:
+            how, text = steps[place]
+            if how >= _FAR:
                 head = head or at
+                reach = at + (_GAP if how == _FAR else 2) + 1
                 place += 1
-                for skipped in range(at, min(at + (_GAP if wanted == "..." else 2) + 1, sentence.last)):
-                    if _fits(pattern[place], words[skipped]):
+                how, text = steps[place]
+                for skipped in range(at, reach if reach < last else last):
+                    if _fits(how, text, words[skipped]):
                         at = skipped + 1
                         place += 1
                         break
                 else:
                     return None
                 continue
-            if at >= sentence.last or not _fits(wanted, words[at]):
+            if at >= last or not _fits(how, text, words[at]):
                 return None
             at += 1
             place += 1

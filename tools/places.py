@@ -46,14 +46,15 @@ MORE = {
     "batman", "police", "union", "independence", "orange", "victoria", "santiago", "mission", "providence", "salt",
     "worth", "temple", "sofia", "linda", "augusta", "florence", "charlotte", "carolina", "georgia", "george", "jackson",
     "lincoln", "houston", "washington", "madison", "columbus", "hamilton", "davis", "warren", "wayne", "angel", "gera",
-    "perm", "same", "date", "same", "lens", "brest", "vienne", "mans", "cannes", "laval", "blois", "dole", "sens",
-    "para", "bello", "león", "leon", "cali", "rosario", "mercedes", "trinidad", "córdoba", "valencia", "victoria",
-    "мир", "мира", "града", "армавир", "орел", "бор", "псков", "канск", "шахты", "волга", "ухта", "мариинск", "клин",
+    "perm", "same", "date", "lens", "brest", "vienne", "mans", "cannes", "laval", "blois", "dole", "sens",
+    "para", "bello", "león", "leon", "cali", "rosario", "mercedes", "trinidad", "córdoba", "valencia", "мир", "мира", "града", "армавир", "орел", "бор", "псков", "канск", "шахты", "волга", "ухта", "мариинск", "клин",
 }  # fmt: skip
 
 
 def main(package: str) -> None:
-    stop = words() | (MORE - {"valencia", "córdoba", "florence", "charlotte", "houston", "brest", "cali", "essen", "bergen"})
+    stop = words() | (
+        MORE - {"valencia", "córdoba", "florence", "charlotte", "houston", "brest", "cali", "essen", "bergen"}
+    )
     countries: dict[str, list[str]] = {}
     locales = [Locale(code) for code in LANGUAGES]
     for code in locales[1].territories:
@@ -63,7 +64,11 @@ def main(package: str) -> None:
             kept = sorted(name for name in names if name and "(" not in name and name.lower() not in stop)
             countries[code] = [english, *(name for name in kept if name != english)]
     folder = Path(package) / "data"
-    cities = json.loads((folder / "cities15000.json" if (folder / "cities15000.json").exists() else folder / "cities.json").read_text("utf-8"))
+    cities = json.loads(
+        (folder / "cities15000.json" if (folder / "cities15000.json").exists() else folder / "cities.json").read_text(
+            "utf-8"
+        )
+    )
     capitals = {c["capital"].lower() for c in json.loads((folder / "countries.json").read_text("utf-8")).values()}
     taken: dict[str, str] = {}
     kept: dict[str, dict[str, object]] = {}
@@ -84,7 +89,9 @@ def main(package: str) -> None:
         if names:
             kept[key] = {"c": country, "r": city.get("admin1code", ""), "n": names[:40], "p": round(size / 1000)}
     out = {"countries": countries, "cities": kept}
-    (HERE / "places.json").write_text(json.dumps(out, ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n", "utf-8")
+    (HERE / "places.json").write_text(
+        json.dumps(out, ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n", "utf-8"
+    )
     print(len(countries), "countries", len(kept), "cities", sum(len(c["n"]) for c in kept.values()), "names")
 
 

@@ -1,6 +1,6 @@
 """Score the gold set: protective actions, corrections, denials, no comment, clustering and origins; print the table.
 
-    python tools/score_briefs.py [--show]
+python tools/score_briefs.py [--show]
 """
 
 from __future__ import annotations
@@ -61,12 +61,19 @@ def main(show: bool) -> None:
             print(f"ACTIONS {item['file']} missed {sorted(wanted - found)} extra {sorted(found - wanted)}")
             for line in item["text"].splitlines():
                 print("      ", line)
-        for name, stance, key in (("corrections", "corrects", "corrections"), ("denials", "denies", "denials"), ("no comment", "declines", "none")):
+        for name, stance, key in (
+            ("corrections", "corrects", "corrections"),
+            ("denials", "denies", "denials"),
+            ("no comment", "declines", "none"),
+        ):
             made = sum(c.stance == stance for c in reading.claims)
             want = item.get(key, 0)
             score(name, min(made, want), made, want)
             if show and made != want:
-                print(f"{name.upper()} {item['file']} made {made} wanted {want}: " + " | ".join(c.text for c in reading.claims if c.stance == stance))
+                print(
+                    f"{name.upper()} {item['file']} made {made} wanted {want}: "
+                    + " | ".join(c.text for c in reading.claims if c.stance == stance)
+                )
         made = sum(c.speaker.kind == "anonymous" and bool(c.speaker.condition) for c in reading.claims)
         score("anonymous with condition", min(made, item.get("anonymous", 0)), made, item.get("anonymous", 0))
     for name, (right, made, wanted) in sorted(counts.items()):
@@ -81,11 +88,17 @@ def main(show: bool) -> None:
             matcher.add(reading)
         matcher.settle()
         p, r = bcubed(list(matcher.incidents.values()), gold)
-        print(f"clustering, order {seed}: BCubed P {p:.3f} R {r:.3f} F1 {2 * p * r / (p + r):.3f}, {len(matcher.incidents)} incidents")
+        print(
+            f"clustering, order {seed}: BCubed P {p:.3f} R {r:.3f} F1 {2 * p * r / (p + r):.3f}, {len(matcher.incidents)} incidents"
+        )
     false = traps = 0
     for name in dict.fromkeys(gold.values()):
         for language in ("de", "en", "uk", "fr", "es"):
-            pair = [r for r, i in zip(readings, items, strict=True) if i["incident"] == name and i["language"] == language and "origin" in i]
+            pair = [
+                r
+                for r, i in zip(readings, items, strict=True)
+                if i["incident"] == name and i["language"] == language and "origin" in i
+            ]
             incident = build(1, pair)
             traps += 1
             bad = [a for a in incident.agreements if a.origins > 1]

@@ -20,7 +20,12 @@ ROLES = ("message", "speaker", "cue")
 
 
 def words(spans: list[dict[str, int]], text: str) -> set[int]:
-    return {m.start() for s in spans for m in re.finditer(r"\w+", text[s["charBegin"] : s["charEnd"]]) for m in [_at(m, s["charBegin"])]}
+    return {
+        m.start()
+        for s in spans
+        for m in re.finditer(r"\w+", text[s["charBegin"] : s["charEnd"]])
+        for m in [_at(m, s["charBegin"])]
+    }
 
 
 class _Moved:
@@ -40,9 +45,9 @@ def span_words(start: int, end: int, text: str) -> set[int]:
 
 
 def main(folder: str, show: int = 0) -> None:
-    right = {role: 0 for role in ROLES}
-    made = {role: 0 for role in ROLES}
-    gold = {role: 0 for role in ROLES}
+    right = dict.fromkeys(ROLES, 0)
+    made = dict.fromkeys(ROLES, 0)
+    gold = dict.fromkeys(ROLES, 0)
     attributed = [0, 0]
     certain = [0, 0]
     for number, file in enumerate(sorted(Path(folder).glob("*.json"))):
@@ -70,7 +75,13 @@ def main(folder: str, show: int = 0) -> None:
             if overlapping and claim.speaker.name is not None:
                 names = set(re.findall(r"\w{3,}", " ".join(a["speaker"]["text"] for a in overlapping).lower()))
                 local = text[claim.speaker.span.start : claim.speaker.span.end] if claim.speaker.span else ""
-                mine = set(re.findall(r"\w{3,}", f"{claim.speaker.name} {local}".lower())) - {"der", "die", "das", "ein", "eine"}
+                mine = set(re.findall(r"\w{3,}", f"{claim.speaker.name} {local}".lower())) - {
+                    "der",
+                    "die",
+                    "das",
+                    "ein",
+                    "eine",
+                }
                 ok = bool(names & mine) or any(n[:5] == m[:5] for n in names for m in mine)
                 attributed[0] += ok
                 attributed[1] += 1
@@ -78,10 +89,15 @@ def main(folder: str, show: int = 0) -> None:
                     certain[0] += ok
                     certain[1] += 1
                     if show and not ok:
-                        print(f"  SPEAKER {claim.speaker.name!r} gold {[a['speaker']['text'] for a in overlapping]}: {claim.text[:100]!r}")
+                        print(
+                            f"  SPEAKER {claim.speaker.name!r} gold {[a['speaker']['text'] for a in overlapping]}: {claim.text[:100]!r}"
+                        )
         if number < show:
             print("=====", file.name)
-            for label, extra in (("MISSED", wanted["message"] - found["message"]), ("EXTRA", found["message"] - wanted["message"])):
+            for label, extra in (
+                ("MISSED", wanted["message"] - found["message"]),
+                ("EXTRA", found["message"] - wanted["message"]),
+            ):
                 for sentence in data["sentences"]:
                     mine = {w for w in extra if sentence["charBegin"] <= w < sentence["charEnd"]}
                     if len(mine) > 3:

@@ -257,9 +257,15 @@ def find_actors(text: Text, pack: Pack, hits: list[Hit]) -> list[Mention]:
                     index += 1
                     continue
                 ahead = index
-                while ahead < sentence.last and ahead - index < 3 and (words[ahead].low in links or words[ahead].low in articles):
+                while (
+                    ahead < sentence.last
+                    and ahead - index < 3
+                    and (words[ahead].low in links or words[ahead].low in articles)
+                ):
                     ahead += 1
-                office = any(i in label and label[i].kind in ("person", "institution", "official") for i in range(first, index))
+                office = any(
+                    i in label and label[i].kind in ("person", "institution", "official") for i in range(first, index)
+                )
                 if (
                     ahead > index
                     and ahead < sentence.last
@@ -267,7 +273,10 @@ def find_actors(text: Text, pack: Pack, hits: list[Hit]) -> list[Mention]:
                     and words[index].low in links
                     and words[index].low not in pack.words["conjunctions"]
                     and (ahead in label or named[ahead])
-                    and (ahead not in label or label[ahead].kind in ("country", "institution", "organisation", "person", "known"))
+                    and (
+                        ahead not in label
+                        or label[ahead].kind in ("country", "institution", "organisation", "person", "known")
+                    )
                 ):
                     index = ahead + 1
                     continue
@@ -332,8 +341,11 @@ def _mention(
     who = [kind for kind, _ in kinds]
     person_office = [name for kind, name in kinds if kind == "person"]
     bodies = [name for kind, name in kinds if kind in ("institution", "organisation")]
-    office_of = bool(names) and bool(bodies) and kinds[0][0] in ("institution", "organisation") and any(
-        words[i].low in pack.words["links"] for i in range(first, names[0])
+    office_of = (
+        bool(names)
+        and bool(bodies)
+        and kinds[0][0] in ("institution", "organisation")
+        and any(words[i].low in pack.words["links"] for i in range(first, names[0]))
     )
     if names and not office_of and not (bodies and not person_office and not known and len(names) < 2):
         # The name is the run of name words; offices and countries around it say who that is.
@@ -342,7 +354,7 @@ def _mention(
         family = words[run[-1]].low
         if pack.language == "de" and family.endswith("s") and len(family) > 4 and not known:
             family = family[:-1]
-        function = (bodies[0] if person_office[:1] == ["spokesman"] and bodies else (person_office or bodies or [""])[0])
+        function = bodies[0] if person_office[:1] == ["spokesman"] and bodies else (person_office or bodies or [""])[0]
         key = f"person:{known.split(':')[1] if known else family}"
         return Mention(first, last, "person", key, country, function, name, subject)
     if person_office and not (office_of and bodies):
@@ -352,7 +364,9 @@ def _mention(
     if "official" in who:
         return Mention(first, last, "official", f"{country}:official", country, "official", "", subject)
     if bodies:
-        return Mention(first, last, "institution", organisation or f"{country}:{bodies[0]}", country, bodies[0], "", subject)
+        return Mention(
+            first, last, "institution", organisation or f"{country}:{bodies[0]}", country, bodies[0], "", subject
+        )
     if "people" in who:
         return Mention(first, last, "people", f"{country}:people", country, "people", "", subject)
     if media or "media" in who:
@@ -381,7 +395,9 @@ def _appositions(text: Text, mentions: list[Mention], pack: Pack) -> list[Mentio
         last = joined[-1] if joined else None
         if last is not None and last.last < mention.first and words[last.last].raw == ",":
             between = [words[i].low for i in range(last.last + 1, mention.first)]
-            plain = all(word in pack.words["articles"] or word in pack.words["links"] or len(between) < 3 for word in between)
+            plain = all(
+                word in pack.words["articles"] or word in pack.words["links"] or len(between) < 3 for word in between
+            )
             kinds = {last.kind, mention.kind}
             if plain and len(between) <= 2 and kinds == {"person", "office"} and last.first >= 0:
                 person, office = (last, mention) if last.kind == "person" else (mention, last)
@@ -446,10 +462,20 @@ class Known:
                     piece = piece[:-1]
                 key = self.parts.get(piece, key)
             return self._person(mention, key), ()
-        if mention.kind in ("office", "institution", "official") and not mention.country and mention.key.startswith(":"):
-            earlier = [m for m in self.mentions if m.first < mention.first and m.function == mention.function and m.country]
+        if (
+            mention.kind in ("office", "institution", "official")
+            and not mention.country
+            and mention.key.startswith(":")
+        ):
+            earlier = [
+                m for m in self.mentions if m.first < mention.first and m.function == mention.function and m.country
+            ]
             if mention.kind == "office":
-                people = [m for m in self.mentions if m.first < mention.first and m.kind == "person" and m.function == mention.function]
+                people = [
+                    m
+                    for m in self.mentions
+                    if m.first < mention.first and m.kind == "person" and m.function == mention.function
+                ]
                 if people:
                     return self._person(mention, people[-1].key), ()
             if earlier:
@@ -462,9 +488,14 @@ class Known:
                 if len(owners) == 1:
                     country = owners.pop()
                     return self._with(mention, f"{country}:{mention.function}", country), ()
-        if mention.kind == "office" and mention.country and mention.function in ("president", "premier", "foreign", "defence", "chief", "governor", "mayor"):
+        if (
+            mention.kind == "office"
+            and mention.country
+            and mention.function in ("president", "premier", "foreign", "defence", "chief", "governor", "mayor")
+        ):
             people = [
-                m for m in self.mentions
+                m
+                for m in self.mentions
                 if m.kind == "person" and self.country.get(m.key) == mention.country and m.first < mention.first
             ]
             same = [m for m in people if self.function.get(m.key, mention.function) == mention.function]
@@ -485,7 +516,9 @@ class Known:
         )
 
     def _with(self, mention: Mention, key: str, country: str) -> Mention:
-        return Mention(mention.first, mention.last, mention.kind, key, country, mention.function, mention.name, mention.subject)
+        return Mention(
+            mention.first, mention.last, mention.kind, key, country, mention.function, mention.name, mention.subject
+        )
 
     def shown(self, mention: Mention) -> str:
         """The name that is shown: a person's fullest name, an office as it is called most fully."""
@@ -502,7 +535,9 @@ class Known:
         quoted: frozenset[str] = frozenset(),
     ) -> tuple[Mention | None, tuple[str, ...]]:
         """Whom a "he", "she" or "it" means: the only one in its paragraph before it, else the last sentence's subject."""
-        kinds = ("person",) if mention.function in ("he", "she") else ("institution", "organisation", "country", "media")
+        kinds = (
+            ("person",) if mention.function in ("he", "she") else ("institution", "organisation", "country", "media")
+        )
         if mention.function == "they":
             kinds = ("people", "institution", "organisation", "official", "country", "person")
         if mention.function == "one":

@@ -18,7 +18,7 @@ from tocsin.assess.pack import Hit, Pack
 from tocsin.assess.sentence import Quotation, Sentence, Text
 
 _SPEAKING = ("say", "think", "confirm", "deny", "correct", "advise", "act")
-_MARKS = frozenset("„“”\"«»‚‘‹›")
+_MARKS = frozenset('„“”"«»‚‘‹›')
 
 
 class Statement(Struct, frozen=True):
@@ -48,7 +48,12 @@ class Attribution:
         capital = "capital_nouns" in pack.flags
         for hit in hits:
             if hit.kind in ("speech", "according", "decline", "split", "pronoun_self", "country"):
-                if capital and hit.kind == "speech" and self.words[hit.first].raw[0].isupper() and not self._starts(hit.first):
+                if (
+                    capital
+                    and hit.kind == "speech"
+                    and self.words[hit.first].raw[0].isupper()
+                    and not self._starts(hit.first)
+                ):
                     continue
                 self.hits[hit.kind].append(hit)
         self.mentions = mentions
@@ -70,8 +75,11 @@ class Attribution:
         self.inside = {i for q in text.quotations for i in range(q.first, q.last)}
 
     def _starts(self, index: int) -> bool:
-        return index == 0 or self.words[index - 1].raw in _MARKS or self.words[index - 1].raw in ".!?:" or any(
-            sentence.first == index for sentence in self.text.sentences
+        return (
+            index == 0
+            or self.words[index - 1].raw in _MARKS
+            or self.words[index - 1].raw in ".!?:"
+            or any(sentence.first == index for sentence in self.text.sentences)
         )
 
     def _is_full(self, quotation: Quotation) -> bool:
@@ -114,14 +122,14 @@ class Attribution:
                 spoken = None
         return [one for here in by_sentence for one in here]
 
-    def _sentence(self, sentence: Sentence, spoken: Statement | None, quoted: dict[Quotation, Statement]) -> list[Statement]:
+    def _sentence(
+        self, sentence: Sentence, spoken: Statement | None, quoted: dict[Quotation, Statement]
+    ) -> list[Statement]:
         first, last = sentence.first, sentence.last
         declined = [hit for hit in self.hits["decline"] if first <= hit.first < last and hit.first not in self.quote_at]
         if declined:
             return self._declined(sentence, declined[0])
-        quotations = list(
-            dict.fromkeys(self.quote_at[index] for index in range(first, last) if index in self.quote_at)
-        )
+        quotations = list(dict.fromkeys(self.quote_at[index] for index in range(first, last) if index in self.quote_at))
         cues = [
             hit
             for hit in self.hits["speech"]
@@ -137,7 +145,9 @@ class Attribution:
             begin, end = self._trim(first, found[0].first - 1)
             if self._verb(begin, end) or end - begin > 8:
                 found.insert(0, replace(found[0], first=begin, last=end, kind="indirect", quotation=None))
-        according = [hit for hit in self.hits["according"] if first <= hit.first < last and hit.first not in self.inside]
+        according = [
+            hit for hit in self.hits["according"] if first <= hit.first < last and hit.first not in self.inside
+        ]
         found_by_source = self._according(sentence, according, covered) if according else []
         found += found_by_source
         if not found_by_source:
@@ -152,7 +162,16 @@ class Attribution:
                 start, end = self._trim(first, last)
                 return [
                     Statement(
-                        start, end, "indirect", spoken.named, "free", spoken.candidates, (), spoken.sure, None, spoken.via
+                        start,
+                        end,
+                        "indirect",
+                        spoken.named,
+                        "free",
+                        spoken.candidates,
+                        (),
+                        spoken.sure,
+                        None,
+                        spoken.via,
                     )
                 ]
             found = self._narration(first, last)
@@ -305,7 +324,11 @@ class Attribution:
         after = [
             hit
             for hit in self._distinct(
-                [h for h in self.hits["speech"] if quotation.last <= h.first < closing.last and h.first not in self.inside]
+                [
+                    h
+                    for h in self.hits["speech"]
+                    if quotation.last <= h.first < closing.last and h.first not in self.inside
+                ]
             )
         ]
         so = [h for h in self.hits["according"] if h.name == "so" and quotation.last <= h.first <= quotation.last + 3]
@@ -325,7 +348,13 @@ class Attribution:
             if mention is not None:
                 who, candidates = self._who(mention, closing, quotation)
                 return replace(
-                    blank, named=who, candidates=candidates, cue=((cue.first, cue.last),), verb=cue.name, sure=True, here=mention
+                    blank,
+                    named=who,
+                    candidates=candidates,
+                    cue=((cue.first, cue.last),),
+                    verb=cue.name,
+                    sure=True,
+                    here=mention,
                 )
         opening = sentence if sentence.first <= quotation.first < sentence.last else closing
         before = [hit for hit in cues if hit.first < quotation.first and opening.first <= hit.first]
@@ -335,7 +364,13 @@ class Attribution:
             who, candidates = self._who(mention, opening)
             if who is not None or candidates:
                 return replace(
-                    blank, named=who, candidates=candidates, cue=((cue.first, cue.last),), verb=cue.name, sure=True, here=mention
+                    blank,
+                    named=who,
+                    candidates=candidates,
+                    cue=((cue.first, cue.last),),
+                    verb=cue.name,
+                    sure=True,
+                    here=mention,
                 )
         if quotation.continued:
             earlier = [q for q in quoted if q.last <= quotation.first]
@@ -350,7 +385,11 @@ class Attribution:
             if cues_before:
                 who, candidates = self._who(self._subject(cues_before[-1], previous[-1]), previous[-1])
                 return replace(blank, named=who, candidates=candidates, sure=who is not None)
-        near = [m for m in self.mentions if quotation.first - 40 <= m.first < quotation.first and m.kind in ("person", "institution", "office")]
+        near = [
+            m
+            for m in self.mentions
+            if quotation.first - 40 <= m.first < quotation.first and m.kind in ("person", "institution", "office")
+        ]
         names = tuple(dict.fromkeys(self.known.shown(self.known.resolve(m, m.first)[0]) for m in near[-4:]))
         return replace(blank, candidates=names)
 
@@ -368,11 +407,24 @@ class Attribution:
         at = cue.head
         if capital and at + 1 < sentence.last and words[at].low in pack.words["articles"]:
             index = at + 1
-            while index < sentence.last and index - at < 5 and words[index].raw[0].islower() and words[index].raw.isalpha():
+            while (
+                index < sentence.last
+                and index - at < 5
+                and words[index].raw[0].islower()
+                and words[index].raw.isalpha()
+            ):
                 index += 1
-            if index < sentence.last and words[index].raw[0].isupper() and words[index].low not in pack.words["notnames"]:
+            if (
+                index < sentence.last
+                and words[index].raw[0].isupper()
+                and words[index].low not in pack.words["notnames"]
+            ):
                 ends = self._genitive(index + 1, sentence.last)
-                if cue.first == sentence.first or words[cue.first - 1].raw in "," or not self._articled(sentence.first, cue.first):
+                if (
+                    cue.first == sentence.first
+                    or words[cue.first - 1].raw in ","
+                    or not self._articled(sentence.first, cue.first)
+                ):
                     return Mention(at + 1, ends, "phrase", f"phrase:{words[index].low}", "", "", "")
         start = self._clause_start(cue.first, sentence)
         if words[start].low in pack.words["conjunctions"]:
@@ -387,7 +439,9 @@ class Attribution:
         if first in pack.words["prepositions"] or first in pack.words["subordinators"] or first in pack.words["that"]:
             return None
         skip = 1 if first in pack.words["articles"] and size > 1 else 0
-        if not skip and not (inside[0].raw[0].isupper() and (size == 1 or capital or pack.language in ("uk", "ru", "pl"))):
+        if not skip and not (
+            inside[0].raw[0].isupper() and (size == 1 or capital or pack.language in ("uk", "ru", "pl"))
+        ):
             return None
         if any(self._verb(start + skip, start + size) for _ in (0,)):
             return None
@@ -400,7 +454,8 @@ class Attribution:
         """Whether a noun phrase with an article, which could be the subject, stands before the verb."""
         words, pack = self.words, self.pack
         return any(
-            words[i].low in pack.words["articles"] and (i == first or words[i - 1].low not in pack.words["prepositions"])
+            words[i].low in pack.words["articles"]
+            and (i == first or words[i - 1].low not in pack.words["prepositions"])
             for i in range(first, last)
         )
 
@@ -416,7 +471,7 @@ class Attribution:
     def _mentioned(self, cue: Hit, sentence: Sentence) -> Mention | None:
         words = self.words
         before = words[cue.first - 1].raw if cue.first > sentence.first else ""
-        inverted = cue.first == sentence.first or before in "," and bool(before) or before in _MARKS and bool(before)
+        inverted = cue.first == sentence.first or (before in "," and bool(before)) or (before in _MARKS and bool(before))
         right = self._right(cue.head, sentence.last)
         if inverted and right is not None:
             return right
@@ -424,7 +479,7 @@ class Attribution:
         if left is not None and self.pack.language == "de" and right is not None:
             # A verb in second place with an adverbial before it has its subject behind it.
             gap = words[left.last : cue.first] if left.last <= cue.first else []
-            if not left.subject or any(word.raw == "," for word in gap) and not self._aside(left.last, cue.first):
+            if not left.subject or (any(word.raw == "," for word in gap) and not self._aside(left.last, cue.first)):
                 return right
         return left or right
 
@@ -441,7 +496,9 @@ class Attribution:
         if not has_quotes and (whole := self._closing(sentence, cues)) is not None:
             return [whole]
         for place, cue in enumerate(cues):
-            if any(one.first <= cue.first < one.last and one.verb in ("say", "think", "confirm") for one in found) and not self._joined(cue):
+            if any(
+                one.first <= cue.first < one.last and one.verb in ("say", "think", "confirm") for one in found
+            ) and not self._joined(cue):
                 continue
             following = next((c.first for c in cues[place + 1 :] if self._joined(c)), sentence.last)
             if following < sentence.last:
@@ -452,25 +509,51 @@ class Attribution:
             before = words[cue.first - 1].raw if cue.first > sentence.first else ""
             comes_first = before == "," or (before in _MARKS and bool(before))
             right = self._right(cue.head, sentence.last)
-            relating = any(
-                words[i].low in self.pack.words["relative"] or words[i].low in self._as for i in range(max(sentence.first, cue.first - 8), cue.first)
-            ) and self._clause_start(cue.first, sentence) > sentence.first
+            relating = (
+                any(
+                    words[i].low in self.pack.words["relative"] or words[i].low in self._as
+                    for i in range(max(sentence.first, cue.first - 8), cue.first)
+                )
+                and self._clause_start(cue.first, sentence) > sentence.first
+            )
             as_clause = self._as_clause(cue, sentence)
             if as_clause is not None:
-                start, end = (sentence.first, as_clause) if as_clause > sentence.first + 2 else (cue.last + 1, sentence.last)
+                start, end = (
+                    (sentence.first, as_clause) if as_clause > sentence.first + 2 else (cue.last + 1, sentence.last)
+                )
                 who, candidates = self._who(self._subject(cue, sentence), sentence)
                 if start < end and (who is not None or candidates):
                     start, end = self._trim(start, end)
-                    found.append(Statement(start, end, "indirect", who, cue.name, candidates, ((cue.first, cue.last),), who is not None))
+                    found.append(
+                        Statement(
+                            start, end, "indirect", who, cue.name, candidates, ((cue.first, cue.last),), who is not None
+                        )
+                    )
                 continue
-            if comes_first and right is not None and right.first - cue.head <= 4 and cue.name in ("say", "confirm", "think", "advise", "deny") and not self._that_after(cue, right, sentence):
-                if words[cue.first - 1].raw in _MARKS or any(index in covered for index in range(cue.first - 3, cue.first)):
+            if (
+                comes_first
+                and right is not None
+                and right.first - cue.head <= 4
+                and cue.name in ("say", "confirm", "think", "advise", "deny")
+                and not self._that_after(cue, right, sentence)
+            ):
+                if words[cue.first - 1].raw in _MARKS or any(
+                    index in covered for index in range(cue.first - 3, cue.first)
+                ):
                     continue
                 who, candidates = self._who(right, sentence)
                 start, end = self._trim(self._message_start(sentence, cue), cue.first)
                 if end - start >= 2:
                     previous = Statement(
-                        start, end, "indirect", who, cue.name, candidates, ((cue.first, cue.last),), who is not None, here=right
+                        start,
+                        end,
+                        "indirect",
+                        who,
+                        cue.name,
+                        candidates,
+                        ((cue.first, cue.last),),
+                        who is not None,
+                        here=right,
                     )
                     found.append(previous)
                 continue
@@ -488,7 +571,9 @@ class Attribution:
                 if previous is not None:
                     mention = None
                 else:
-                    mention = next((m for m in self.mentions if sentence.first <= m.first < joint and m.subject), mention)
+                    mention = next(
+                        (m for m in self.mentions if sentence.first <= m.first < joint and m.subject), mention
+                    )
             who, candidates = self._who(mention, sentence)
             if mention is None and joint is not None and previous is not None:
                 who, candidates = previous.named, previous.candidates
@@ -511,7 +596,9 @@ class Attribution:
         for cue in reversed(cues):
             if cue.name not in ("say", "confirm", "advise") or cue.first - sentence.first < 4:
                 continue
-            if words[cue.first - 1].raw not in ",–—" or words[cue.first].low.endswith(tuple(self.pack.words.get("participle", ("\0",)))):
+            if words[cue.first - 1].raw not in ",–—" or words[cue.first].low.endswith(
+                tuple(self.pack.words.get("participle", ("\0",)))
+            ):
                 mention = self._ends_with(sentence, cue)
                 if mention is None:
                     continue
@@ -523,7 +610,14 @@ class Attribution:
                     if self._clear(begin, end) and begin < end:
                         start, stop = self._trim(sentence.first, cue.first)
                         return Statement(
-                            start, stop, "indirect", None, cue.name, (self.text.slice(begin, end),), ((cue.first, cue.last),), False
+                            start,
+                            stop,
+                            "indirect",
+                            None,
+                            cue.name,
+                            (self.text.slice(begin, end),),
+                            ((cue.first, cue.last),),
+                            False,
                         )
                 if mention is None or self._that_after(cue, mention, sentence):
                     continue
@@ -535,7 +629,15 @@ class Attribution:
                 end = sentence.last
             start, end = self._trim(start, end)
             return Statement(
-                start, end, "indirect", who, cue.name, candidates, ((cue.first, cue.last),), who is not None, here=mention
+                start,
+                end,
+                "indirect",
+                who,
+                cue.name,
+                candidates,
+                ((cue.first, cue.last),),
+                who is not None,
+                here=mention,
             )
         return None
 
@@ -566,7 +668,9 @@ class Attribution:
         """Where a clause like ", wie die Polizei mitteilte" begins, when the cue stands in one."""
         words = self.words
         for index in range(cue.first - 1, max(sentence.first - 1, cue.first - 12), -1):
-            if words[index].low in self._as and (index == sentence.first or words[index - 1].raw in ",(" or words[index - 1].raw in "–—"):
+            if words[index].low in self._as and (
+                index == sentence.first or words[index - 1].raw in ",(" or words[index - 1].raw in "–—"
+            ):
                 return index
             if words[index].raw in ",;:":
                 return None
@@ -599,7 +703,11 @@ class Attribution:
             if word.raw in ",;:." or word.raw in _MARKS:
                 break
         low = self.words[cue.first].low
-        if cue.first and self.words[cue.first - 1].raw == "," and low.endswith(tuple(self.pack.words.get("participle", ("\0",)))):
+        if (
+            cue.first
+            and self.words[cue.first - 1].raw == ","
+            and low.endswith(tuple(self.pack.words.get("participle", ("\0",))))
+        ):
             return cue.first - 1
         return None
 
@@ -638,7 +746,9 @@ class Attribution:
                 start = index + 1
                 break
         end = limit
-        kind_whole = cue.name in ("act", "deny", "correct") or (comma_first and cue.name in ("advise", "think", "say") and start is None)
+        kind_whole = cue.name in ("act", "deny", "correct") or (
+            comma_first and cue.name in ("advise", "think", "say") and start is None
+        )
         if start is None and not kind_whole and not comma_first:
             start = after
             for hit in self.hits["split"]:
@@ -654,9 +764,7 @@ class Attribution:
         start, end = self._trim(start, end)
         if end - start < 2:
             return None
-        return Statement(
-            start, end, "indirect", who, cue.name, candidates, ((cue.first, cue.last),), who is not None
-        )
+        return Statement(start, end, "indirect", who, cue.name, candidates, ((cue.first, cue.last),), who is not None)
 
     def _subjunctive(self, sentence: Sentence) -> bool:
         """Whether a German main clause reports speech: its verb is in the first subjunctive."""
@@ -689,7 +797,14 @@ class Attribution:
                     continue
                 begins, ends = hit.first, mention.last
             elif hit.name == "post":
-                mention = next((m for m in reversed(self.mentions) if m.last <= hit.first and m.last >= hit.first - 3 and m.first >= first), None)
+                mention = next(
+                    (
+                        m
+                        for m in reversed(self.mentions)
+                        if m.last <= hit.first and m.last >= hit.first - 3 and m.first >= first
+                    ),
+                    None,
+                )
                 if mention is None:
                     continue
                 begins, ends = mention.first, hit.last
@@ -702,12 +817,15 @@ class Attribution:
                 if mention is None or any(i in covered for i in range(hit.first - 3, hit.first)):
                     continue
                 begins, ends = hit.first, mention.last
-            elif hit.name == "anaphoric" and hit.first - first <= 1 and self.spoken is not None and self.spoken.named is not None:
+            elif (
+                hit.name == "anaphoric"
+                and hit.first - first <= 1
+                and self.spoken is not None
+                and self.spoken.named is not None
+            ):
                 start, end = self._trim(hit.last, last)
                 return [
-                    Statement(
-                        start, end, "according-to", self.spoken.named, "say", (), ((hit.first, hit.last),), True
-                    )
+                    Statement(start, end, "according-to", self.spoken.named, "say", (), ((hit.first, hit.last),), True)
                 ]
             elif hit.name == "via":
                 if any(
@@ -731,7 +849,15 @@ class Attribution:
                 continue
             return [
                 Statement(
-                    start, end, "according-to", who, "say", candidates, ((hit.first, hit.last),), who is not None, here=mention
+                    start,
+                    end,
+                    "according-to",
+                    who,
+                    "say",
+                    candidates,
+                    ((hit.first, hit.last),),
+                    who is not None,
+                    here=mention,
                 )
             ]
         return []
@@ -759,7 +885,9 @@ class Attribution:
         for mention in chosen:
             who, candidates = self._who(mention, sentence)
             found.append(
-                Statement(first, last, "no-comment", who, "decline", candidates, ((hit.first, hit.last),), who is not None)
+                Statement(
+                    first, last, "no-comment", who, "decline", candidates, ((hit.first, hit.last),), who is not None
+                )
             )
         return found
 

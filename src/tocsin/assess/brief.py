@@ -68,7 +68,9 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "tier": claim.tier,
         "topics": sorted(claim.topics),
         "corrects": (
-            {"report": claim.report, "start": claim.corrects.start, "end": claim.corrects.end} if claim.corrects else None
+            {"report": claim.report, "start": claim.corrects.start, "end": claim.corrects.end}
+            if claim.corrects
+            else None
         ),
         "made_by": claim.made_by,
     }
@@ -97,12 +99,18 @@ def _incident(incident: Incident) -> dict[str, Any]:
             if line.action != "open"
         ],
         "facilities": [
-            {"facility": line.facility, "status": line.action, "date": line.date or None, "evidence": _evidence(line.evidence)}
+            {
+                "facility": line.facility,
+                "status": line.action,
+                "date": line.date or None,
+                "evidence": _evidence(line.evidence),
+            }
             for line in incident.actions
             if line.facility
         ],
         "agreements": [
-            {"about": one.about, "evidence": _evidence(one.evidence), "origins": one.origins} for one in incident.agreements
+            {"about": one.about, "evidence": _evidence(one.evidence), "origins": one.origins}
+            for one in incident.agreements
         ],
         "contradictions": [
             {
@@ -121,7 +129,8 @@ def _incident(incident: Incident) -> dict[str, Any]:
             for one in incident.different
         ],
         "corrections": [
-            {"wrong": one.wrong, "right": one.right, "evidence": _evidence(one.evidence)} for one in incident.corrections
+            {"wrong": one.wrong, "right": one.right, "evidence": _evidence(one.evidence)}
+            for one in incident.corrections
         ],
         "same_origin": [list(group) for group in incident.same_origin],
         "same_origin_why": list(incident.same_origin_why),

@@ -151,7 +151,13 @@ class _Symbols:
                 elif hit.last == best.last and best.name[0] in "psna" and hit.name[0] in "psnf":
                     # "Early" is a time of day before nothing, and the beginning of a month before one.
                     ahead = {one.name[0] for one in hits.get(hit.last, ())}
-                    if hit.name[0] == "s" and ahead & {"M", "u"} or hit.name[0] == "p" and best.name[0] == "s" and not ahead & {"M", "u"}:
+                    if (
+                        (hit.name[0] == "s"
+                        and ahead & {"M", "u"})
+                        or (hit.name[0] == "p"
+                        and best.name[0] == "s"
+                        and not ahead & {"M", "u"})
+                    ):
                         best = hit
             stage = _STAGED.match(word.low)
             if best is None and stage is not None and published_months:
@@ -242,7 +248,9 @@ def _numeric(text: Text, sentence: Sentence, pack: Pack, published: date | None)
     for pattern, order in ((_ISO, "ymd"), (_YEAR_FIRST, "y-md"), (_NUMERIC, "dmy")):
         for match in pattern.finditer(text.text, sentence.start, sentence.end):
             groups = [g for g in match.groups() if g.isdigit()]
-            year, month, day = (groups[2], groups[1], groups[0]) if order == "dmy" else (groups[0], groups[1], groups[2])
+            year, month, day = (
+                (groups[2], groups[1], groups[0]) if order == "dmy" else (groups[0], groups[1], groups[2])
+            )
             if order == "dmy" and pack.language == "en" and (match.group(2) == "/" or int(month) > 12):
                 month, day = day, month
                 if int(month) > 12:
@@ -480,7 +488,9 @@ def _counted(
             return When(_shift(previous, count, unit).isoformat(), "day", span, name)
         if not numbers:
             return None
-        return When(_shift(previous or published, count, unit).isoformat(), "day" if unit == "day" else unit, span, name)
+        return When(
+            _shift(previous or published, count, unit).isoformat(), "day" if unit == "day" else unit, span, name
+        )
     elif name in ("unit_turn", "stage_week"):
         turn = 1 if "x" in shape else -1 if "l" in shape else 0
         if unit == "day":

@@ -69,7 +69,10 @@ def alike(one: Claim, other: Claim) -> float:
     if not shared:
         return 0.0
     weight = sum(0.6 if topic in _COMMON else 1.0 for topic in shared)
-    whole = sum(0.6 if t in _COMMON else 1.0 for t in one.topics), sum(0.6 if t in _COMMON else 1.0 for t in other.topics)
+    whole = (
+        sum(0.6 if t in _COMMON else 1.0 for t in one.topics),
+        sum(0.6 if t in _COMMON else 1.0 for t in other.topics),
+    )
     topical = weight / max(1.0, min(whole)) * (0.5 + 0.5 * weight / max(1.0, max(whole)))
     ground = bool(set(one.places) & set(other.places)) or bool(_countries(one) & _countries(other))
     close = any("/" in place for place in set(one.places) & set(other.places)) or any(
@@ -134,7 +137,9 @@ def _status_conflict(one: Claim, other: Claim) -> str:
     """Approved against considered (or rejected) about the same thing."""
     for first, second in ((one, other), (other, one)):
         decided = "approve" in first.topics and "consider" not in first.topics and not first.negated
-        open_yet = "consider" in second.topics and "approve" not in (second.topics if not _split_object(second) else set())
+        open_yet = "consider" in second.topics and "approve" not in (
+            second.topics if not _split_object(second) else set()
+        )
         refused = "reject" in second.topics and "approve" not in second.topics and second.stance == "asserts"
         shared = (_object(first) & _object(second)) - {"missile"} or (_object(first) & _object(second))
         if decided and (open_yet or refused) and shared and first.report != second.report:
@@ -151,7 +156,12 @@ def _count_conflict(one: Claim, other: Claim) -> str:
         for second in other.quantities:
             if first.referent != second.referent or first.value == second.value or first.referent not in _HARM:
                 continue
-            if first.bound == "least" and second.value >= first.value or second.bound == "least" and first.value >= second.value:
+            if (
+                (first.bound == "least"
+                and second.value >= first.value)
+                or (second.bound == "least"
+                and first.value >= second.value)
+            ):
                 continue
             return first.referent
     return ""
@@ -173,7 +183,11 @@ def _denial(one: Claim, other: Claim) -> str:
             if second.speaker.actor == first.speaker.actor and second.speaker.kind != "reporter":
                 continue
             shared = (first.topics & second.topics) - {"threat"}
-            if shared and (len(shared) >= 2 or len(first.topics) == 1 or len(second.topics) <= 2) and alike(one, other) >= 0.4:
+            if (
+                shared
+                and (len(shared) >= 2 or len(first.topics) == 1 or len(second.topics) <= 2)
+                and alike(one, other) >= 0.4
+            ):
                 return "+".join(sorted(shared))
     return ""
 

@@ -113,7 +113,8 @@ class _Extraction:
         self.place_at = [place.first for place in self.places]
         self.mention_at = [mention.first for mention in self.mentions]
         self.resolved = [
-            mention if mention.kind == "pronoun" else self.known.resolve(mention, mention.first)[0] for mention in self.mentions
+            mention if mention.kind == "pronoun" else self.known.resolve(mention, mention.first)[0]
+            for mention in self.mentions
         ]
         self.keys = ["" if mention.kind == "pronoun" else mention.key for mention in self.resolved]
         self.protection = Protection(self.text, read_with, self.hits, self.places)
@@ -193,16 +194,19 @@ class _Extraction:
             inside = [q for q in self.text.quotations if first <= q.first and q.last <= last]
             if inside:
                 quote = self.text.slice(inside[0].first, inside[0].last)
-        kind = {"quote": "quote", "indirect": "indirect", "according-to": "according-to", "no-comment": "no-comment"}.get(
-            statement.kind, "narration"
-        )
+        kind = {
+            "quote": "quote",
+            "indirect": "indirect",
+            "according-to": "according-to",
+            "no-comment": "no-comment",
+        }.get(statement.kind, "narration")
         return Claim(
             report=self.source.report,
             span=span,
             text=self.text.text[span.start : span.end],
             kind=kind,  # type: ignore[arg-type]
             speaker=speaker,
-            stance=self._stance(statement),
+            stance="asserts" if statement.verb == "correct" and negated else self._stance(statement),
             modality=self._modality(first, last, sentence, statement),
             negated=negated,
             quote=quote,
@@ -242,7 +246,11 @@ class _Extraction:
     def _named_at(self, mention: Mention) -> Span:
         """Where a speaker is named, with its article and adjectives."""
         first = mention.first
-        while first and self.words[first - 1].low in self.pack.words["articles"] | {"stellvertretende", "ehemalige", "frühere"}:
+        while first and self.words[first - 1].low in self.pack.words["articles"] | {
+            "stellvertretende",
+            "ehemalige",
+            "frühere",
+        }:
             first -= 1
         return self._span(first, mention.last)
 
@@ -256,7 +264,12 @@ class _Extraction:
 
     @staticmethod
     def _stance(statement: Statement) -> Stance:
-        stances: dict[str, Stance] = {"deny": "denies", "confirm": "confirms", "decline": "declines", "correct": "corrects"}
+        stances: dict[str, Stance] = {
+            "deny": "denies",
+            "confirm": "confirms",
+            "decline": "declines",
+            "correct": "corrects",
+        }
         return stances.get(statement.verb, "asserts")
 
     def _modality(self, first: int, last: int, sentence: Sentence, statement: Statement) -> Modality:
@@ -287,7 +300,9 @@ class _Extraction:
             return min(inside, key=lambda when: (order.get(when.precision, 9), when.span.start))
         around = [when for when in self.dates if sentence.start <= when.span.start < span.end]
         around += [
-            when for when in self.dates if when.span.start < sentence.end and any(cue.start - 30 <= when.span.start <= cue.end + 40 for cue in cues)
+            when
+            for when in self.dates
+            if when.span.start < sentence.end and any(cue.start - 30 <= when.span.start <= cue.end + 40 for cue in cues)
         ]
         return around[0] if around else None
 
@@ -317,7 +332,11 @@ class _Extraction:
             digits = re.sub(r"[.,](?=\d{3}(?!\d))", "", word.low)
             return int(digits) if digits.isdigit() and len(digits) < 8 else None
         for hit in self._in("date", index, index + 1):
-            if hit.name.startswith("n:") and hit.last == index + 1 and word.low not in self.pack.words["articles"] | self.pack.words.get("ordinals", frozenset()):
+            if (
+                hit.name.startswith("n:")
+                and hit.last == index + 1
+                and word.low not in self.pack.words["articles"] | self.pack.words.get("ordinals", frozenset())
+            ):
                 return int(hit.name[2:])
         return None
 
@@ -381,8 +400,24 @@ class _Extraction:
                 actual = [replace(hit, name="actually") for hit in actual]
             else:
                 actual = [replace(hit, name="actually") if hit.name == "weak" else hit for hit in actual]
+            if all(self._refused(hit, sentence) for hit in actual):
+                continue
             claims = self._correct(claims, sentence, actual)
         return claims
+
+    def _refused(self, hit: Hit, sentence: Sentence) -> bool:
+        """Whether a verb of correcting is itself negated ("does not correct its forecast")."""
+        return (
+            hit.last == hit.first + 1
+            and hit.name == "actually"
+            and any(
+                negation.first > hit.first or negation.first >= hit.first - 2
+                for negation in self._in("negation", sentence.first, sentence.last)
+                if self.words[hit.first].low.startswith(
+                    ("korrig", "correct", "corrig", "berichtig", "rectif", "sprost", "исправ", "виправ")
+                )
+            )
+        )
 
     def _correct_before(self, claims: list[Claim], sentence: Sentence) -> list[Claim]:
         """A sentence with "in fact" after one with "at first" corrects it."""
@@ -426,7 +461,9 @@ class _Extraction:
         if base is None:
             return claims
         if base.kind in ("according-to", "indirect") and wrong[0] == sentence.first:
-            begin = next((i for i in range(sentence.first, sentence.last) if self.words[i].start >= base.span.start), wrong[0])
+            begin = next(
+                (i for i in range(sentence.first, sentence.last) if self.words[i].start >= base.span.start), wrong[0]
+            )
             wrong = (begin if begin < wrong[1] else wrong[0], wrong[1])
         wrong_claim = self._piece(base, sentence, *wrong)
         right_claim = self._piece(base, sentence, *right)
@@ -458,7 +495,7 @@ class _Extraction:
         return later if later > sentence.first else None
 
     def _piece(self, base: Claim, sentence: Sentence, first: int, last: int) -> Claim | None:
-        while first < last and self.words[first].raw in ",;:–—„“”\"":
+        while first < last and self.words[first].raw in ',;:–—„“”"':
             first += 1
         while last > first and self.words[last - 1].raw in ".,;:!?–—":
             last -= 1
@@ -482,10 +519,17 @@ class _Extraction:
             size = sum(word.raw[0].isalnum() for word in self.words[sentence.first : sentence.last])
             before = self.words[hit.first - 1].raw if hit.first else ""
             after = self.words[hit.last].raw if hit.last < count else ""
-            if size <= 6 and (sentence is self.text.sentences[-1] or sentence is self.text.sentences[0] or hit.last > count - 12):
+            if size <= 6 and (
+                sentence is self.text.sentences[-1] or sentence is self.text.sentences[0] or hit.last > count - 12
+            ):
                 found.append(hit.name)
                 lines.update(range(sentence.first, sentence.last))
-            elif before in "(/[" and bool(before) and (after in ")/]-" or not after) or (hit.first < 14 and after in "–—-" and bool(after)):
+            elif (
+                (before in "(/["
+                and bool(before)
+                and (after in ")/]-" or not after))
+                or (hit.first < 14 and after in "–—-" and bool(after))
+            ):
                 found.append(hit.name)
         return tuple(dict.fromkeys(found)), lines
 
@@ -495,9 +539,9 @@ class _Extraction:
         text = self.text.text
         if _HIDDEN.search(text):
             flags.append("hidden-characters")
-        if re.search(r"[a-zа-яäöüßéèіїє],? [A-ZА-ЯІЇЄ][a-zа-яії]+ [a-zа-яії]+ [a-z]+ [A-Z]\w+ [a-z]+ (?:um|zu)\b", text) or re.search(
-            r"[a-zäöü][A-ZÄÖÜ][a-zäöü]|\b\w+führungein\b", text
-        ):
+        if re.search(
+            r"[a-zа-яäöüßéèіїє],? [A-ZА-ЯІЇЄ][a-zа-яії]+ [a-zа-яії]+ [a-z]+ [A-Z]\w+ [a-z]+ (?:um|zu)\b", text
+        ) or re.search(r"[a-zäöü][A-ZÄÖÜ][a-zäöü]|\b\w+führungein\b", text):
             flags.append("translation")
         if re.search(r"\b\d[\d.,]* \w+ (?:des|of|de|der) \w+ \.\.\. |\. (?:Tag|Day|Jour)\.(?:\s|$)", text):
             flags.append("translation")

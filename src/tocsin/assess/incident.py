@@ -115,9 +115,7 @@ def build(number: int, readings: Sequence[Reading], limit: int = 400) -> Inciden
     claims, across = _correct_across(claims)
     compared = [i for i, c in enumerate(claims) if c.topics and c.stance != "declines"][:limit]
     chosen = [claims[i] for i in compared]
-    found = [
-        Evidence(e.relation, compared[e.one], compared[e.other], e.about, e.why) for e in relations(chosen)
-    ]
+    found = [Evidence(e.relation, compared[e.one], compared[e.other], e.about, e.why) for e in relations(chosen)]
     reports, why = report_origins(readings)
     claims = _standings(claims, found, reports)
     contradictions = _contradictions(claims, found, "contradicts")
@@ -126,7 +124,9 @@ def build(number: int, readings: Sequence[Reading], limit: int = 400) -> Inciden
     actions = _actions(claims, reports)
     agreements = _with_actions(agreements, actions, claims, reports)
     same, reasons = _same_origin(readings, claims, found, reports, why)
-    days = sorted(day for claim in claims if claim.when for day in nights(claim.when.value) if claim.when.precision != "year")
+    days = sorted(
+        day for claim in claims if claim.when for day in nights(claim.when.value) if claim.when.precision != "year"
+    )
     return Incident(
         id=f"incident-{number}",
         title=_titles(readings),
@@ -197,10 +197,16 @@ def _correct_across(claims: list[Claim]) -> tuple[list[Claim], list[tuple[int, i
         if claim.stance != "corrects":
             continue
         wrong = next(
-            (w for w in claims if claim.corrects is not None and w.report == claim.report and w.span == claim.corrects), None
+            (w for w in claims if claim.corrects is not None and w.report == claim.report and w.span == claim.corrects),
+            None,
         )
         for place, other in enumerate(claims):
-            if other is claim or other is wrong or other.stance in ("corrects", "declines") or other.standing == "corrected":
+            if (
+                other is claim
+                or other is wrong
+                or other.stance in ("corrects", "declines")
+                or other.standing == "corrected"
+            ):
                 continue
             if wrong is not None and other.report != claim.report:
                 shared = (wrong.topics - claim.topics) & other.topics
@@ -219,8 +225,10 @@ def _replaces(correction: Claim, other: Claim) -> bool:
         return False
     for mine in correction.quantities:
         for theirs in other.quantities:
-            if mine.referent == theirs.referent and mine.value != theirs.value and (
-                other.report != correction.report or other.span.start < correction.span.start
+            if (
+                mine.referent == theirs.referent
+                and mine.value != theirs.value
+                and (other.report != correction.report or other.span.start < correction.span.start)
             ):
                 return True
     return False
@@ -232,7 +240,8 @@ def _corrections(claims: Sequence[Claim], across: Sequence[tuple[int, int]]) -> 
         if claim.stance != "corrects":
             continue
         wrong = next(
-            (w for w in claims if claim.corrects is not None and w.report == claim.report and w.span == claim.corrects), None
+            (w for w in claims if claim.corrects is not None and w.report == claim.report and w.span == claim.corrects),
+            None,
         )
         others = [claims[place] for place, by in across if by == index]
         evidence = [pointer(c) for c in ([wrong] if wrong else []) + [claim] + others]
@@ -254,7 +263,10 @@ def _standings(claims: list[Claim], found: Sequence[Evidence], reports: Groups) 
                 if result[place].standing in ("claimed", "confirmed"):
                     result[place] = replace(result[place], standing="disputed")
         elif evidence.relation == "corroborates" and claim_origin(one, reports) != claim_origin(other, reports):
-            if "reporter" in (one.speaker.kind, other.speaker.kind) or "unclear" in (one.speaker.kind, other.speaker.kind):
+            if "reporter" in (one.speaker.kind, other.speaker.kind) or "unclear" in (
+                one.speaker.kind,
+                other.speaker.kind,
+            ):
                 continue
             for place in (evidence.one, evidence.other):
                 if result[place].standing == "claimed" and alike(one, other) >= 0.8:

@@ -23,11 +23,20 @@ JOIN = 0.20
 SUGGEST = 0.15
 MERGE = 0.20
 _PRIOR = 40.0
-_KIND = {"t": (1.0, 6.0), "c": (0.5, 14.0), "p": (1.6, 1.5), "a": (1.2, 4.0), "n": (1.5, 1.0), "q": (0.6, 2.0), "d": (0.5, 4.0), "w": (0.7, 2.0)}
+_KIND = {
+    "t": (1.0, 6.0),
+    "c": (0.5, 14.0),
+    "p": (1.6, 1.5),
+    "a": (1.2, 4.0),
+    "n": (1.5, 1.0),
+    "q": (0.6, 2.0),
+    "d": (0.5, 4.0),
+    "w": (0.7, 2.0),
+}
 _CYRILLIC = dict(
     zip(
         "абвгґдеєжзиіїйклмнопрстуфхцчшщьъыэюя",
-        "a b v g g d e e zh z i i i i k l m n o p r s t u f h ts ch sh sh _ _ i e u a".split(),
+        ["a", "b", "v", "g", "g", "d", "e", "e", "zh", "z", "i", "i", "i", "i", "k", "l", "m", "n", "o", "p", "r", "s", "t", "u", "f", "h", "ts", "ch", "sh", "sh", "_", "_", "i", "e", "u", "a"],
         strict=True,
     )
 )
@@ -58,7 +67,12 @@ def features(reading: Reading) -> dict[str, float]:
         else:
             found[f"c:{place}"] = 1.0
     for actor in reading.actors:
-        if not actor.startswith("person:") and not actor.startswith(":") and ":" in actor and not actor.endswith((":government", ":people")):
+        if (
+            not actor.startswith("person:")
+            and not actor.startswith(":")
+            and ":" in actor
+            and not actor.endswith((":government", ":people"))
+        ):
             found[f"a:{actor}"] = 1.0
     for name in reading.names:
         bones = spelt(name)
@@ -100,7 +114,9 @@ class _Member:
 class Matcher:
     """Incidents in the making. Memory is bounded: after ``horizon_days`` an incident takes no more reports."""
 
-    def __init__(self, horizon_days: int = 10, join: float = JOIN, suggest: float = SUGGEST, merge: float = MERGE) -> None:
+    def __init__(
+        self, horizon_days: int = 10, join: float = JOIN, suggest: float = SUGGEST, merge: float = MERGE
+    ) -> None:
         self.horizon, self.join_at, self.suggest_at, self.merge_at = horizon_days, join, suggest, merge
         self.members: dict[str, _Member] = {}
         self.incident_of: dict[str, int] = {}

@@ -31,7 +31,11 @@ _WORDS = re.compile(r"\w+")
 def shingles(text: str, size: int = 4, limit: int = 20_000) -> np.ndarray:
     """Hashes of every run of ``size`` words, without repeats."""
     words = _WORDS.findall(text[:limit].lower())
-    runs = {crc32(" ".join(words[i : i + size]).encode()) for i in range(max(1, len(words) - size + 1))} if words else set()
+    runs = (
+        {crc32(" ".join(words[i : i + size]).encode()) for i in range(max(1, len(words) - size + 1))}
+        if words
+        else set()
+    )
     return np.fromiter(sorted(runs), dtype=np.uint64, count=len(runs))
 
 
@@ -140,7 +144,11 @@ def count_origins(claims: Sequence[Claim], reports: Groups) -> int:
     countries = {origin.split(":")[0] for origin in voiced if not origin.endswith((":government", ":people"))}
     voiced = {o for o in voiced if not (o.endswith(":government") and o.split(":")[0] in countries)}
     if voiced:
-        own = {claim_origin(c, reports) for c in claims if c.speaker.kind == "reporter" and c.kind == "narration" and c.speaker.via}
+        own = {
+            claim_origin(c, reports)
+            for c in claims
+            if c.speaker.kind == "reporter" and c.kind == "narration" and c.speaker.via
+        }
         return max(1, len(voiced | (own if not facility else set())))
     narrated = {claim_origin(c, reports) for c in claims if c.speaker.kind == "reporter"}
     if facility:

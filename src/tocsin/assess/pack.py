@@ -18,7 +18,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tocsin.assess.sentence import Sentence, Text, Word
+from tocsin.assess.sentence import Text, Word
 
 LANGUAGES = ("de", "en", "uk", "ru", "fr", "es", "pl")
 _GAP = 8

@@ -59,7 +59,8 @@ class Protection:
     def _denied(self, sentence: Sentence, hit: Hit) -> bool:
         """Whether an all-clear is said not to be: a negation anywhere in its sentence and not in the cue itself."""
         return any(
-            not hit.first <= negation.first < hit.last for negation in self._in("negation", sentence.first, sentence.last)
+            not hit.first <= negation.first < hit.last
+            for negation in self._in("negation", sentence.first, sentence.last)
         )
 
     def _actions(self, sentence: Sentence) -> list[Protective]:
@@ -77,8 +78,14 @@ class Protection:
                 continue
             if action not in ("stay_away", "boil_water") and self._negated(sentence, hit):
                 continue
-            imperative = hit.first == sentence.first or words[hit.first - 1].raw in ":,;„“”\"«»" or words[hit.first - 1].raw in ".!"
-            told = bool([one for one in advised if not (one.first >= hit.first and one.last <= hit.last and one.name != "must")])
+            imperative = (
+                hit.first == sentence.first
+                or words[hit.first - 1].raw in ':,;„“”"«»'
+                or words[hit.first - 1].raw in ".!"
+            )
+            told = bool(
+                [one for one in advised if not (one.first >= hit.first and one.last <= hit.last and one.name != "must")]
+            )
             if action in _NEEDS_ADVICE and not (told or imperative or condition):
                 continue
             if action == "all_clear" and self._denied(sentence, hit):
@@ -102,13 +109,20 @@ class Protection:
             # "Be prepared to take shelter": what is told now is to be ready.
             ready = next(one for one in found if one.action == "be_ready")
             shelter = best["shelter"]
-            if best["be_ready"].first <= shelter.first and not any(
-                words[i].raw in ".;" or words[i].low in self.pack.words["conjunctions"]
-                for i in range(best["be_ready"].last, shelter.first)
-            ) or condition and shelter.first - best["be_ready"].last < 8:
+            if (
+                (best["be_ready"].first <= shelter.first
+                and not any(
+                    words[i].raw in ".;" or words[i].low in self.pack.words["conjunctions"]
+                    for i in range(best["be_ready"].last, shelter.first)
+                ))
+                or (condition
+                and shelter.first - best["be_ready"].last < 8)
+            ):
                 found = [one for one in found if one.action != "shelter"]
                 found = [one for one in found if one is not ready]
-                span = Span(min(ready.span.start, words[shelter.first].start), max(ready.span.end, words[shelter.last - 1].end))
+                span = Span(
+                    min(ready.span.start, words[shelter.first].start), max(ready.span.end, words[shelter.last - 1].end)
+                )
                 found.append(Protective("be_ready", span, ready.audience, ready.condition, ready.area))
         return found
 
@@ -117,7 +131,9 @@ class Protection:
         facilities = [
             hit
             for hit in self._in("facility", sentence.first, sentence.last)
-            if "capital_nouns" not in self.pack.flags or any(words[i].raw[0].isupper() for i in range(hit.first, hit.last)) or hit.name == "doors"
+            if "capital_nouns" not in self.pack.flags
+            or any(words[i].raw[0].isupper() for i in range(hit.first, hit.last))
+            or hit.name == "doors"
         ]
         if not facilities:
             return []
@@ -137,7 +153,8 @@ class Protection:
             if self._negated(sentence, hit, 4) or self._in("negation", hit.last, min(hit.last + 1, sentence.last)):
                 continue
             if hit.name == "closed" and any(
-                one.name == "open" and self._same_clause(one, hit) for one in self._in("status", sentence.first, sentence.last)
+                one.name == "open" and self._same_clause(one, hit)
+                for one in self._in("status", sentence.first, sentence.last)
             ):
                 continue
             called = facility.name
@@ -177,7 +194,12 @@ class Protection:
             return False
         words = self.text.words
         return not any(
-            words[i].raw in ";:" or (words[i].raw == "," and words[i + 1].low in self.pack.words["conjunctions"] and words[i+1].low not in ("und", "and"))
+            words[i].raw in ";:"
+            or (
+                words[i].raw == ","
+                and words[i + 1].low in self.pack.words["conjunctions"]
+                and words[i + 1].low not in ("und", "and")
+            )
             for i in range(first, last)
         )
 
@@ -200,7 +222,7 @@ class Protection:
         words = self.text.words
         for hit in self._in("condition", sentence.first, sentence.last):
             last = hit.last
-            while last < sentence.last and words[last].raw not in ",;:.!”“\"»":
+            while last < sentence.last and words[last].raw not in ',;:.!”“"»':
                 last += 1
                 if hit.name == "case" and last - hit.last >= 1:
                     # "In case of an alarm": the noun ends it; in German the first word with a capital.

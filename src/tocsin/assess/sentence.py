@@ -21,7 +21,7 @@ _WORD = re.compile(
     r"\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?(?![^\W\d_])|[^\W_]+(?:['’ʼ`.&‑-][^\W_]+)*|[^\s\w\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]"
 )
 _ELISION = re.compile(r"(?i)^((?:l|d|s|n|j|m|t|c|qu|lorsqu|puisqu|jusqu|quoiqu)['’])(?=\w)")
-OPENING = {"„": "“”\"", "“": "”", "«": "»", "»": "«", "‚": "‘", "‹": "›", "‟": "”", "”": "”"}
+OPENING = {"„": '“”"', "“": "”", "«": "»", "»": "«", "‚": "‘", "‹": "›", "‟": "”", "”": "”"}
 _STRONG = "„“«"
 _CLOSING_AFTER = re.compile(r"[\s(\[—–-]")
 
@@ -118,7 +118,7 @@ def _quotations(text: str, words: list[Word]) -> list[Quotation]:
                 # Two paragraphs without a close: the mark was a stray one.
                 opened = None
         if opened is None:
-            if mark == '"' or mark == "”" and straight is not None:
+            if mark == '"' or (mark == "”" and straight is not None):
                 if straight is None:
                     straight = index
                 else:
@@ -163,21 +163,29 @@ def _sentences(text: str, words: list[Word], abbreviations: frozenset[str], ordi
             ends = True
         elif word.raw in _ENDS:
             before = words[index - 1] if index > first else None
-            while last < count and words[last].start == words[last - 1].end and (
-                words[last].raw in _ENDS or words[last].raw in _CLOSERS
+            while (
+                last < count
+                and words[last].start == words[last - 1].end
+                and (words[last].raw in _ENDS or words[last].raw in _CLOSERS)
             ):
                 last += 1
             after = words[last] if last < count else None
             gap = text[words[last - 1].end : after.start] if after else "\n"
             ends = bool(gap) and _starts_sentence(text, words[last - 1].end)
             if ends and "\n" not in gap and word.raw == "." and before is not None and before.end == word.start:
-                if before.low in abbreviations or (len(before.raw) == 1 and before.raw.isalpha()):
-                    ends = False
-                elif ordinal_dot and before.raw.replace(".", "").isdigit() and len(before.raw) < 7 and last == index + 1 and (
-                    len(before.raw) < 4 or "." in before.raw
+                if before.low in abbreviations or (len(before.raw) == 1 and before.raw.isalpha()) or (
+                    ordinal_dot
+                    and before.raw.replace(".", "").isdigit()
+                    and len(before.raw) < 7
+                    and last == index + 1
+                    and (len(before.raw) < 4 or "." in before.raw)
+                ) or (
+                    not ordinal_dot
+                    and before.raw.isdigit()
+                    and len(before.raw) < 3
+                    and after
+                    and after.raw[:1].islower()
                 ):
-                    ends = False
-                elif not ordinal_dot and before.raw.isdigit() and len(before.raw) < 3 and after and after.raw[:1].islower():
                     ends = False
             if not ends and "\n" in gap:
                 ends = True
@@ -199,6 +207,4 @@ def read(
     """Take a text apart. ``elision`` splits l'ambassade, ``ordinal_dot`` reads "20." before a word as a number."""
     cut = len(text) > MAX_CHARACTERS
     words = _words(text[:MAX_CHARACTERS] if cut else text, elision)
-    return Text(
-        text, words, list(_sentences(text, words, abbreviations, ordinal_dot)), _quotations(text, words), cut
-    )
+    return Text(text, words, list(_sentences(text, words, abbreviations, ordinal_dot)), _quotations(text, words), cut)

@@ -55,7 +55,9 @@ def reports(count: int) -> list[tuple[str, Source]]:
         language = tuple(_TEXTS)[number % len(_TEXTS)]
         paragraphs = [
             _TEXTS[language].format(
-                p=_PLACES[(number // 4) % len(_PLACES)], n=_NAMES[(number * 7 + turn) % len(_NAMES)], k=3 + number + turn
+                p=_PLACES[(number // 4) % len(_PLACES)],
+                n=_NAMES[(number * 7 + turn) % len(_NAMES)],
+                k=3 + number + turn,
             )
             for turn in range(6)
         ]

@@ -159,7 +159,9 @@ def _show(incident: Incident) -> None:
     for line in incident.actions:
         who = line.facility or line.audience or "public"
         extra = "; ".join(x for x in (line.condition, line.area, line.date) if x)
-        click.echo(f"  {line.action.replace('_', ' ')}: {who} ({extra}) [{line.origins} origin] {_words(line.evidence)}")
+        click.echo(
+            f"  {line.action.replace('_', ' ')}: {who} ({extra}) [{line.origins} origin] {_words(line.evidence)}"
+        )
     for correction in incident.corrections:
         click.echo(f"\nCorrected: {correction.wrong!r}\n     now: {correction.right!r}")
     for conflict in incident.contradictions:

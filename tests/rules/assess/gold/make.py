@@ -271,10 +271,15 @@ def reports() -> list[dict[str, Any]]:
             event = event.format(p=place)
             others = [action for action in incident["actions"] if action != "closed"]
 
-            def advice(turn: int, language: str = language, others: list[str] = others, authority: str = authority) -> list[str]:
+            def advice(
+                turn: int, language: str = language, others: list[str] = others, authority: str = authority
+            ) -> list[str]:
                 return [ADVICE[action][language][turn % 3].format(a=authority) for action in others]
 
-            say = {key: text.format(a=authority, b=authority, n=incident["hurt"], d=incident["dead"] or 1) for key, text in rest.items()}
+            say = {
+                key: text.format(a=authority, b=authority, n=incident["hurt"], d=incident["dead"] or 1)
+                for key, text in rest.items()
+            }
             wire = [event, closing, say["count"], say["toll"] if incident["dead"] else "", rest["wire"]]
             bodies = {
                 0: ([event, closing, *advice(0), rest["noise"]], ["closed", *others], {}),

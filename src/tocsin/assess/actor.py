@@ -115,7 +115,7 @@ def find_places(text: Text, language: str, hits: list[Hit], taken: frozenset[int
         for hit in hits
         if hit.kind == "country"
     ]
-    names, about = places()
+    names, _about = places()
     for index, place in enumerate(found):
         # "Kiew" speaks for its country, and is a city.
         code = names.get(text.words[place.first].low)
@@ -318,7 +318,7 @@ def _mention(
                 noun = False
         elif hit.kind == "known":
             known = hit.name
-            names += [i for i in range(index, hit.last)]
+            names += list(range(index, hit.last))
             country = country or hit.name.split(":")[0]
         elif hit.kind == "organisation":
             organisation = organisation or hit.name
@@ -534,8 +534,8 @@ class Known:
         spoken_at: int = 0,
         quoted: frozenset[str] = frozenset(),
     ) -> tuple[Mention | None, tuple[str, ...]]:
-        """Whom a "he", "she" or "it" means: the only one in its paragraph before it, else the last sentence's subject."""
-        kinds = (
+        """Whom a "he", "she" or "it" means: the only one in its paragraph before it, else who spoke last."""
+        kinds: tuple[str, ...] = (
             ("person",) if mention.function in ("he", "she") else ("institution", "organisation", "country", "media")
         )
         if mention.function == "they":

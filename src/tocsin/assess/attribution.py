@@ -321,16 +321,15 @@ class Attribution:
         """Who says a quotation: after it, before it, or as the quotation before it."""
         blank = Statement(quotation.first, quotation.last, "quote", None, "say", (), (), False)
         closing = next((s for s in self.text.sentences if s.first <= quotation.last - 1 < s.last), sentence)
-        after = [
-            hit
-            for hit in self._distinct(
+        after = list(
+            self._distinct(
                 [
                     h
                     for h in self.hits["speech"]
                     if quotation.last <= h.first < closing.last and h.first not in self.inside
                 ]
             )
-        ]
+        )
         so = [h for h in self.hits["according"] if h.name == "so" and quotation.last <= h.first <= quotation.last + 3]
         if so:
             mention = self._right(so[0].last, closing.last)
@@ -471,7 +470,9 @@ class Attribution:
     def _mentioned(self, cue: Hit, sentence: Sentence) -> Mention | None:
         words = self.words
         before = words[cue.first - 1].raw if cue.first > sentence.first else ""
-        inverted = cue.first == sentence.first or (before in "," and bool(before)) or (before in _MARKS and bool(before))
+        inverted = (
+            cue.first == sentence.first or (before in "," and bool(before)) or (before in _MARKS and bool(before))
+        )
         right = self._right(cue.head, sentence.last)
         if inverted and right is not None:
             return right
@@ -577,9 +578,8 @@ class Attribution:
             who, candidates = self._who(mention, sentence)
             if mention is None and joint is not None and previous is not None:
                 who, candidates = previous.named, previous.candidates
-            if who is None and not candidates:
-                if relating or mention is None:
-                    continue
+            if who is None and not candidates and (relating or mention is None):
+                continue
             after = cue.head
             if mention is not None and cue.head <= mention.first < cue.head + 8:
                 after = mention.last

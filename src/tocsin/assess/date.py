@@ -1,7 +1,7 @@
 """Dates: which day, night or time a report's words mean, counted from the day it was published.
 
 - The words of a language come from its pack; the grammar is one for all languages, written over symbols and not words.
-- "On Tuesday" is the last one up to the day of publication, or the next where the sentence speaks of what will be.
+- "On Tuesday" is the last one up to the day of publication, or the next where the sentence speaks of the future.
 - A night is two days ("the night from Monday to Tuesday" is 18/19); a part of a day keeps its day and says so.
 - A day and month without a year is the nearest to the publication; a time without a day is not a date.
 """
@@ -151,12 +151,8 @@ class _Symbols:
                 elif hit.last == best.last and best.name[0] in "psna" and hit.name[0] in "psnf":
                     # "Early" is a time of day before nothing, and the beginning of a month before one.
                     ahead = {one.name[0] for one in hits.get(hit.last, ())}
-                    if (
-                        (hit.name[0] == "s"
-                        and ahead & {"M", "u"})
-                        or (hit.name[0] == "p"
-                        and best.name[0] == "s"
-                        and not ahead & {"M", "u"})
+                    if (hit.name[0] == "s" and ahead & {"M", "u"}) or (
+                        hit.name[0] == "p" and best.name[0] == "s" and not ahead & {"M", "u"}
                     ):
                         best = hit
             stage = _STAGED.match(word.low)

@@ -1,4 +1,4 @@
-"""Evidence: how claims of one incident stand to each other: the same, contradicting, correcting, or of another occasion.
+"""Evidence: how claims of one incident stand to each other: the same, in conflict, or of another occasion.
 
 - Not every difference is a contradiction: two nights are two occurrences, "at least five" and "seven" agree.
 - A conflict is kept with both sides in their own words; nobody is declared right.
@@ -156,11 +156,8 @@ def _count_conflict(one: Claim, other: Claim) -> str:
         for second in other.quantities:
             if first.referent != second.referent or first.value == second.value or first.referent not in _HARM:
                 continue
-            if (
-                (first.bound == "least"
-                and second.value >= first.value)
-                or (second.bound == "least"
-                and first.value >= second.value)
+            if (first.bound == "least" and second.value >= first.value) or (
+                second.bound == "least" and first.value >= second.value
             ):
                 continue
             return first.referent

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from tocsin.assess.actor import Known, Mention, PlaceName, find_actors, find_places
 from tocsin.assess.attribution import Attribution, Statement
-from tocsin.assess.claim import Claim, Modality, Protective, Quantity, Span, Speaker, Stance, When
+from tocsin.assess.claim import Claim, Modality, Protective, Quantity, Span, Speaker, Stance, Tier, When
 from tocsin.assess.date import find_dates
 from tocsin.assess.pack import Hit, Pack, guess, pack
 from tocsin.assess.protective import Protection
@@ -281,7 +281,7 @@ class _Extraction:
         return "certain"
 
     @staticmethod
-    def _tier(statement: Statement, speaker: Speaker) -> str:  # type: ignore[return]
+    def _tier(statement: Statement, speaker: Speaker) -> Tier:
         if speaker.kind == "unclear":
             return "low"
         if statement.verb == "free" or not statement.sure:
@@ -524,11 +524,8 @@ class _Extraction:
             ):
                 found.append(hit.name)
                 lines.update(range(sentence.first, sentence.last))
-            elif (
-                (before in "(/["
-                and bool(before)
-                and (after in ")/]-" or not after))
-                or (hit.first < 14 and after in "–—-" and bool(after))
+            elif (before in "(/[" and bool(before) and (after in ")/]-" or not after)) or (
+                hit.first < 14 and after in "–—-" and bool(after)
             ):
                 found.append(hit.name)
         return tuple(dict.fromkeys(found)), lines

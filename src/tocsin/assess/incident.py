@@ -1,4 +1,4 @@
-"""An incident: what several reports are about, with every claim in its own words, what conflicts, and what was corrected.
+"""An incident: what several reports are about, with each claim in its words, what conflicts, what was corrected.
 
 - An incident asserts nothing itself: each line points to the characters that say it.
 - A correction changes the standing of what it corrects in every report, and is listed with both wordings.

@@ -1,4 +1,4 @@
-"""Protective actions: what a report says people are told to do, to whom, on which condition and where; and what is closed.
+"""Protective actions: what people are told to do, to whom, on which condition and where; and what is closed.
 
 - An action is a cue of the pack in words that tell (advise, must, an imperative) or that quote the one who tells.
 - A facility is closed where its noun and the word for closing stand in one clause and nothing negates them.
@@ -100,7 +100,7 @@ class Protection:
                     action,  # type: ignore[arg-type]
                     span,
                     self._audience(sentence, hit),
-                    condition if not (action == "all_clear") else "",
+                    condition if action != "all_clear" else "",
                     self._area(sentence),
                 )
             )
@@ -110,14 +110,12 @@ class Protection:
             ready = next(one for one in found if one.action == "be_ready")
             shelter = best["shelter"]
             if (
-                (best["be_ready"].first <= shelter.first
+                best["be_ready"].first <= shelter.first
                 and not any(
                     words[i].raw in ".;" or words[i].low in self.pack.words["conjunctions"]
                     for i in range(best["be_ready"].last, shelter.first)
-                ))
-                or (condition
-                and shelter.first - best["be_ready"].last < 8)
-            ):
+                )
+            ) or (condition and shelter.first - best["be_ready"].last < 8):
                 found = [one for one in found if one.action != "shelter"]
                 found = [one for one in found if one is not ready]
                 span = Span(

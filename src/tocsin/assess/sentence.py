@@ -173,18 +173,23 @@ def _sentences(text: str, words: list[Word], abbreviations: frozenset[str], ordi
             gap = text[words[last - 1].end : after.start] if after else "\n"
             ends = bool(gap) and _starts_sentence(text, words[last - 1].end)
             if ends and "\n" not in gap and word.raw == "." and before is not None and before.end == word.start:
-                if before.low in abbreviations or (len(before.raw) == 1 and before.raw.isalpha()) or (
-                    ordinal_dot
-                    and before.raw.replace(".", "").isdigit()
-                    and len(before.raw) < 7
-                    and last == index + 1
-                    and (len(before.raw) < 4 or "." in before.raw)
-                ) or (
-                    not ordinal_dot
-                    and before.raw.isdigit()
-                    and len(before.raw) < 3
-                    and after
-                    and after.raw[:1].islower()
+                if (
+                    before.low in abbreviations
+                    or (len(before.raw) == 1 and before.raw.isalpha())
+                    or (
+                        ordinal_dot
+                        and before.raw.replace(".", "").isdigit()
+                        and len(before.raw) < 7
+                        and last == index + 1
+                        and (len(before.raw) < 4 or "." in before.raw)
+                    )
+                    or (
+                        not ordinal_dot
+                        and before.raw.isdigit()
+                        and len(before.raw) < 3
+                        and after
+                        and after.raw[:1].islower()
+                    )
                 ):
                     ends = False
             if not ends and "\n" in gap:

@@ -131,7 +131,7 @@ def test_gold_actions() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_order_of_arrival_hardly_matters(seed: int) -> None:
-    """Shuffled, at least 93 of 100 pairs of the same incident stay together, and none of two incidents come together."""
+    """Shuffled, at least 93 of 100 pairs of one incident stay together, and none of two incidents come together."""
     readings, names, _ = gold()
     random.Random(seed).shuffle(readings)
     together = pairs = 0

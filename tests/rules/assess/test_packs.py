@@ -1,4 +1,4 @@
-"""Language packs as words: every cue can be found, every language is recognised, dates and stances hold item by item."""
+"""Language packs as words: no language lacks an ability, and dates, stances and actions hold item by item."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ correction, a refusal to comment and a denial; 5 a report with other numbers, an
 sentence that tries to give orders to whoever reads it.
 """
 
+# ruff: noqa: E501, T201  (sentences stay on one line, however long they are)
 from __future__ import annotations
 
 import json
@@ -308,4 +309,3 @@ def reports() -> list[dict[str, Any]]:
 if __name__ == "__main__":
     out = Path(__file__).with_name("reports.json")
     out.write_text(json.dumps(reports(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    print(len(reports()), "reports")

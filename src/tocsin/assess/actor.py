@@ -331,9 +331,10 @@ def _mention(
             kinds.append((hit.kind, hit.name))
         index = max(index + 1, hit.last)
     before = words[first - 1].low if first else ""
+    cased = _cased(text, pack, first)
     if before in pack.words["articles"] and first > 1:
         before = words[first - 2].low
-    subject = before not in pack.words["prepositions"]
+    subject = not cased and before not in pack.words["prepositions"]
     if words[first].raw.startswith("US-"):
         country = country or "US"
     if not country and not any(name in ("embassy", "consulate", "ambassador") for _, name in kinds):
@@ -374,6 +375,23 @@ def _mention(
     if country and noun:
         return Mention(first, last, "country", f"{country}:government", country, "government", "", subject)
     return None
+
+
+_OBLIQUE = frozenset({"des", "dem", "den", "einem", "einen", "eines"})
+
+
+def _cased(text: Text, pack: Pack, first: int) -> bool:
+    """Whether a German article says that a mention is no subject: "des", "dem", or "der" behind a noun."""
+    if "capital_nouns" not in pack.flags:
+        return False
+    words, at = text.words, first - 1
+    while at > 0 and first - at < 4 and words[at].raw[0].islower() and words[at].low not in pack.words["articles"]:
+        at -= 1
+    if at < 0 or words[at].low not in pack.words["articles"]:
+        return False
+    if words[at].low in _OBLIQUE:
+        return True
+    return words[at].low in ("der", "einer") and at > 1 and words[at - 1].raw[0].isupper() and words[at - 2].raw not in ".!?:"
 
 
 def _run(names: list[int]) -> list[int]:

@@ -58,6 +58,8 @@ class Attribution:
                 self.hits[hit.kind].append(hit)
         self.mentions = mentions
         self.spoken: Statement | None = None
+        self.rivals: tuple[Mention, ...] = ()
+        """Who else could be the subject that was found last."""
         # Whom advice is for does not give it: "US citizens were told", «громадян США закликали».
         told = {index for hit in hits if hit.kind == "audience" for index in range(hit.first, hit.last)}
         self.addressed = {
@@ -240,6 +242,7 @@ class Attribution:
             plain = [m for m in inside if m.subject and not (cue.name == "advise" and m.first in self.addressed)]
             if plain:
                 best = plain[0]
+                self.rivals = tuple(m for m in plain[1:] if m.key != best.key)
                 if joint and self._pair(start, best):
                     continue
                 if word.raw == "," and not joint:
@@ -468,6 +471,7 @@ class Attribution:
         return at
 
     def _mentioned(self, cue: Hit, sentence: Sentence) -> Mention | None:
+        self.rivals = ()
         words = self.words
         before = words[cue.first - 1].raw if cue.first > sentence.first else ""
         inverted = (
@@ -585,6 +589,9 @@ class Attribution:
                 after = mention.last
             statement = self._message(sentence, cue, after, following, who, candidates, joint)
             if statement is not None:
+                if who is not None and self.rivals and mention is not None and not statement.candidates:
+                    rivals = tuple(self.known.shown(m) for m in self.rivals if m.kind != "pronoun")
+                    statement = replace(statement, candidates=(self.known.shown(who), *rivals) if rivals else ())
                 statement = replace(statement, here=mention)
                 found.append(statement)
                 previous = statement
@@ -717,6 +724,14 @@ class Attribution:
     def _passive(self, cue: Hit) -> bool:
         """Whether a cue is a passive ("is feared", "was criticised by") and so has another subject than its speaker."""
         passive = self.pack.words.get("passive", frozenset())
+        if self.pack.language == "de":
+            first = next((s.first for s in self.text.sentences if s.first <= cue.first < s.last), cue.first)
+            if self.words[cue.first].low.endswith(("te", "ten", "tet")):
+                return False
+            end = cue.last >= len(self.words) or not self.words[cue.last].raw[0].isalpha()
+            return end and any(
+                self.words[i].low in ("wird", "wurde", "werden", "wurden") for i in range(max(first, cue.first - 14), cue.first)
+            )
         return any(self.words[i].low in passive for i in range(max(0, cue.first - 2), cue.first))
 
     def _message(
@@ -761,6 +776,9 @@ class Attribution:
                 start = cue.first
             elif who is not None and who.first < start and who.first >= sentence.first:
                 start = min(start, who.first)
+        # "..., a day after Ukraine had fired": the day count is the reporter's and not the speaker's.
+        cuts = [hit.first for hit in self.hits["split"] if hit.name == "day" and start + 3 <= hit.first < end]
+        end = min([end, *cuts])
         start, end = self._trim(start, end)
         if end - start < 2:
             return None
@@ -790,10 +808,8 @@ class Attribution:
                 continue
             first, last = sentence.first, sentence.last
             if hit.name == "pre":
-                mention = next((m for m in self.mentions if hit.last <= m.first <= hit.last + 5), None)
+                mention = self._behind(hit, last)
                 if mention is None:
-                    continue
-                if any(words[i].raw in ",:" for i in range(hit.last, mention.first)):
                     continue
                 begins, ends = hit.first, mention.last
             elif hit.name == "post":
@@ -842,6 +858,11 @@ class Attribution:
             start, end = first, last
             if begins - first <= 1:
                 start = ends
+                # "According to police and county officials, ...": the comma ends who is meant.
+                for index in range(ends, min(ends + 12, last - 3)):
+                    if words[index].raw == "," and not self._verb(ends, index):
+                        start = index + 1
+                        break
             elif last - ends <= 2 or hit.name == "so":
                 end = begins
             start, end = self._trim(start, end)
@@ -861,6 +882,29 @@ class Attribution:
                 )
             ]
         return []
+
+    def _behind(self, hit: Hit, last: int) -> Mention | None:
+        """Who stands behind "according to": a mention after articles and adjectives alone, else the plain words there."""
+        words, pack = self.words, self.pack
+        at = hit.last
+        for index in range(at, min(at + 5, last)):
+            if (mention := self.by_first.get(index)) is not None:
+                return mention
+            word = words[index]
+            if word.low in pack.words["articles"] or word.low in pack.words["links"]:
+                continue
+            if not word.raw[0].isalpha():
+                return None
+            if word.raw[0].islower() and not ("capital_nouns" not in pack.flags and index > at):
+                continue
+            end = index + 1
+            while end < last and words[end].raw[0].isupper() and end - index < 4:
+                end += 1
+            if "capital_nouns" in pack.flags and index == at:
+                # "Nach Angaben neun Menschen": without an article nobody is named.
+                return Mention(index, end, "phrase", f"phrase:{word.low}", "", "", "") if words[at].raw.isupper() else None
+            return Mention(index, end, "phrase", f"phrase:{word.low}", "", "", "")
+        return None
 
     # --- no comment ------------------------------------------------------------------------------------------------
 
@@ -922,11 +966,11 @@ class Attribution:
             if head:
                 added += self._narration(sentence.first, head[-1].first)
         for hit in self.hits["split"]:
-            if first + 3 <= hit.first < sentence.last - 4 and hit.name == "after":
+            if first + 3 <= hit.first < sentence.last - 4 and hit.name in ("after", "day"):
                 begin, end = self._trim(hit.first + 1, sentence.last)
                 added.append(Statement(begin, end, "narration", None, ""))
                 break
-        elsewhere = [h for h in self.hits["split"] if h.name == "after" and first + 3 <= h.first]
+        elsewhere = [h for h in self.hits["split"] if h.name in ("after", "day") and first + 3 <= h.first]
         if sentence.last - last > 6 and not elsewhere:
             added += self._narration(last + 1, sentence.last)
         return added

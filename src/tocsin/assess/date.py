@@ -45,6 +45,7 @@ _SIMPLE = {
     "since": "S",
     "war": "K",
     "half": "H",
+    "afterthat": "V",
 }
 _PARTS = ("morning", "noon", "afternoon", "evening", "earlymorning", "midday")
 _ISO = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
@@ -53,7 +54,7 @@ _DAY_MONTH = re.compile(r"(?<![\d.,/])(\d{1,2})\.(\d{1,2})\.(?!\d)")
 _YEAR_FIRST = re.compile(r"(?<![\d.,/])(\d{4})([./])(\d{1,2})\2(\d{1,2})(?!\d)")
 _STAGED = re.compile(r"(mid|mi|early|late)-(\w+)$")
 _STAGES = {"mid": "mid", "mi": "mid", "early": "early", "late": "late"}
-_DATING = frozenset("WMrgGLTwuK")
+_DATING = frozenset("WMrgGLTwuKV")
 WAR_BEGAN = date(2022, 2, 24)
 """Day 1 of the full-scale invasion of Ukraine, from which reports count "the thousandth day"."""
 
@@ -99,6 +100,7 @@ def _grammar() -> list[tuple[str, frozenset[str], re.Pattern[str]]]:
         ("date_part", "M", rf"(?:p[af]*(?:{day}|{american})|(?:{day}|{american})[acf]*p)"),
         ("date", "M", rf"{day}|{american}"),
         ("war_day", "K", r"[qnN][d]?[af]*U[.af]{0,6}K|[qnN][d]?[^yMW]{0,8}K[.af]{0,3}U"),
+        ("day_after_that", "V", r"n?[af]*[uU][c]?V"),
         ("weekday_week", "W", r"(?:[xlt][af]*U[acf]*W|W[acf]*(?:[af]*)[xlt][af]*U|W[af]*U[af]*[xlt])"),
         ("ago_week", "W", r"W[af]*[xl]{2}"),
         ("day_next", "W", r"[xlt][af]*W[af]*p?|W[af]*[xl]|tW"),
@@ -438,6 +440,12 @@ def _resolve(
         return two(published, published + timedelta(1), "night")
     if name == "this_part":
         return one(published, "part")
+    if name == "day_after_that":
+        # "A day after Ukraine had fired": what follows happened that long before the report.
+        unit = units[0] if units else ""
+        if unit not in ("day", "week", "month", "year"):
+            return None
+        return one(_shift(published, -(numbers[0] if numbers else 1), unit))
     if name == "same":
         return one(previous, "day")
     if name in ("ago", "ahead", "before_after", "unit_turn", "stage_week"):
@@ -474,6 +482,8 @@ def _counted(
     if unit in ("hour", "minute"):
         if name == "ago":
             return When(published.isoformat(), "part", span, name)
+        if name == "before_after" and previous is not None:
+            return When(previous.isoformat(), "part", span, name)
         return None
     count = numbers[0] if numbers else 1
     if name == "ago":

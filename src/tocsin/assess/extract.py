@@ -384,7 +384,13 @@ class _Extraction:
                     )
                     for one in claim.protective
                 )
-                claims[index] = replace(claim, protective=filled)
+                when = claim.when
+                if when is None:
+                    # What is told now is for the day of the threat that the same speaker names.
+                    day_of = date_by.get(claim.speaker.actor, day)
+                    source = next((c.when for c in claims if c.when is not None and c.when.value == day_of), None)
+                    when = replace(source, how="the threat it is told for") if source is not None else None
+                claims[index] = replace(claim, protective=filled, when=when)
         return claims
 
     def _corrections(self, claims: list[Claim]) -> list[Claim]:

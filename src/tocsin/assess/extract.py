@@ -8,10 +8,13 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import re
+import tomllib
 from bisect import bisect_left
 from collections import defaultdict
 from datetime import date, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -91,6 +94,13 @@ def _linking(text: str, source: Source, language: str, confidence: float) -> Rea
     return Reading(
         source, language, confidence, (), places, (), {}, (), names, numbers, (), (), len(text), taken.cut, text, True
     )
+
+
+@lru_cache(maxsize=1)
+def page_words() -> dict[str, list[str]]:
+    """Phrases by which a page shows that it is a consent wall or a paywall and no article."""
+    file = importlib.resources.files("tocsin.assess") / "packs" / "pages.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 class _Extraction:
@@ -550,6 +560,12 @@ class _Extraction:
             flags.append("translation")
         if self.text.cut:
             flags.append("cut")
+        if len(text.strip()) < 40:
+            flags.append("empty")
+        low = text[:3000].lower()
+        for kind, phrases in page_words().items():
+            if len(text) < 2500 and any(phrase in low for phrase in phrases):
+                flags.append(kind)
         return tuple(dict.fromkeys(flags))
 
 

@@ -261,7 +261,14 @@ def pack(language: str) -> Pack | None:
 
 @lru_cache(maxsize=1)
 def _stop_words() -> dict[str, frozenset[str]]:
-    return {code: found.words["stop"] for code in LANGUAGES if (found := pack(code)) is not None}
+    # Only this list is needed to tell languages apart; the packs of those that do not come up are not made ready.
+    folder = importlib.resources.files("tocsin.assess") / "packs"
+    found = {}
+    for code in LANGUAGES:
+        line = re.search(r'^stop = "(.*)"$', (folder / f"{code}.toml").read_text(encoding="utf-8"), re.MULTILINE)
+        assert line is not None
+        found[code] = frozenset(listed(line.group(1)))
+    return found
 
 
 def guess(text: str) -> tuple[str, float]:
@@ -275,6 +282,13 @@ def guess(text: str) -> tuple[str, float]:
     if not seen:
         return "und", 0.0
     shares = {code: sum(word in stop for word in seen) / len(seen) for code, stop in _stop_words().items()}
+    letters = text[:4000].lower()
+    ukrainian, russian = (sum(letters.count(letter) for letter in some) for some in ("іїєґ", "ыэъё"))
+    if ukrainian + russian:
+        # Letters that only one of the two has say more than small words that both have.
+        shares["ru" if ukrainian > russian else "uk"] *= 0.2
+        own = "uk" if ukrainian > russian else "ru"
+        shares[own] = max(shares[own], 0.12)
     ranked = sorted(shares.items(), key=lambda item: -item[1])
     (first, share), (_, second) = ranked[0], ranked[1]
     if share < 0.08:

@@ -17,6 +17,9 @@ from msgspec import Struct
 MAX_CHARACTERS = 60_000
 """A report longer than this is a page that was not cut down to its article; its rest is not read."""
 
+MAX_WORDS = 240
+"""A sentence longer than this is none: it is parted, so that no text can cost more than its length."""
+
 _WORD = re.compile(
     r"\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?(?![^\W\d_])|[^\W_]+(?:['’ʼ`.&‑-][^\W_]+)*|[^\s\w\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]"
 )
@@ -194,6 +197,8 @@ def _sentences(text: str, words: list[Word], abbreviations: frozenset[str], ordi
                     ends = False
             if not ends and "\n" in gap:
                 ends = True
+        if not ends and index - first >= MAX_WORDS:
+            ends = True
         if ends:
             yield Sentence(words[first].start, words[last - 1].end, first, last, paragraph)
             first = last

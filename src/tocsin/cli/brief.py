@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ import click
 from tocsin.assess.brief import as_json, brief
 from tocsin.assess.extract import Source
 from tocsin.assess.incident import Incident, Pointer
+from tocsin.assess.pack import guess
 from tocsin.errors import InputError, TooLargeError
 
 MAX_BYTES = 64 * 1024 * 1024
-HTML_BYTES = 4 * 1024 * 1024
-"""A page is cut to this before its article is looked for: what comes later is not the article."""
+HTML_CHARACTERS = 400_000
+"""A page is cut to this, without its scripts and styles, before its article is looked for."""
+_NO_TEXT = re.compile(r"(?is)<(script|style|svg|noscript|template|iframe)\b.*?</\1\s*>|<!--.*?-->")
+_LONG_TAG = re.compile(r"<[^<>]{8000,}>")
+_ENCODINGS = ("cp1252", "cp1251", "koi8-u", "iso8859-2", "cp1250", "cp866")
 
 
 @click.command()
@@ -94,7 +99,7 @@ def read(file: Path) -> tuple[str, str]:
         raise InputError(f"{file}: {error.strerror or error}") from error
     head = content[:2000].lstrip().lower()
     if file.suffix.lower() in (".html", ".htm", ".xhtml") or head.startswith((b"<!doctype html", b"<html")):
-        return _article(content[:HTML_BYTES])
+        return _article(content)
     text = decode(content)
     first = next((line.strip() for line in text.split("\n") if line.strip()), "")
     return text, first[:300]
@@ -111,15 +116,12 @@ def decode(content: bytes) -> str:
         pass
     sample = content[:20_000]
     best, score = "cp1252", -1.0
-    for encoding in ("cp1252", "cp1251", "koi8-u", "iso8859-2", "cp1250"):
-        try:
-            text = sample.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        # Letters of a language come mostly small and beside one another; a wrong table gives capitals and signs.
-        small = sum(letter.islower() for letter in text if letter > "\x7f")
-        wrong = sum(not letter.isalpha() or letter.isupper() for letter in text if letter > "\x7f")
-        value = small - 1.5 * wrong
+    for encoding in _ENCODINGS:
+        text = sample.decode(encoding, errors="replace")
+        # The right table gives small letters beside one another and words that some language has.
+        high = [letter for letter in text if letter > "\x7f"]
+        small = sum(letter.islower() for letter in high) / max(1, len(high))
+        value = small + 2 * guess(text)[1] - text.count("\ufffd")
         if value > score:
             best, score = encoding, value
     return content.decode(best, errors="replace")
@@ -130,7 +132,7 @@ def _article(content: bytes) -> tuple[str, str]:
     import trafilatura
     from lxml import etree
 
-    document = decode(content)
+    document = _LONG_TAG.sub("", _NO_TEXT.sub("", decode(content)))[:HTML_CHARACTERS]
     try:
         found = trafilatura.bare_extraction(document, include_comments=False, include_tables=False, with_metadata=True)
     except (ValueError, etree.LxmlError, RecursionError):

@@ -391,7 +391,12 @@ def _cased(text: Text, pack: Pack, first: int) -> bool:
         return False
     if words[at].low in _OBLIQUE:
         return True
-    return words[at].low in ("der", "einer") and at > 1 and words[at - 1].raw[0].isupper() and words[at - 2].raw not in ".!?:"
+    return (
+        words[at].low in ("der", "einer")
+        and at > 1
+        and words[at - 1].raw[0].isupper()
+        and words[at - 2].raw not in ".!?:"
+    )
 
 
 def _run(names: list[int]) -> list[int]:

@@ -20,12 +20,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tocsin.assess.actor import Known, Mention, PlaceName, find_actors, find_places
-from tocsin.assess.attribution import Attribution, Statement
+from tocsin.assess.attribution import Attribution
 from tocsin.assess.claim import Claim, Modality, Protective, Quantity, Span, Speaker, Stance, Tier, When
 from tocsin.assess.date import find_dates
 from tocsin.assess.pack import Hit, Pack, guess, pack
 from tocsin.assess.protective import Protection
 from tocsin.assess.sentence import Sentence, Text
+from tocsin.assess.speaker import Statement
 
 _KINDS = {
     "person": "named",

@@ -89,7 +89,9 @@ def test_one_word_repeated_is_bounded(tmp_path: Path) -> None:
 
 def test_page_output_escapes_what_reports_say(tmp_path: Path) -> None:
     """Markup in a report is shown as text on the HTML page."""
-    (tmp_path / "a.txt").write_text("Alarm\n<script>alert(1)</script> was said by the police. The port is closed.", "utf-8")
+    (tmp_path / "a.txt").write_text(
+        "Alarm\n<script>alert(1)</script> was said by the police. The port is closed.", "utf-8"
+    )
     result = CliRunner().invoke(command, [str(tmp_path / "a.txt"), "--lang", "en", "--html"], catch_exceptions=False)
     assert result.exit_code == 0
     assert "<script>" not in result.output
@@ -98,7 +100,9 @@ def test_page_output_escapes_what_reports_say(tmp_path: Path) -> None:
 
 def test_consent_page_is_recognised(tmp_path: Path) -> None:
     """A consent wall is flagged as such."""
-    (tmp_path / "a.txt").write_text("Before you continue\nWe use cookies to deliver services. Accept all.", encoding="utf-8")
+    (tmp_path / "a.txt").write_text(
+        "Before you continue\nWe use cookies to deliver services. Accept all.", encoding="utf-8"
+    )
     assert "consent" in briefing(str(tmp_path / "a.txt"))["reports"][0]["noise"]
 
 

@@ -89,7 +89,8 @@ def main(show: bool) -> None:
         matcher.settle()
         p, r = bcubed(list(matcher.incidents.values()), gold)
         print(
-            f"clustering, order {seed}: BCubed P {p:.3f} R {r:.3f} F1 {2 * p * r / (p + r):.3f}, {len(matcher.incidents)} incidents"
+            f"clustering, order {seed}: BCubed P {p:.3f} R {r:.3f} F1 {2 * p * r / (p + r):.3f}, "
+            f"{len(matcher.incidents)} incidents"
         )
     false = traps = 0
     for name in dict.fromkeys(gold.values()):

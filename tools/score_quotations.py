@@ -89,9 +89,8 @@ def main(folder: str, show: int = 0) -> None:
                     certain[0] += ok
                     certain[1] += 1
                     if show and not ok:
-                        print(
-                            f"  SPEAKER {claim.speaker.name!r} gold {[a['speaker']['text'] for a in overlapping]}: {claim.text[:100]!r}"
-                        )
+                        wanted_names = [a["speaker"]["text"] for a in overlapping]
+                        print(f"  SPEAKER {claim.speaker.name!r} gold {wanted_names}: {claim.text[:100]!r}")
         if number < show:
             print("=====", file.name)
             for label, extra in (

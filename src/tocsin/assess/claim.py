@@ -73,7 +73,7 @@ class Speaker(Struct, frozen=True):
 
 
 class Quantity(Struct, frozen=True):
-    """A number and what it counts: ``dead``, ``injured``, ``missing``; ``bound`` is ``least``, ``most`` or ``exact``."""
+    """A number and what it counts (``dead``, ``injured`` ...); ``bound`` is ``least``, ``most`` or ``exact``."""
 
     value: int
     referent: str

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tocsin.assess.pack import Cues, Hit, Pack
 
 # Symbols: W weekday, M month, n number up to 31, y year, r day counted from today, p part of a day, g night,
-# u unit, k "ago", j "in (future)", x next, l last, t this, f from, o to, s stage (early, mid, late), m same, b "before",
-# v "after", w weekend, z end of a fixed phrase, a filler, c comma, d dot, q number over 31, h clock time, . anything.
+# u unit, k "ago", j "in (future)", x next, l last, t this, f from, o to, s stage (early, mid, late), m same,
+# b "before", v "later", V "after (that)", w weekend, a filler, c comma, d dot, q number over 31, K war, . anything.
 _SIMPLE = {
     "night": "g",
     "ago": "k",

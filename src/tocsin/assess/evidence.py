@@ -122,10 +122,11 @@ def relate(one: Claim, other: Claim, index: int, place: int) -> Evidence | None:
     facility = _facility_conflict(one, other)
     if facility and days is not False:
         return Evidence("contradicts", index, place, facility, "closed and open")
-    if one.report != other.report and one.stance not in ("declines",) and other.stance != "declines":
-        if days is not False and alike(one, other) >= 0.6 and one.negated == other.negated:
-            about = "+".join(sorted(one.topics & other.topics))
-            return Evidence("corroborates", index, place, about, "both say so")
+    if one.report == other.report or "declines" in (one.stance, other.stance) or days is False:
+        return None
+    if alike(one, other) >= 0.6 and one.negated == other.negated:
+        about = "+".join(sorted(one.topics & other.topics))
+        return Evidence("corroborates", index, place, about, "both say so")
     return None
 
 
@@ -167,10 +168,11 @@ def _count_conflict(one: Claim, other: Claim) -> str:
 def _quiet(one: Claim, other: Claim) -> str:
     """One says that nothing happened or nobody was hurt, the other counts harm."""
     for first, second in ((one, other), (other, one)):
-        if first.negated and first.topics & (_HARM | {"incident", "damage"}) and not first.quantities:
-            if second.quantities and not second.negated and any(q.referent in _HARM for q in second.quantities):
-                if first.topics & {"incident"} or any(q.referent in first.topics for q in second.quantities):
-                    return "harm"
+        if not first.negated or first.quantities or second.negated:
+            continue
+        counted = {quantity.referent for quantity in second.quantities} & _HARM
+        if counted and ("incident" in first.topics or counted & first.topics):
+            return "harm"
     return ""
 
 
@@ -192,7 +194,7 @@ def _denial(one: Claim, other: Claim) -> str:
 def _facility_conflict(one: Claim, other: Claim) -> str:
     for first in one.protective:
         for second in other.protective:
-            if {first.action, second.action} == {"closed", "open"} and first.facility == second.facility:
-                if one.report != other.report:
-                    return first.facility
+            opposed = {first.action, second.action} == {"closed", "open"}
+            if opposed and first.facility == second.facility and one.report != other.report:
+                return first.facility
     return ""

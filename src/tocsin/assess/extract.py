@@ -354,7 +354,7 @@ class _Extraction:
     # --- protection and corrections --------------------------------------------------------------------------------
 
     def _protect(self, claims: list[Claim]) -> list[Claim]:
-        """Protective actions, each on the claim whose words hold it; area and date from the same speaker's other words."""
+        """Protective actions, each on the claim that holds it; area and date from its speaker's other words."""
         actions: list[tuple[Protective, Sentence]] = [
             (action, sentence) for sentence in self.text.sentences for action in self.protection.find(sentence)
         ]

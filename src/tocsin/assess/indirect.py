@@ -1,6 +1,6 @@
 """Indirect speech: "said that", "according to", ", the official said", and refusals to comment.
 
-- The words that are said begin at the complement of the word of saying and end with its sentence or at the next speaker.
+- What is said begins at the complement of the word of saying and ends with its sentence or at the next speaker.
 - A sentence that ends with, or is broken by, ", said the official" is the official's as a whole.
 - Each institution that declines to comment makes a statement of its own.
 """
@@ -136,7 +136,7 @@ class IndirectSpeech(Speakers):
             else:
                 mention = self._right(cue.head, sentence.last)
                 if mention is None and 1 < sentence.last - cue.head <= 5 and self.pack.language != "en":
-                    # Somebody is named whom no list knows ("informó la legación"): unclear, with the words as candidate.
+                    # Somebody is named whom no list knows ("informó la legación"): unclear, with a candidate.
                     begin, end = self._trim(cue.head, sentence.last)
                     if self._clear(begin, end) and begin < end:
                         start, stop = self._trim(sentence.first, cue.first)

@@ -1,7 +1,7 @@
 """Origins: from how many mouths a statement really comes, when outlets copy, credit and quote one another.
 
-- Near-copies (MinHash over word shingles), reports that credit one agency, and reports that quote one statement share an
-  origin for it; a translation has the words of no other, but its credit and its quoted speaker tell.
+- Near-copies (word shingles), reports that credit one agency, and reports that quote one statement share an origin for
+  it; a translation has the words of no other, but its credit and its quoted speaker tell.
 - An institution speaks with one mouth: its spokesman, its page and its minister are one origin.
 - All unnamed officials of one country in one incident are one origin.
 - A reporter's own sentence adds no origin to what another report attributes to a speaker.

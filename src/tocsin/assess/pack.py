@@ -2,8 +2,8 @@
 
 - One file a language in ``packs/``; every list in it is reviewed as words and tested as words.
 - A cue is words in order: ``abc*`` begins with, ``*abc`` ends with, ``(a|b)`` either, ``?`` any one word, ``...`` up
-  to eight words in the same sentence, ``..`` up to two, ``\\,`` a comma itself. A word with a capital letter is compared
-  as written (US, not us).
+  to eight words in the same sentence, ``..`` up to two, ``\\,`` a comma itself. A word with a capital letter is
+  compared as written (US, not us).
 - All cues of a language are found in one pass over the words, so a longer list costs no more time.
 - A language without a pack is "linking only": its reports are linked to incidents, but no claims are made from them.
 """

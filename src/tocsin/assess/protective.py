@@ -231,7 +231,7 @@ class Protection:
                         break
             if last - hit.first >= 3:
                 end = last
-                # "Im Falle einer Warnung sofort eine Unterkunft aufzusuchen": the condition ends where the action begins.
+                # The condition ends where the action begins.
                 for protect in self._in("protect", hit.last, last):
                     if protect.first - hit.last >= 2:
                         end = min(end, protect.first)

@@ -153,6 +153,16 @@ def _starts_sentence(text: str, at: int) -> bool:
     return not letter.isalpha() or letter.isupper() or letter.lower() == letter.upper()
 
 
+def _goes_on(before: Word, after: Word | None, abbreviations: frozenset[str], ordinal_dot: bool) -> bool:
+    """Whether a full stop behind this word is an abbreviation's, an initial's or an ordinal number's."""
+    raw = before.raw
+    if before.low in abbreviations or (len(raw) == 1 and raw.isalpha()):
+        return True
+    if ordinal_dot:
+        return raw.replace(".", "").isdigit() and len(raw) < 7 and (len(raw) < 4 or "." in raw)
+    return raw.isdigit() and len(raw) < 3 and after is not None and after.raw[:1].islower()
+
+
 def _sentences(text: str, words: list[Word], abbreviations: frozenset[str], ordinal_dot: bool) -> Iterator[Sentence]:
     first, paragraph, count = 0, 0, len(words)
     index = 0
@@ -175,26 +185,9 @@ def _sentences(text: str, words: list[Word], abbreviations: frozenset[str], ordi
             after = words[last] if last < count else None
             gap = text[words[last - 1].end : after.start] if after else "\n"
             ends = bool(gap) and _starts_sentence(text, words[last - 1].end)
-            if ends and "\n" not in gap and word.raw == "." and before is not None and before.end == word.start:
-                if (
-                    before.low in abbreviations
-                    or (len(before.raw) == 1 and before.raw.isalpha())
-                    or (
-                        ordinal_dot
-                        and before.raw.replace(".", "").isdigit()
-                        and len(before.raw) < 7
-                        and last == index + 1
-                        and (len(before.raw) < 4 or "." in before.raw)
-                    )
-                    or (
-                        not ordinal_dot
-                        and before.raw.isdigit()
-                        and len(before.raw) < 3
-                        and after
-                        and after.raw[:1].islower()
-                    )
-                ):
-                    ends = False
+            dotted = ends and "\n" not in gap and word.raw == "." and before is not None and before.end == word.start
+            if dotted and before is not None and last == index + 1:
+                ends = not _goes_on(before, after, abbreviations, ordinal_dot)
             if not ends and "\n" in gap:
                 ends = True
         if not ends and index - first >= MAX_WORDS:

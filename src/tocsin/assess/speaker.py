@@ -368,7 +368,7 @@ class Speakers:
         return any(self.words[i].low in passive for i in range(max(0, cue.first - 2), cue.first))
 
     def _behind(self, hit: Hit, last: int) -> Mention | None:
-        """Who stands behind "according to": a mention after articles and adjectives alone, else the plain words there."""
+        """Who stands behind "according to": a mention after articles and adjectives, else the plain words there."""
         words, pack = self.words, self.pack
         at = hit.last
         for index in range(at, min(at + 5, last)):

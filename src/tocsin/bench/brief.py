@@ -18,30 +18,33 @@ from tocsin.bench import Case, alternate, case
 
 _TEXTS = {
     "en": (
-        "A fire broke out in the port of {p} on Tuesday evening. “We ask all residents to stay indoors and to close their"
-        " windows,” said {n} Miller, a spokesman for the fire service. At least {k} people were injured, the police said."
-        " According to the Interior Ministry, the cause was initially thought to be a drone but turned out to be a"
-        " heater. The Defence Ministry declined to comment. In the night from Monday to Tuesday there were no incidents."
-        " The port authority said that all terminals would remain closed until Friday.\n"
+        "A fire broke out in the port of {p} on Tuesday evening. “We ask all residents to stay indoors "
+        "and to close their windows,” said {n} Miller, a spokesman for the fire service. At least {k} "
+        "people were injured, the police said. According to the Interior Ministry, the cause was "
+        "initially thought to be a drone but turned out to be a heater. The Defence Ministry declined to "
+        "comment. In the night from Monday to Tuesday there were no incidents. The port authority said "
+        "that all terminals would remain closed until Friday.\n"
     ),
     "de": (
-        "Im Hafen von {p} ist am Dienstagabend ein Feuer ausgebrochen. „Wir bitten alle Anwohner, in den Häusern zu"
-        " bleiben und die Fenster zu schließen“, sagte Feuerwehrsprecher {n} Müller. Mindestens {k} Menschen wurden"
-        " verletzt, teilte die Polizei mit. Nach Angaben des Innenministeriums war zunächst eine Drohne vermutet worden,"
-        " in Wirklichkeit war es ein Heizgerät. Das Verteidigungsministerium lehnte eine Stellungnahme ab. In der Nacht"
-        " von Montag auf Dienstag gab es keine Zwischenfälle. Der Hafen bleibe bis Freitag geschlossen.\n"
+        "Im Hafen von {p} ist am Dienstagabend ein Feuer ausgebrochen. „Wir bitten alle Anwohner, in den "
+        "Häusern zu bleiben und die Fenster zu schließen“, sagte Feuerwehrsprecher {n} Müller. Mindestens"
+        " {k} Menschen wurden verletzt, teilte die Polizei mit. Nach Angaben des Innenministeriums war "
+        "zunächst eine Drohne vermutet worden, in Wirklichkeit war es ein Heizgerät. Das "
+        "Verteidigungsministerium lehnte eine Stellungnahme ab. In der Nacht von Montag auf Dienstag gab "
+        "es keine Zwischenfälle. Der Hafen bleibe bis Freitag geschlossen.\n"
     ),
     "fr": (
-        "Un incendie s'est déclaré mardi soir dans le port de {p}. « Nous demandons aux habitants de rester chez eux et de"
-        " fermer les fenêtres », a déclaré {n} Martin, porte-parole des pompiers. Au moins {k} personnes ont été"
-        " blessées, selon la police. Le ministère de la Défense a refusé de commenter. Dans la nuit de lundi à mardi, il"
-        " n'y a eu aucun incident. Le port restera fermé jusqu'à vendredi, ont indiqué les autorités.\n"
+        "Un incendie s'est déclaré mardi soir dans le port de {p}. « Nous demandons aux habitants de "
+        "rester chez eux et de fermer les fenêtres », a déclaré {n} Martin, porte-parole des pompiers. Au"
+        " moins {k} personnes ont été blessées, selon la police. Le ministère de la Défense a refusé de "
+        "commenter. Dans la nuit de lundi à mardi, il n'y a eu aucun incident. Le port restera fermé "
+        "jusqu'à vendredi, ont indiqué les autorités.\n"
     ),
     "uk": (
-        "У порту міста {p} у вівторок увечері спалахнула пожежа. «Просимо всіх мешканців залишатися вдома і зачинити"
-        " вікна», — сказав речник рятувальників {n} Коваль. Щонайменше {k} людей дістали поранення, повідомила поліція."
-        " Міністерство оборони відмовилося від коментарів. У ніч з понеділка на вівторок інцидентів не було. За словами"
-        " мера, порт буде зачинено до п'ятниці.\n"
+        "У порту міста {p} у вівторок увечері спалахнула пожежа. «Просимо всіх мешканців залишатися вдома"
+        " і зачинити вікна», — сказав речник рятувальників {n} Коваль. Щонайменше {k} людей дістали "
+        "поранення, повідомила поліція. Міністерство оборони відмовилося від коментарів. У ніч з "
+        "понеділка на вівторок інцидентів не було. За словами мера, порт буде зачинено до п'ятниці.\n"
     ),
 }
 _PLACES = ("Odesa", "Hamburg", "Marseille", "Gdańsk", "Valencia", "Izmir", "Varna", "Rotterdam")

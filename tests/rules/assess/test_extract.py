@@ -27,8 +27,11 @@ def one(text: str, language: str = "en", stance: str | None = None) -> Claim:
 @given(
     st.lists(
         st.sampled_from(
-            ["„Wir gehen", "“We stay", "said the minister", "nicht", ",", ".", "”", "“", "«", "»", "\n", "Kyiv", "20 November",
-             "\u202e", "\u200b", "Die Polizei", "sagte", ", dass", "laut", ":", "(Reuters)", "not", "but", "\"", "closed", "embassy"]
+            [
+                "„Wir gehen", "“We stay", "said the minister", "nicht", ",", ".", "”", "“", "«", "»", "\n", "Kyiv",
+                "20 November", "\u202e", "\u200b", "Die Polizei", "sagte", ", dass", "laut", ":", "(Reuters)", "not",
+                "but", '"', "closed", "embassy",
+            ]
         ),
         max_size=40,
     ),

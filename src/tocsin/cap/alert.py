@@ -137,13 +137,23 @@ class Polygon(Struct, frozen=True, eq=False):
         return hash(self.points.tobytes())
 
 
-class Circle(Struct, frozen=True):
-    """A point in micro-degrees and a radius in kilometres."""
+class Circle(Struct, frozen=True, eq=False):
+    """A point in micro-degrees and a radius in kilometres; like a polygon the same whatever its ``text``."""
 
     text: str
     latitude: int
     longitude: int
     radius_km: float
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Circle) and self._place == other._place
+
+    def __hash__(self) -> int:
+        return hash(self._place)
+
+    @property
+    def _place(self) -> tuple[int, int, float]:
+        return self.latitude, self.longitude, self.radius_km
 
 
 class Unknown(Struct, frozen=True):

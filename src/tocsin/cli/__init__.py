@@ -19,7 +19,9 @@ class Commands(click.Group):
     """The commands of this package, found by their file names."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(found.name.removesuffix("_") for found in pkgutil.iter_modules(__path__))
+        return sorted(
+            found.name.removesuffix("_") for found in pkgutil.iter_modules(__path__) if not found.name.startswith("__")
+        )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):

@@ -1,0 +1,318 @@
+"""The whole program, put together from its settings: what listens, what follows the journal, what answers.
+
+- One process, one data folder, one realm. The journal is the only thing the parts have in common.
+- The mirror goes on from its durable cursor; what lives in memory alone (the situation, what the mirror knows of events)
+  is read again from the journal at the start.
+- Nothing here decides anything: it wires, starts and stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import resource
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from tocsin.cap.alert import Alert
+from tocsin.cap.limits import TRUSTED
+from tocsin.cap.xml import read as read_cap
+from tocsin.clock import Clock
+from tocsin.errors import PolicyError
+from tocsin.journal import follow
+from tocsin.place.area import Shape
+from tocsin.place.gazetteer import Gazetteer
+from tocsin.place.place import AreaPack
+from tocsin.reach.audience import Audience
+from tocsin.reach.channel import Kit as ChannelKit
+from tocsin.reach.channel import all_channels
+from tocsin.reach.channels.stream import Limits as StreamLimits
+from tocsin.reach.channels.stream import StreamHub
+from tocsin.reach.dispatch import Dispatch
+from tocsin.reach.heartbeat import SourceContact
+from tocsin.reach.subscriber import Subscribers
+from tocsin.sense.feeds import Feed
+from tocsin.sense.intake import Intake
+from tocsin.sense.report import REPORT_RECEIVED
+from tocsin.sense.source import Source
+from tocsin.settings import Settings
+from tocsin.store.answers import StoredAnswers
+from tocsin.store.batches import SqlBatches
+from tocsin.store.certificate import Certificates
+from tocsin.store.key import Keys, signed_by
+from tocsin.store.sqlite import SqliteStore
+from tocsin.store.subscriptions import SqlBook
+from tocsin.warn import policy as policies
+from tocsin.warn.compile import Issuer, Kit
+from tocsin.warn.mirror import REPORT_WAITING, Mirror
+from tocsin.warn.phrase import book
+from tocsin.warn.policy import Policy
+from tocsin.warn.publish import ALERT_PUBLISHED
+from tocsin.warn.situation import Situation
+from tocsin.web.health import holds
+from tocsin.web.house import House
+from tocsin.web.site import config
+
+MIRROR = "mirror"
+BATCH = 500
+
+
+class Program:
+    """One installation, opened: every part, wired, and nothing running yet."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        data: Path,
+        clock: Clock,
+        sources: Iterable[Source] = (),
+        *,
+        policy: Policy | None = None,
+        packs: Sequence[AreaPack] = (),
+    ) -> None:
+        self.settings, self.data, self.clock = settings, data, clock
+        realm = settings.realm
+        self.gazetteer = Gazetteer.world()
+        for pack in packs:
+            self.gazetteer = self.gazetteer.with_pack(pack)
+        self.keys = Keys(data / "keys", realm)
+        self.sources = {source.id: source for source in sources}
+        self.policy = policy or load_policy(data, settings, self.sources, self.keys)
+        self.store = SqliteStore(data, clock)
+        try:
+            self._wire(realm)
+        except BaseException:
+            self.store.close()
+            raise
+
+    def _wire(self, realm: str) -> None:
+        settings = self.settings
+        self.intake = Intake(
+            self.store,
+            self.clock,
+            self.sources.values(),
+            realm=realm,
+            intervals=settings.stale_after_intervals,
+            max_bytes=settings.max_trusted_message_bytes,
+        )
+        self.situation = Situation(
+            self.gazetteer,
+            realm,
+            self.sources,
+            timedelta(minutes=settings.all_clear_minutes),
+            settings.stale_after_intervals,
+        )
+        self.intake.on_heard(self.situation.heard)
+        issuer = Issuer(settings.sender, settings.sender_name, realm, settings.languages)
+        self.certificates = Certificates(self.data / "keys", realm, settings.sender, self.clock.now())
+        self.mirror = Mirror(Kit(self.gazetteer, book(), issuer), self.policy, self.sources, self.certificates.sign)
+        self._remember()
+        self.hub = StreamHub(
+            self.store,
+            self.gazetteer,
+            realm,
+            self.keys,
+            self.clock,
+            parse=parse,
+            public_url=settings.public_url,
+            sources=self.contacts,
+            interval_s=settings.heartbeat_seconds,
+            limits=StreamLimits(settings.stream_connections, settings.stream_connections_per_address),
+            trusted_proxies=frozenset(settings.trusted_proxies),
+        )
+        self.book = SqlBook(self.store, self.data / "keys", realm)
+        self.audience = Audience(self.gazetteer)
+        self.subscribers = Subscribers(self.store, self.book, self.audience, self.clock, realm)
+        self.batches = SqlBatches(self.store, realm)
+        self.channels = all_channels(ChannelKit(settings, self.clock))
+        self.dispatch = Dispatch(
+            self.store,
+            self.batches,
+            self.book,
+            self.audience,
+            self.channels,
+            self.clock,
+            realm,
+            parse=parse,
+            public_url=settings.public_url,
+            outline=outline,
+            gone=lambda subscription: self.subscribers.end(subscription, "gone"),
+        )
+        self.house = House(
+            settings=settings,
+            clock=self.clock,
+            gazetteer=self.gazetteer,
+            store=self.store,
+            situation=self.situation,
+            intake=self.intake,
+            keys=self.keys,
+            answers=StoredAnswers(self.store),
+            sources=self.sources,
+            hub=self.hub,
+            dispatch=self.dispatch,
+            subscriptions=self.subscribers,
+            data=self.data,
+        )
+
+        self.house.checks += [
+            holds("policy", lambda: load_policy(self.data, self.settings, self.sources, self.keys)),
+            holds("certificate", lambda: self.certificates.current(self.clock.now())),
+        ]
+
+    def _remember(self) -> None:
+        """Tell the mirror what was published before."""
+        for entry in follow(self.store, 0, (ALERT_PUBLISHED, REPORT_WAITING)):
+            self.mirror.apply(entry)
+
+    def contacts(self, at: datetime) -> list[SourceContact]:
+        """Every source with when it was last heard: what the heartbeat says."""
+        return [
+            SourceContact(source.id, source.name, self.intake.last_heard(source.id), self.intake.fresh(source.id, at))
+            for source in self.sources.values()
+        ]
+
+    # --- the mirror's step -----------------------------------------------------------------------------------------
+
+    def mirror_once(self) -> bool:
+        """Mirror the next batch of reports in one commit; False when there is none."""
+        entries = self.store.read(self.store.cursor(MIRROR), BATCH, (REPORT_RECEIVED,))
+        if not entries:
+            return False
+        self.store.step(MIRROR, entries[-1].seq, self.mirror.facts(entries, self.clock.now()))
+        return True
+
+    def settle(self) -> None:
+        """Bring everything that follows the journal to its end, without serving anybody (replays and tests)."""
+        while self.mirror_once():
+            pass
+        self.house.catch_up()
+
+    async def _keep_mirroring(self) -> None:
+        loop, fresh = asyncio.get_running_loop(), asyncio.Event()
+
+        def told(_: int) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                loop.call_soon_threadsafe(fresh.set)
+
+        stop = self.store.on_append(told)
+        try:
+            while True:
+                fresh.clear()
+                while await asyncio.to_thread(self.mirror_once):
+                    pass
+                await fresh.wait()
+        finally:
+            stop()
+
+    # --- running ---------------------------------------------------------------------------------------------------
+
+    async def run(
+        self,
+        feeds: Iterable[Feed] = (),
+        *,
+        serve: bool = True,
+        beside: Sequence[Callable[[], Any]] = (),
+        started: Callable[[str], object] = lambda address: None,
+    ) -> None:
+        """Listen, mirror, dispatch and serve until cancelled, or until one of ``beside`` returns.
+
+        ``started`` is told the address once the page can be opened.
+        """
+        raise_open_files()
+        self.subscribers.load()
+        self.settle()
+        works: dict[str, Callable[[], Any]] = {
+            "mirror": self._keep_mirroring,
+            "house": self.house.follow,
+            "watch": self._keep_watching,
+            "stream": self.hub.run,
+            "dispatch": self.dispatch.follow,
+        }
+        for feed in feeds:
+            works[f"feed {feed.wire.id}"] = partial(feed.run, self.intake)
+        tasks = {asyncio.create_task(work(), name=name) for name, work in works.items()}
+        ending = {asyncio.create_task(work()) for work in beside}
+        server = self._server() if serve else None
+        if server is not None:
+            ending.add(asyncio.create_task(server.serve(), name="server"))
+            # uvicorn has no event for "I listen now"; it is a moment, once.
+            while not server.started and not any(task.done() for task in ending):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            if server.started:
+                host, port = server.servers[0].sockets[0].getsockname()[:2]
+                started(f"http://{host}:{port}")
+        try:
+            done, _ = await asyncio.wait(tasks | ending, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self.hub.close()
+            if server is not None:
+                server.should_exit = True
+                await asyncio.wait({task for task in ending if task.get_name() == "server"}, timeout=5)
+            for task in tasks | ending:
+                task.cancel()
+            await asyncio.gather(*tasks, *ending, return_exceptions=True)
+            await asyncio.gather(*(channel.close() for channel in self.channels.values()))
+
+    async def _keep_watching(self) -> None:
+        """Look regularly whether a source has fallen silent."""
+        pause = min((source.interval_s for source in self.sources.values()), default=30.0) / 2
+        while True:
+            await asyncio.to_thread(self.intake.check)
+            await self.clock.sleep(pause)
+
+    def _server(self) -> uvicorn.Server:
+        host, _, port = self.settings.bind.rpartition(":")
+        return uvicorn.Server(config(self.house, host=host.strip("[]"), port=int(port)))
+
+    def close(self) -> None:
+        """Finish what waits and close the store."""
+        self.batches.close()
+        self.store.close()
+
+
+def raise_open_files() -> None:
+    """Let this process hold as many connections as the system allows: each stream is one open file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def parse(published: bytes) -> Alert:
+    """The alert in the XML of a published one."""
+    return read_cap(published, limits=TRUSTED).alerts[0]
+
+
+def outline(alert: Alert) -> Shape | None:
+    """What ``alert`` draws, as one shape; None when it names codes only."""
+    areas = [area for info in alert.infos for area in info.areas]
+    rings = [ring.points for area in areas for ring in area.polygons]
+    circles = [(c.latitude, c.longitude, c.radius_km) for area in areas for c in area.circles]
+    return Shape.of(rings, circles) if rings or circles else None
+
+
+def load_policy(data: Path, settings: Settings, sources: dict[str, Source], keys: Keys) -> Policy:
+    """The signed mirror policy of this installation; without a file nothing is mirrored."""
+    file = data / settings.policy
+    if not file.is_file():
+        return Policy(settings.realm)
+    signature = file.with_suffix(file.suffix + ".sig")
+    try:
+        signed = base64.b64decode(signature.read_bytes(), validate=True) if signature.is_file() else None
+    except ValueError:
+        raise PolicyError(f"{signature} is not a signature") from None
+    return policies.load(
+        file.read_bytes(),
+        signed,
+        lambda content, made: signed_by(keys.public_pem, content, made),
+        realm=settings.realm,
+        sources=sources,
+        key_id=keys.key_id,
+    )

@@ -1,0 +1,371 @@
+"""The desk: where warnings are written, agreed on, published and taken back, each step as facts for the journal.
+
+- A step checks the person, the state and the policy, and returns facts; whoever calls records them in one commit. Nothing
+  is remembered that the journal does not say.
+- What is approved is a digest of the alert and its retraction; publishing compiles them again and refuses unless the
+  digest is the same (F7, req. 53 and 56). ``sent`` and the identifier are frozen then.
+- Taking back one's own fresh alert is one step of one person; anything else that calms needs two (practice.md section 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tocsin.cap.alert import Reference
+from tocsin.cap.limits import TRUSTED
+from tocsin.cap.phase import Phase
+from tocsin.cap.xml import read
+from tocsin.clock import spell
+from tocsin.errors import IllegalStepError, NotAllowedError, NotFoundError
+from tocsin.journal import EXERCISE, Entry, Fact, fact
+from tocsin.warn.approval import (
+    BreakGlass,
+    Case,
+    Policy,
+    Progress,
+    Purpose,
+    Rule,
+    State,
+    Vote,
+    check_break_glass,
+    progress,
+    rule_for,
+)
+from tocsin.warn.compile import Compiled, Kit, compile_content, digest
+from tocsin.warn.draft import (
+    DRAFT_APPROVED,
+    DRAFT_BEGUN,
+    DRAFT_CHANGED,
+    DRAFT_GLASS_BROKEN,
+    DRAFT_PROPOSED,
+    DRAFT_PUBLISHED,
+    DRAFT_REJECTED,
+    DRAFT_WITHDRAWN,
+    NEEDS,
+    Begun,
+    Content,
+    Draft,
+    Drafts,
+    DraftState,
+    Ended,
+    Proposed,
+    Step,
+    Where,
+    after,
+)
+from tocsin.warn.person import Act, People
+from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published, Sign, published
+
+REVIEW_DUE = "review:due"
+
+Census = Callable[[Where], int | None]
+"""How many people live in an area; None when nobody can tell, which counts as many."""
+
+Guard = Callable[[Draft, Compiled], "tuple[Finding, ...]"]
+"""Looks at a compiled draft before it is proposed."""
+
+
+class Finding(Struct, frozen=True):
+    """What a guard says. A ``blocking`` one stops the proposal; one with ``reason`` does until a reason is given."""
+
+    code: str
+    sentence: str
+    blocking: bool = False
+    reason: bool = False
+
+
+class ReviewDue(Struct, frozen=True):
+    """The body of ``review:due``; the subject is the draft. Somebody acted alone, and others look at it afterwards."""
+
+    person: str
+    reason: str
+    what: str
+
+
+class Desk:
+    """Everything that is being written or stands published in one realm."""
+
+    def __init__(
+        self,
+        kit: Kit,
+        policy: Policy,
+        people: People,
+        drafts: Drafts,
+        *,
+        census: Census = lambda where: None,
+        guards: tuple[Guard, ...] = (),
+        still_warns: Callable[[Published], bool] = lambda alert: False,
+    ) -> None:
+        self.kit, self.policy, self.people, self.drafts = kit, policy, people, drafts
+        self.census, self.guards, self.still_warns = census, guards, still_warns
+        self._newest: dict[str, Published] = {}  # by event
+        self._event_of: dict[str, str] = {}  # by identifier
+        self._publisher: dict[str, tuple[str, datetime]] = {}  # identifier -> who published it, and when
+
+    def apply(self, entry: Entry) -> None:
+        """Take in one entry of the journal."""
+        self.people.apply(entry)
+        self.drafts.apply(entry)
+        if entry.kind == ALERT_PUBLISHED:
+            done = entry.read(Published)
+            self._event_of[done.identifier] = done.event_id
+            known = self._newest.get(done.event_id)
+            if known is None or known.version < done.version:
+                self._newest[done.event_id] = done
+        elif entry.kind == DRAFT_PUBLISHED:
+            ended = entry.read(Ended)
+            self._publisher[ended.detail] = (ended.person, entry.at)
+
+    # --- looking ---------------------------------------------------------------------------------------------------
+
+    def draft(self, name: str) -> Draft:
+        """The draft ``name``; raises :class:`NotFoundError` where there is none."""
+        found = self.drafts.get(name)
+        if found is None:
+            raise NotFoundError(f"there is no draft {name}")
+        return found
+
+    def standing(self, identifier: str) -> Published:
+        """The newest alert of the event that ``identifier`` belongs to."""
+        event = self._event_of.get(identifier)
+        if event is None:
+            raise NotFoundError(f"there is no alert {identifier}")
+        return self._newest[event]
+
+    def compiled(self, content: Content) -> Compiled:
+        """The alert and retraction that ``content`` comes to now."""
+        before = self._newest.get(content.event_id) if content.version > 1 else None
+        if content.version > 1:
+            if before is None or before.version != content.version - 1:
+                raise IllegalStepError("the alert that this updates is not the newest of its event any more")
+            if content.phase == Phase.RETRACTED:
+                return self._retraction(before)
+        elif content.event_id in self._newest:
+            raise IllegalStepError("this event has an alert already; write an update")
+        return compile_content(content, self.kit, self._reference(before) if before else None)
+
+    def case(self, content: Content, person: str, at: datetime) -> Case:
+        """What decides how many persons must agree on ``content``."""
+        before = self._newest.get(content.event_id) if content.version > 1 else None
+        purpose = Purpose.ISSUE if before is None else Purpose.UPDATE
+        own, age = False, timedelta(0)
+        if content.phase == Phase.RETRACTED:
+            purpose = Purpose.RETRACT
+        elif content.phase == Phase.ALL_CLEAR:
+            purpose = Purpose.ALL_CLEAR
+        if before is not None:
+            who, when = self._publisher.get(before.identifier, ("", before.sent))
+            own, age = who == person, at - when
+        return Case(
+            purpose,
+            content.phase,
+            self.kit.issuer.realm == EXERCISE,
+            content.scope == "Public",
+            content.template,
+            self.census(content.where),
+            any(self.kit.gazetteer.get(code).level == 0 for code in content.where.codes),
+            own,
+            age,
+            before is not None and self.still_warns(before),
+        )
+
+    def rule(self, draft: Draft, at: datetime) -> Rule:
+        """The rule that holds for ``draft``: the one it was proposed under, once it was."""
+        name = draft.rule
+        return self.policy.named(name) if name else rule_for(self.case(draft.content, draft.author, at), self.policy)
+
+    def progress(self, draft: Draft, at: datetime) -> Progress:
+        """Where the approval of ``draft`` stands."""
+        proposed = draft.proposed or at
+        return progress(
+            self.rule(draft, at), self.policy, self.people, draft.author, draft.digest, proposed, draft.votes, at
+        )
+
+    def findings(self, draft: Draft, compiled: Compiled) -> tuple[Finding, ...]:
+        """What the guards say; one whose reason was given no longer stops anything."""
+        return tuple(
+            replace(found, reason=False)
+            if found.reason and draft.content.reasons.get(found.code, "").strip()
+            else found
+            for guard in self.guards
+            for found in guard(draft, compiled)
+        )
+
+    # --- writing ---------------------------------------------------------------------------------------------------
+
+    def begin(self, name: str, person: str, content: Content, at: datetime) -> list[Fact]:
+        """Begin a draft; a first alert's event gets its id here."""
+        self.people.require(person, Act.COMPOSE, at)
+        if self.drafts.get(name) is not None:
+            raise IllegalStepError(f"there is a draft {name} already")
+        if not content.event_id:
+            content = replace(content, event_id=f"evt.{name}")
+        return [self._fact(DRAFT_BEGUN, name, Begun(person, content))]
+
+    def change(self, name: str, person: str, content: Content, at: datetime) -> list[Fact]:
+        """Replace what the draft says; a change after the proposal voids it with all its votes."""
+        draft = self._step(name, Step.CHANGE, person, at)
+        content = replace(
+            content,
+            event_id=draft.content.event_id,
+            version=draft.content.version,
+            supersedes=draft.content.supersedes,
+        )
+        return [] if content == draft.content else [self._fact(DRAFT_CHANGED, name, Begun(person, content))]
+
+    def withdraw(self, name: str, person: str, at: datetime) -> list[Fact]:
+        """Give the draft up."""
+        self._step(name, Step.WITHDRAW, person, at)
+        return [self._fact(DRAFT_WITHDRAWN, name, Ended(person))]
+
+    def propose(self, name: str, person: str, at: datetime) -> list[Fact]:
+        """Ask for approval of exactly what the draft says now."""
+        draft = self._step(name, Step.PROPOSE, person, at)
+        compiled = self.compiled(draft.content)
+        stops = [found.sentence for found in self.findings(draft, compiled) if found.blocking or found.reason]
+        if stops:
+            raise IllegalStepError(" ".join(stops))
+        case = self.case(draft.content, draft.author, at)
+        if case.exercise and case.public and self._quiet(draft.content.where, at):
+            raise IllegalStepError("no exercise goes to the public at night in its place")
+        return [self._fact(DRAFT_PROPOSED, name, Proposed(person, compiled.digest, rule_for(case, self.policy).name))]
+
+    # --- agreeing --------------------------------------------------------------------------------------------------
+
+    def vote(self, name: str, vote: Vote) -> list[Fact]:
+        """Approve or reject exactly what was shown: ``vote.digest`` must be what stands there."""
+        draft = self._step(name, Step.APPROVE if vote.approve else Step.REJECT, vote.person, vote.at)
+        if vote.person == draft.author:
+            raise NotAllowedError("nobody approves their own draft")
+        if vote.digest != draft.digest:
+            raise IllegalStepError("it has changed since you looked at it; look again")
+        if vote.approve and not self._is_fresh(vote.fresh, vote.at):
+            raise NotAllowedError("prove first that you are present")
+        if not vote.approve and not vote.reason.strip():
+            raise IllegalStepError("say why you reject it")
+        return [self._fact(DRAFT_APPROVED if vote.approve else DRAFT_REJECTED, name, vote)]
+
+    def break_glass(self, name: str, glass: BreakGlass) -> list[Fact]:
+        """Go on alone because nobody answered; others review it afterwards."""
+        draft = self._step(name, Step.BREAK_GLASS, glass.person, glass.at)
+        case = self.case(draft.content, draft.author, glass.at)
+        check_break_glass(
+            glass,
+            self.progress(draft, glass.at),
+            self.policy,
+            self.people,
+            template=case.template,
+            whole_country=case.whole_country,
+            proposed_areas=draft.content.where.codes,
+        )
+        review = ReviewDue(glass.person, glass.reason, f"published {name} without a second person")
+        return [
+            self._fact(DRAFT_GLASS_BROKEN, name, Ended(glass.person, glass.reason)),
+            self._fact(REVIEW_DUE, name, review),
+        ]
+
+    # --- publishing ------------------------------------------------------------------------------------------------
+
+    def publish(self, name: str, person: str, fresh: datetime | None, sign: Sign, at: datetime) -> list[Fact]:
+        """Publish what was agreed on, and nothing else; the retraction goes into the same entry."""
+        draft = self._step(name, Step.PUBLISH, person, at)
+        if not self._is_fresh(fresh, at):
+            raise NotAllowedError("prove first that you are present")
+        standing = self.progress(draft, at)
+        if draft.state is not DraftState.APPROVED and standing.state is not State.READY:
+            raise IllegalStepError(f"{standing.missing} more must approve it")
+        at = at.replace(microsecond=0)
+        compiled = self.compiled(draft.content)
+        if compiled.digest != draft.digest:
+            raise IllegalStepError("what would be published is not what was approved; propose it again")
+        before = self._newest.get(draft.content.event_id)
+        if before is not None and before.sent >= at:
+            at = before.sent + timedelta(seconds=1)
+        return self._publish(draft, compiled, before, person, sign, at)
+
+    def retract(
+        self, name: str, identifier: str, person: str, fresh: datetime | None, sign: Sign, at: datetime
+    ) -> list[Fact]:
+        """Take back the alert ``identifier``: at once where one person may, otherwise as draft ``name`` to be approved."""
+        self.people.require(person, Act.RETRACT, at)
+        if not self._is_fresh(fresh, at):
+            raise NotAllowedError("prove first that you are present")
+        newest = self.standing(identifier)
+        if newest.phase not in WARNS:
+            raise IllegalStepError(f"there is nothing to take back: this event stands at {newest.phase}")
+        content = Content(
+            phase=Phase.RETRACTED.value,
+            hazard="other",
+            where=Where(codes=newest.areas),
+            owner=person,
+            event_id=newest.event_id,
+            version=newest.version + 1,
+            supersedes=newest.identifier,
+            audience="everyone" if newest.scope == "Public" else "staff",
+        )
+        rule = rule_for(self.case(content, person, at), self.policy)
+        compiled = self._retraction(newest)
+        begun = self._fact(DRAFT_BEGUN, name, Begun(person, content))
+        proposed = self._fact(DRAFT_PROPOSED, name, Proposed(person, compiled.digest, rule.name))
+        if rule.persons > 1:
+            return [begun, proposed]
+        at = max(at.replace(microsecond=0), newest.sent + timedelta(seconds=1))
+        draft = Draft(name, person, at, content, DraftState.PROPOSED, compiled.digest, rule.name, at)
+        return [begun, proposed, *self._publish(draft, compiled, newest, person, sign, at)]
+
+    def _publish(
+        self, draft: Draft, compiled: Compiled, before: Published | None, person: str, sign: Sign, at: datetime
+    ) -> list[Fact]:
+        phase = Phase(draft.content.phase)
+        alert = replace(compiled.alert, sent=at, original=None)
+        own = Reference(alert.sender, alert.identifier, spell(at))
+        taken_back = compiled.retraction
+        retraction = replace(taken_back, sent=at, references=(own,), original=None) if taken_back else None
+        if digest(alert, retraction) != draft.digest:
+            raise IllegalStepError("what would be signed is not what was approved")
+        done = published(
+            alert,
+            retraction,
+            event_id=draft.content.event_id,
+            version=draft.content.version,
+            phase=phase,
+            areas=draft.content.where.codes,
+            as_of=draft.content.starts or at,
+            sign=sign,
+            supersedes=before.identifier if before else "",
+            draft=draft.id,
+        )
+        return [
+            self._fact(ALERT_PUBLISHED, done.identifier, done),
+            self._fact(DRAFT_PUBLISHED, draft.id, Ended(person, done.identifier)),
+        ]
+
+    def _retraction(self, newest: Published) -> Compiled:
+        """The retraction that has been ready since ``newest`` was published."""
+        if not newest.retraction:
+            raise IllegalStepError(f"there is nothing to take back: this event stands at {newest.phase}")
+        alert = replace(read(newest.retraction.encode(), limits=TRUSTED).alerts[0], sent=None, original=None)
+        return Compiled(alert, None, digest(alert, None))
+
+    def _reference(self, before: Published) -> Reference:
+        return Reference(self.kit.issuer.sender, before.identifier, spell(before.sent))
+
+    def _step(self, name: str, step: Step, person: str, at: datetime) -> Draft:
+        self.people.require(person, NEEDS[step], at)
+        draft = self.draft(name)
+        after(draft, step)
+        return draft
+
+    def _is_fresh(self, fresh: datetime | None, at: datetime) -> bool:
+        return fresh is not None and timedelta(0) <= at - fresh <= timedelta(minutes=self.policy.fresh_minutes)
+
+    def _quiet(self, where: Where, at: datetime) -> bool:
+        zones = {self.kit.gazetteer.get(code).zone for code in where.codes}
+        return any(self.policy.is_quiet(at, zone) for zone in zones)
+
+    def _fact(self, kind: str, subject: str, body: object) -> Fact:
+        return fact(kind, subject, body, self.kit.issuer.realm)

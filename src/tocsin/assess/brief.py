@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from tocsin.assess.claim import Claim
 from tocsin.assess.extract import Reading, Source, extract
 from tocsin.assess.incident import Incident, Pointer, build
 from tocsin.assess.match import cluster
+from tocsin.place.gazetteer import Gazetteer
 
 
 def brief(texts: Sequence[tuple[str, Source]]) -> tuple[list[Reading], list[Incident]]:
@@ -39,6 +41,20 @@ def as_json(readings: Sequence[Reading], incidents: Sequence[Incident]) -> dict[
         ],
         "incidents": [_incident(incident) for incident in incidents],
     }
+
+
+@lru_cache(maxsize=4096)
+def area_code(code: str, name: str) -> str:
+    """The area code of a place: a country's own; for a city its ISO 3166-2 region where one is called so."""
+    country, _, city = code.partition("/")
+    if not city:
+        return country
+    found = Gazetteer.world().find(name, within=country)
+    return found[0].code if found else country
+
+
+def _places(named: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"code": area_code(code, name), "name": name} for code, name in named]
 
 
 def _evidence(pointers: Sequence[Pointer]) -> list[dict[str, Any]]:
@@ -81,7 +97,7 @@ def _incident(incident: Incident) -> dict[str, Any]:
         "id": incident.id,
         "title": incident.title,
         "when": incident.when,
-        "places": [{"code": code, "name": name} for code, name in incident.places],
+        "places": _places(incident.places),
         "reports": list(incident.reports),
         "claims": [_claim(claim) for claim in incident.claims],
         "protective_actions": [

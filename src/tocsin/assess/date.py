@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,7 @@ _SIMPLE = {
     "war": "K",
     "half": "H",
     "afterthat": "V",
+    "fromnow": "N",
 }
 _PARTS = ("morning", "noon", "afternoon", "evening", "earlymorning", "midday")
 _ISO = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
@@ -54,7 +56,7 @@ _DAY_MONTH = re.compile(r"(?<![\d.,/])(\d{1,2})\.(\d{1,2})\.(?!\d)")
 _YEAR_FIRST = re.compile(r"(?<![\d.,/])(\d{4})([./])(\d{1,2})\2(\d{1,2})(?!\d)")
 _STAGED = re.compile(r"(mid|mi|early|late)-(\w+)$")
 _STAGES = {"mid": "mid", "mi": "mid", "early": "early", "late": "late"}
-_DATING = frozenset("WMrgGLTwuKV")
+_DATING = frozenset("WMrgGLTwuKVN")
 WAR_BEGAN = date(2022, 2, 24)
 """Day 1 of the full-scale invasion of Ukraine, from which reports count "the thousandth day"."""
 
@@ -94,11 +96,15 @@ def _grammar() -> list[tuple[str, frozenset[str], re.Pattern[str]]]:
         ("night_to_day", "gG", r"[gG][af]*o[af]*(W)"),
         ("night_of_date", "gG", rf"[gG][af]*(?:{day}|{american})|(?:{day}|{american})[ca]*[gG]"),
         ("night_of_day", "gG", r"(?:t)?(W)[acf]*[gG]|[gG][af]+(W)|[gG](W)"),
+        ("nth_weekday", "W", r"n[d]?[af]*W[af]*(?:M(?:[acf]*y)?|[xlt][af]*u|u[af]*[xl])"),
+        ("range_days_turn", "xlt", r"n[d]?[af]*[oA]+[af]*n[d]?[af]*(?:[xlt][af]*u|u[af]*[xl])"),
+        ("day_of_month", "xlt", r"n[d]?[af]*(?:[xlt][af]*u|u[af]*[xl])"),
         ("range_days_month", "M", r"f?[af]*n[d]?[af]*[oA]+[af]*n[d]?[af]*M(?:[acf]*y)?"),
         ("range_month_days", "M", r"M[af]*n[d]?[af]*[oA]+[af]*n(?:[acf]*y)?"),
         ("range_dates", "M", rf"(?:f?[af]*)({day}|{american})[ca]*o[af]*({day}|{american})"),
         ("date_part", "M", rf"(?:p[af]*(?:{day}|{american})|(?:{day}|{american})[acf]*p)"),
         ("date", "M", rf"{day}|{american}"),
+        ("weekday_number", "W", r"W[acf]*n(?![\da-zA-Z]*[uUpqKk])"),
         ("war_day", "K", r"[qnN][d]?[af]*U[.af]{0,6}K|[qnN][d]?[^yMW]{0,8}K[.af]{0,3}U"),
         ("day_after_that", "V", r"n?[af]*[uU][c]?V"),
         ("weekday_week", "W", r"(?:[xlt][af]*U[acf]*W|W[acf]*(?:[af]*)[xlt][af]*U|W[af]*U[af]*[xlt])"),
@@ -109,7 +115,7 @@ def _grammar() -> list[tuple[str, frozenset[str], re.Pattern[str]]]:
         ("last_night", "Ll", r"L|l[af]*[gG]|[gG][af]*l|[gG]l"),
         ("to_night", "Tt", r"T|t[af]*[gG]"),
         ("ago", "kH", r"k[af]*(?:n|s?H)[af]*[uU]k?|n[af]*[uU][af]*k|H[af]*[uU][af]*k|n[af]*[uU]k"),
-        ("ahead", "j", r"j[af]*n[af]*[uU]"),
+        ("ahead", "jN", r"j[af]*n?[af]*[uU]|n[af]*[uU][af]*N"),
         ("before_after", "bv", r"n[af]*[uU][af]*[bv]|[bv][af]*n[af]*[uU]|[uU][af]*[bv]"),
         ("unit_turn", "xlt", r"[xlt][af]*n?[af]*[uU]|[uU][af]*[xl]|n[af]*[uU][af]*[xl]"),
         ("weekend", "w", r"[xlt]?[af]*w[af]*[xl]?"),
@@ -243,13 +249,15 @@ def _numeric(text: Text, sentence: Sentence, pack: Pack, published: date | None)
             value = _nearest(int(match.group(2)), int(match.group(1)), published, "")
             if value is not None and int(match.group(2)) <= 12:
                 found.append(When(value.isoformat(), "day", Span(match.start(), match.end() - 1), "day and month"))
+    if published is not None:
+        found += _partial(text, sentence, pack, published)
     for pattern, order in ((_ISO, "ymd"), (_YEAR_FIRST, "y-md"), (_NUMERIC, "dmy")):
         for match in pattern.finditer(text.text, sentence.start, sentence.end):
             groups = [g for g in match.groups() if g.isdigit()]
             year, month, day = (
                 (groups[2], groups[1], groups[0]) if order == "dmy" else (groups[0], groups[1], groups[2])
             )
-            if order == "dmy" and pack.language == "en" and (match.group(2) == "/" or int(month) > 12):
+            if order == "dmy" and pack.language == "en" and (match.group(2) in "/-" or int(month) > 12):
                 month, day = day, month
                 if int(month) > 12:
                     month, day = day, month
@@ -258,6 +266,38 @@ def _numeric(text: Text, sentence: Sentence, pack: Pack, published: date | None)
             span = Span(*match.span())
             if value is not None and not any(one.span.overlaps(span) for one in found):
                 found.append(When(value.isoformat(), "day", span, "written out"))
+    return found
+
+
+_DAY_ONLY = {
+    "en": re.compile(r"\b(?:on|for|the|until|since) (\d{1,2})(?:st|nd|rd|th)\b(?! of\b| \w)"),
+    "fr": re.compile(r"\b(?:le|du|au) (\d{1,2})(?=\s*(?:[.,!?;](?!\d)|$))"),
+    "es": re.compile(r"\b(?:el|del|al) (?:día )?(\d{1,2})(?=\s*(?:[.,!?;](?!\d)|$))"),
+    "de": re.compile(r"\b(?:am|den|dem|zum) (\d{1,2})\.(?=\s*(?:[,!?;]|$))"),
+}
+_SLASHED = re.compile(r"(?<=[a-zéñ] )(\d{1,2})/(\d{1,2})(?![\d/])")
+
+
+def _partial(text: Text, sentence: Sentence, pack: Pack, published: date) -> list[When]:
+    """A day without its month ("on the 27th") and a day and month in figures ("le 22/04")."""
+    found: list[When] = []
+    pattern = _DAY_ONLY.get(pack.language)
+    line = text.text[: sentence.end]
+    for match in pattern.finditer(line, sentence.start) if pattern is not None else ():
+        day = int(match.group(1))
+        for back in (0, 1, 2):
+            year, month = divmod(published.year * 12 + published.month - 1 - back, 12)
+            value = _day(year, month + 1, day)
+            if value is not None and value <= published:
+                found.append(When(value.isoformat(), "day", Span(*match.span()), "day of the month"))
+                break
+    for match in _SLASHED.finditer(line, sentence.start):
+        first, second = int(match.group(1)), int(match.group(2))
+        month, day = (first, second) if pack.language == "en" and first <= 12 else (second, first)
+        if month > 12:
+            month, day = day, month
+        if 1 <= month <= 12 and (value := _nearest(month, day, published, "")) is not None:
+            found.append(When(value.isoformat(), "day", Span(*match.span()), "day and month"))
     return found
 
 
@@ -440,6 +480,15 @@ def _resolve(
         return two(published, published + timedelta(1), "night")
     if name == "this_part":
         return one(published, "part")
+    if name == "nth_weekday" and numbers and weekdays:
+        return one(_nth_weekday(numbers[0], weekdays[0], *_month_meant(months, year, shape, units, published)))
+    if name in ("range_days_turn", "day_of_month") and numbers and units[:1] == ["month"]:
+        there = _month_meant((), "", shape, units, published)
+        found = [_day(*there, number) for number in numbers]
+        return two(found[0], found[-1]) if name == "range_days_turn" else one(found[0])
+    if name == "weekday_number" and numbers and weekdays:
+        near = (published + timedelta(away * sign) for away in range(400) for sign in (-1, 1))
+        return one(next((d for d in near if d.day == numbers[0] and d.weekday() == weekdays[0]), None))
     if name == "day_after_that":
         # "A day after Ukraine had fired": what follows happened that long before the report.
         unit = units[0] if units else ""
@@ -454,6 +503,8 @@ def _resolve(
         saturday = published - timedelta((published.weekday() - 5) % 7)
         if "x" in shape or (ahead and "l" not in shape):
             saturday += timedelta(7)
+        elif "t" in shape:
+            saturday = published + timedelta(5 - published.weekday())
         elif "l" in shape and published.weekday() >= 5:
             saturday -= timedelta(7)
         return two(saturday, saturday + timedelta(1))
@@ -472,6 +523,20 @@ def _resolve(
             return When(f"{chosen}-{months[0]:02d}", "month", span, name)
         return two(*_month_span(chosen, months[0], stage), "month")
     return None
+
+
+def _month_meant(months: Sequence[int], year: str, shape: str, units: list[str], published: date) -> tuple[int, int]:
+    """The year and month that a month's name, or "next month", means."""
+    if months:
+        value = _nearest(months[0], 1, published, year)
+        return (value.year, value.month) if value is not None else (published.year, months[0])
+    value = _shift(published.replace(day=1), 1 if "x" in shape else -1 if "l" in shape else 0, "month")
+    return value.year, value.month
+
+
+def _nth_weekday(count: int, weekday: int, year: int, month: int) -> date | None:
+    first = date(year, month, 1)
+    return _day(year, month, 1 + (weekday - first.weekday()) % 7 + 7 * (count - 1)) if 0 < count < 6 else None
 
 
 def _counted(
@@ -500,6 +565,8 @@ def _counted(
     elif name in ("unit_turn", "stage_week"):
         turn = 1 if "x" in shape else -1 if "l" in shape else 0
         if unit == "day":
+            if not numbers and turn:
+                return When(_shift(previous or published, turn, "day").isoformat(), "day", span, name)
             if not numbers:
                 return When(published.isoformat(), "day", span, name) if turn == 0 and "t" in shape else None
             edge = _shift(published, turn * count, "day")
@@ -516,7 +583,5 @@ def _counted(
             return When(f"{first.isoformat()}/{last.isoformat()}", "span", span, name)
         there = _shift(published, turn, unit)
         return When(there.isoformat()[:7] if unit == "month" else str(there.year), unit, span, name)
-    value = _shift(published, count, unit)
-    if unit in ("month", "year"):
-        return When(value.isoformat()[:7] if unit == "month" else str(value.year), unit, span, name)
-    return When(value.isoformat(), "day", span, name)
+    # "A month ago" is about that day a month ago: the value says the day, the precision that it is only about.
+    return When(_shift(published, count, unit).isoformat(), unit if unit in ("month", "year") else "day", span, name)

@@ -53,6 +53,9 @@ _PARTS = ("morning", "noon", "afternoon", "evening", "earlymorning", "midday")
 _ISO = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _NUMERIC = re.compile(r"(?<![\d.,/])(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?![\d/]|\.\d)")
 _DAY_MONTH = re.compile(r"(?<![\d.,/])(\d{1,2})\.(\d{1,2})\.(?!\d)")
+_YEAR_MONTH = re.compile(
+    r"(?<![\d.,/-])(?:((?:19|20)\d\d) ?[-/.] ?(0?[1-9]|1[0-2])|(0?[1-9]|1[0-2]) ?[-/.] ?((?:19|20)\d\d))(?![\d/-]|\.\d)"
+)
 _YEAR_FIRST = re.compile(r"(?<![\d.,/])(\d{4})([./])(\d{1,2})\2(\d{1,2})(?!\d)")
 _STAGED = re.compile(r"(mid|mi|early|late)-(\w+)$")
 _STAGES = {"mid": "mid", "mi": "mid", "early": "early", "late": "late"}
@@ -101,7 +104,7 @@ def _grammar() -> list[tuple[str, frozenset[str], re.Pattern[str]]]:
         ("day_of_month", "xlt", r"n[d]?[af]*(?:[xlt][af]*u|u[af]*[xl])"),
         ("range_days_month", "M", r"f?[af]*n[d]?[af]*[oA]+[af]*n[d]?[af]*M(?:[acf]*y)?"),
         ("range_month_days", "M", r"M[af]*n[d]?[af]*[oA]+[af]*n(?:[acf]*y)?"),
-        ("range_dates", "M", rf"(?:f?[af]*)({day}|{american})[ca]*o[af]*({day}|{american})"),
+        ("range_dates", "M", rf"(?:f?[af]*)({day}|{american})[ca]*[oA]+[af]*({day}|{american})"),
         ("date_part", "M", rf"(?:p[af]*(?:{day}|{american})|(?:{day}|{american})[acf]*p)"),
         ("date", "M", rf"{day}|{american}"),
         ("weekday_number", "W", r"W[acf]*n(?![\da-zA-Z]*[uUpqKk])"),
@@ -120,6 +123,7 @@ def _grammar() -> list[tuple[str, frozenset[str], re.Pattern[str]]]:
         ("unit_turn", "xlt", r"[xlt][af]*n?[af]*[uU]|[uU][af]*[xl]|n[af]*[uU][af]*[xl]"),
         ("weekend", "w", r"[xlt]?[af]*w[af]*[xl]?"),
         ("stage_month", "M", r"s[af]*M(?:[acf]*y)?|M[af]*s"),
+        ("range_months", "M", r"M[d]?[af]*[oA]+[af]*M(?:[acf]*y)?"),
         ("month_turn", "M", r"[xlt][af]*M|M[af]*[xl]"),
         ("month_year", "M", r"M[af]*y"),
         ("stage_week", "s", r"s[af]*(?:[xlt][af]*)?U"),
@@ -130,8 +134,8 @@ def _grammar() -> list[tuple[str, frozenset[str], re.Pattern[str]]]:
         ("relative", "r", r"r"),
         ("overnight", "G", r"G"),
         ("this_part", "t", r"t[af]*p"),
-        ("since_year", "y", r"[Sat][af]*y"),
-        ("month", "M", r"[aftSoj]+M"),
+        ("since_year", "y", r"[Satfjo]+y"),
+        ("month", "M", r"[aftSoj]+M|M"),
     ]
     return [(name, frozenset(needs), re.compile(rule)) for name, needs, rule in rules]
 
@@ -266,6 +270,11 @@ def _numeric(text: Text, sentence: Sentence, pack: Pack, published: date | None)
             span = Span(*match.span())
             if value is not None and not any(one.span.overlaps(span) for one in found):
                 found.append(When(value.isoformat(), "day", span, "written out"))
+    for match in _YEAR_MONTH.finditer(text.text, sentence.start, sentence.end):
+        span = Span(*match.span())
+        if not any(one.span.overlaps(span) for one in found):
+            year, month = (match.group(1), match.group(2)) if match.group(1) else (match.group(4), match.group(3))
+            found.append(When(f"{year}-{int(month):02d}", "month", span, "written out"))
     return found
 
 
@@ -431,6 +440,12 @@ def _resolve(
         if name == "night_of_date":
             return two(value, value + timedelta(1), "night")
         return one(value, "part" if part else "day")
+    if name == "range_months" and len(months) == 2 and (year or published is not None):
+        last = _nearest(months[1], 1, published, year)
+        if last is None:
+            return None
+        first = last.replace(year=last.year - (months[0] > months[1]), month=months[0])
+        return two(first, _month_span(last.year, months[1])[1])
     if name == "month_year" and months:
         return When(f"{year}-{months[0]:02d}", "month", span, name)
     if name == "since_year" and year:

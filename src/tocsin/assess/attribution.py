@@ -61,7 +61,11 @@ class Attribution(IndirectSpeech):
         if found and found[0].cue and found[0].cue[0][0] >= found[-1].last and found[0].first - first > 6:
             # "It decided to close, having “received ...”, it says on its page": the rest is the same speaker's.
             begin, end = self._trim(first, found[0].first - 1)
-            if self._verb(begin, end) or end - begin > 8:
+            small = self.pack.words["auxiliaries"] | self.pack.words["prepositions"] | {"having", "ayant"}
+            while end > begin and self.words[end - 1].low in small:
+                end -= 1
+            begin, end = self._trim(begin, end)
+            if self._verb(begin, end) or end - begin > 3:
                 found.insert(0, replace(found[0], first=begin, last=end, kind="indirect", quotation=None))
         according = [
             hit for hit in self.hits["according"] if first <= hit.first < last and hit.first not in self.inside

@@ -315,6 +315,7 @@ class _Extraction:
             for when in self.dates
             if when.span.start < sentence.end and any(cue.start - 30 <= when.span.start <= cue.end + 40 for cue in cues)
         ]
+        around = [when for when in around if when.how != "day_after_that"]
         return around[0] if around else None
 
     def _quantities(self, first: int, last: int) -> tuple[Quantity, ...]:

@@ -203,11 +203,15 @@ class IndirectSpeech(Speakers):
             comma_first and cue.name in ("advise", "think", "say") and start is None
         )
         if start is None and not kind_whole and not comma_first:
-            start = after
             for hit in self.hits["split"]:
                 if hit.name == "after" and after + 3 <= hit.first < end:
                     end = hit.first
                     break
+            if cue.name in ("say", "confirm", "think") and self._verb(after, end):
+                start = after
+            else:
+                # "Russia promised an appropriate response": without a clause of its own the whole is what is claimed.
+                kind_whole = True
         if start is None or (cue.name == "act" and start - after > 0):
             start = self._clause_start(cue.first, sentence) if kind_whole or start is None else after
             if joint is not None and kind_whole:

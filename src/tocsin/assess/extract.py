@@ -484,7 +484,9 @@ class _Extraction:
             )
             wrong = (begin if begin < wrong[1] else wrong[0], wrong[1])
         wrong_claim = self._piece(base, sentence, *wrong)
-        right_claim = self._piece(base, sentence, *right)
+        at = self.words[right[0]].start
+        other = next((c for c in reversed(inside) if c.span.start >= at and c.kind != "narration"), base)
+        right_claim = self._piece(other, sentence, *right)
         if wrong_claim is None or right_claim is None:
             return claims
         wrong_claim = replace(wrong_claim, standing="corrected", modality="possible", stance="asserts")

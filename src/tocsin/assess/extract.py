@@ -513,7 +513,7 @@ class _Extraction:
         for claim in inside:
             if any(begin <= cue.start < end for cue in claim.cue):
                 return claim
-        if not base.cue or base.cue[0].start < begin or base.cue[0].end > sentence.end - 40:
+        if not base.cue or base.cue[0].start < begin or base.cue[0].end > sentence.end - 25:
             return base
         return replace(
             base, speaker=Speaker("reporter", "reporter", "reporter"), kind="narration", cue=(), tier="medium"

@@ -85,6 +85,15 @@ def test_words_that_make_a_test_of_an_alert_are_stopped() -> None:
     assert found["realm"].blocking
 
 
+@pytest.mark.parametrize("letter", ["\u202e", "\u2066", "\u200b", "\ue000"])
+def test_letters_that_nobody_sees_are_stopped(letter: str) -> None:
+    """A text that a hidden letter turns around, or parts, is refused with the letter's number."""
+    office = Guarded()
+    found = office.findings(office.content(extra={"en": Extra(f"Bring{letter} water.", "ann")}))
+    assert found["letters"].blocking
+    assert f"U+{ord(letter):04X}" in found["letters"].sentence
+
+
 def test_an_area_far_from_the_sources_needs_a_word_why() -> None:
     """Half of the source's area is missing: a reason is asked for, and goes into the journal with the sentence."""
     office = Guarded()

@@ -5,9 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tocsin.clock import TurnedClock
+
+# How long an example takes says more about the machine than about the rule; benches measure time.
+hypothesis.settings.register_profile("tocsin", deadline=None)
+hypothesis.settings.load_profile("tocsin")
 
 SHARED = (Path(__file__).parents[1] / ".." / "shared" / "data").resolve()
 

@@ -41,8 +41,17 @@ def errors() -> str:
     """Every error with its code and sentence."""
     from tocsin import errors as module
 
-    lines = ["# Errors", "", "The code is stable; the sentence is translated where people read it.", "", "| code | sentence |", "|---|---|"]
-    found = {cls.code: cls for _, cls in inspect.getmembers(module, inspect.isclass) if issubclass(cls, module.TocsinError)}
+    lines = [
+        "# Errors",
+        "",
+        "The code is stable; the sentence is translated where people read it.",
+        "",
+        "| code | sentence |",
+        "|---|---|",
+    ]
+    found = {
+        cls.code: cls for _, cls in inspect.getmembers(module, inspect.isclass) if issubclass(cls, module.TocsinError)
+    }
     lines += [f"| `{code}` | {(found[code].__doc__ or '').strip().splitlines()[0]} |" for code in sorted(found)]
     return "\n".join(lines) + "\n"
 
@@ -54,7 +63,9 @@ def commands() -> str:
     lines = ["# Commands", "", "Every command explains itself: `tocsin COMMAND --help`.", ""]
 
     def add(command: click.Command, path: str) -> None:
-        context = click.Context(command, info_name=path, max_content_width=110)
+        context = click.Context(
+            command, info_name=path, max_content_width=110, terminal_width=110, help_option_names=["-h", "--help"]
+        )
         lines.extend([f"## `{path}`", "", "```text", command.get_help(context).strip(), "```", ""])
         if isinstance(command, click.Group):
             for name in command.list_commands(context):
@@ -69,11 +80,23 @@ def commands() -> str:
 def api() -> str:
     """Every path of the interface with what it gives."""
     from tocsin.web.openapi import document
+    from tocsin.web.table import TABLE
 
-    spec: dict[str, Any] = document()
-    lines = ["# HTTP interface", "", "The full description is served at `/v1/openapi.json` and readable at `/docs`.", "", "| method | path | gives |", "|---|---|---|"]
+    spec: dict[str, Any] = document(TABLE, "")
+    lines = [
+        "# HTTP interface",
+        "",
+        "The full description is served at `/v1/openapi.json` and readable at `/docs`.",
+        "",
+        "| method | path | gives |",
+        "|---|---|---|",
+    ]
     for path, methods in sorted(spec["paths"].items()):
-        lines += [f"| {method.upper()} | `{path}` | {entry.get('summary', '')} |" for method, entry in methods.items() if method != "parameters"]
+        lines += [
+            f"| {method.upper()} | `{path}` | {entry.get('summary', '')} |"
+            for method, entry in methods.items()
+            if method != "parameters"
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import resource
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import structlog
 import uvicorn
 
 from tocsin.cap.alert import Alert
@@ -27,11 +28,12 @@ from tocsin.errors import PolicyError
 from tocsin.journal import follow
 from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
-from tocsin.place.pack import AreaPack
+from tocsin.place.place import AreaPack
 from tocsin.reach.audience import Audience
 from tocsin.reach.channel import Kit as ChannelKit
 from tocsin.reach.channel import all_channels
-from tocsin.reach.channels.stream import StreamHub, http_protocol
+from tocsin.reach.channels.stream import Limits as StreamLimits
+from tocsin.reach.channels.stream import StreamHub
 from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.heartbeat import SourceContact
 from tocsin.reach.subscriber import Subscribers
@@ -53,10 +55,9 @@ from tocsin.warn.phrase import book
 from tocsin.warn.policy import Policy
 from tocsin.warn.publish import ALERT_PUBLISHED
 from tocsin.warn.situation import Situation
+from tocsin.web.health import holds
 from tocsin.web.house import House
-from tocsin.web.site import create
-
-log = structlog.get_logger()
+from tocsin.web.site import config
 
 MIRROR = "mirror"
 BATCH = 500
@@ -122,17 +123,20 @@ class Program:
             public_url=settings.public_url,
             sources=self.contacts,
             interval_s=settings.heartbeat_seconds,
+            limits=StreamLimits(settings.stream_connections, settings.stream_connections_per_address),
+            trusted_proxies=frozenset(settings.trusted_proxies),
         )
         self.book = SqlBook(self.store, self.data / "keys", realm)
         self.audience = Audience(self.gazetteer)
         self.subscribers = Subscribers(self.store, self.book, self.audience, self.clock, realm)
         self.batches = SqlBatches(self.store, realm)
+        self.channels = all_channels(ChannelKit(settings, self.clock))
         self.dispatch = Dispatch(
             self.store,
             self.batches,
             self.book,
             self.audience,
-            all_channels(ChannelKit(settings, self.clock)),
+            self.channels,
             self.clock,
             realm,
             parse=parse,
@@ -155,6 +159,11 @@ class Program:
             subscriptions=self.subscribers,
             data=self.data,
         )
+
+        self.house.checks += [
+            holds("policy", lambda: load_policy(self.data, self.settings, self.sources, self.keys)),
+            holds("certificate", lambda: self.certificates.current(self.clock.now())),
+        ]
 
     def _remember(self) -> None:
         """Tell the mirror what was published before."""
@@ -215,6 +224,7 @@ class Program:
 
         ``started`` is told the address once the page can be opened.
         """
+        raise_open_files()
         self.subscribers.load()
         self.settle()
         works: dict[str, Callable[[], Any]] = {
@@ -225,7 +235,7 @@ class Program:
             "dispatch": self.dispatch.follow,
         }
         for feed in feeds:
-            works[f"feed {feed.wire.id}"] = lambda feed=feed: feed.run(self.intake)
+            works[f"feed {feed.wire.id}"] = partial(feed.run, self.intake)
         tasks = {asyncio.create_task(work(), name=name) for name, work in works.items()}
         ending = {asyncio.create_task(work()) for work in beside}
         server = self._server() if serve else None
@@ -249,6 +259,7 @@ class Program:
             for task in tasks | ending:
                 task.cancel()
             await asyncio.gather(*tasks, *ending, return_exceptions=True)
+            await asyncio.gather(*(channel.close() for channel in self.channels.values()))
 
     async def _keep_watching(self) -> None:
         """Look regularly whether a source has fallen silent."""
@@ -259,26 +270,19 @@ class Program:
 
     def _server(self) -> uvicorn.Server:
         host, _, port = self.settings.bind.rpartition(":")
-        config = uvicorn.Config(
-            create(self.house),
-            host=host.strip("[]"),
-            port=int(port),
-            http=http_protocol(self.hub),
-            ws="none",
-            lifespan="off",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            proxy_headers=False,
-            timeout_graceful_shutdown=3,
-        )
-        return uvicorn.Server(config)
+        return uvicorn.Server(config(self.house, host=host.strip("[]"), port=int(port)))
 
     def close(self) -> None:
         """Finish what waits and close the store."""
         self.batches.close()
         self.store.close()
+
+
+def raise_open_files() -> None:
+    """Let this process hold as many connections as the system allows: each stream is one open file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def parse(published: bytes) -> Alert:

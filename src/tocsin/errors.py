@@ -79,6 +79,54 @@ class GeometryError(InputError):
     code = "input.geometry"
 
 
+class ParameterError(InputError):
+    """This part of the request is not understood."""
+
+    code = "input.parameter"
+
+
+class MediaTypeError(InputError):
+    """This kind of content is not taken here."""
+
+    code = "input.media-type"
+
+
+class MethodError(InputError):
+    """This address does not do that."""
+
+    code = "input.method"
+
+
+class HeadersTooLargeError(InputError):
+    """The address or the headers of this request are too long."""
+
+    code = "input.headers-too-large"
+
+
+class TooSlowError(InputError):
+    """The request did not arrive in time; send it again."""
+
+    code = "input.too-slow"
+
+
+class WrongRealmError(InputError):
+    """Real alerts and exercises are kept apart, and this message belongs to the other side."""
+
+    code = "input.realm"
+
+
+class IdentifierTakenError(InputError):
+    """Another message with this identifier and sender was taken before."""
+
+    code = "input.identifier-taken"
+
+
+class RepeatedKeyError(InputError):
+    """This Idempotency-Key was used before for a different request."""
+
+    code = "input.idempotency-key"
+
+
 class ImportFileError(InputError):
     """This file could not be understood."""
 
@@ -106,6 +154,30 @@ class NotSignedInError(PersonError):
     code = "person.not-signed-in"
 
 
+class SignInRefusedError(PersonError):
+    """This did not sign you in. Try again, or use another way to sign in."""
+
+    code = "person.sign-in-refused"
+
+
+class NotFreshError(PersonError):
+    """Prove first that you are present, for exactly this step."""
+
+    code = "person.not-fresh"
+
+
+class InvitationSpentError(PersonError):
+    """This link was used before or has ended; ask an administrator for a new one."""
+
+    code = "person.invitation-spent"
+
+
+class ForgedFormError(PersonError):
+    """This did not come from a page opened here just now; load the page again and send it once more."""
+
+    code = "person.forged-form"
+
+
 class IllegalStepError(PersonError):
     """This step is not possible from where this stands."""
 
@@ -116,6 +188,12 @@ class RateLimitedError(PersonError):
     """Too many requests from here; wait and try again."""
 
     code = "person.rate-limited"
+
+
+class ForeignSenderError(PersonError):
+    """This token may not speak for that sender."""
+
+    code = "person.foreign-sender"
 
 
 class NotFoundError(PersonError):
@@ -182,3 +260,9 @@ class KeyMissingError(OperatorError):
     """A key that is needed is missing or has ended."""
 
     code = "operator.key"
+
+
+class NotReadyError(OperatorError):
+    """This installation cannot warn right now."""
+
+    code = "operator.not-ready"

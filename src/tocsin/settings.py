@@ -75,6 +75,19 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     max_trusted_message_bytes: Annotated[
         int, Meta(description="The largest message taken from a configured source; real ones reach 1.7 MB.", ge=10_000)
     ] = 10_000_000
+    reads_per_second: Annotated[
+        float,
+        Meta(
+            description="Requests a second one address may make; generous, since thousands can stand behind one.", gt=0
+        ),
+    ] = 500.0
+    writes_per_second: Annotated[
+        float,
+        Meta(
+            description="Messages and subscriptions a second one token or address may send; a burst of 20 s is free.",
+            gt=0,
+        ),
+    ] = 5.0
     area_packs: Annotated[
         tuple[str, ...], Meta(description="Files with areas below ISO 3166-2: GeoJSON, or a code tree with parents.")
     ] = ()
@@ -88,6 +101,74 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     emergency_number: Annotated[
         str, Meta(description="Whom to call when in danger, as the page says it; 112 works in all of Europe.")
     ] = "112"
+    stream_connections: Annotated[
+        int,
+        Meta(description="Streams open at once; each holds a file descriptor, so `ulimit -n` must be above it.", ge=1),
+    ] = 20_000
+    stream_connections_per_address: Annotated[
+        int,
+        Meta(
+            description="Streams from one address; many people share one behind a mobile network, a flood does too.",
+            ge=1,
+        ),
+    ] = 256
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Addresses of our own reverse proxies: only their X-Forwarded-For is believed, and they "
+            "themselves are not counted as one listener."
+        ),
+    ] = ("127.0.0.1", "::1")
+    session_idle_minutes: Annotated[
+        int,
+        Meta(
+            description="A console left alone for so long signs its person out: long enough to write a warning, short "
+            "enough that nobody finds it open after a break.",
+            ge=5,
+            le=240,
+        ),
+    ] = 30
+    session_hours: Annotated[
+        int,
+        Meta(description="The longest a person stays signed in, however active: one shift of duty.", ge=1, le=24),
+    ] = 12
+    session_warning_minutes: Annotated[
+        int,
+        Meta(
+            description="So long before a session ends the page says so and offers to go on (WCAG 2.2.1 asks 20 s).",
+            ge=1,
+            le=30,
+        ),
+    ] = 5
+    invitation_hours: Annotated[
+        int,
+        Meta(description="A link that enrols a person ends after so long, or with its first use.", ge=1, le=24),
+    ] = 24
+    oidc_issuer: Annotated[
+        str,
+        Meta(
+            description="The address of an OpenID Connect issuer whose people may sign in here once they are enrolled; "
+            "empty for none. Passkeys work without it, also when the network beyond this house is gone."
+        ),
+    ] = ""
+    oidc_client_id: Annotated[str, Meta(description="What the OpenID Connect issuer calls this installation.")] = ""
+    oidc_client_secret_file: Annotated[
+        str,
+        Meta(
+            description="The file with the client secret for the issuer, relative to the data folder; a file of its own "
+            "so that settings can be shown. Empty for a public client (PKCE protects both)."
+        ),
+    ] = ""
+    oidc_name: Annotated[str, Meta(description="What the button for signing in through the issuer says.")] = (
+        "OpenID Connect"
+    )
+    webhook_loopback: Annotated[
+        bool,
+        Meta(
+            description="Whether webhooks may go to this machine itself, for tests and demonstrations; anywhere else "
+            "it would let subscribers reach what only this machine may (SSRF)."
+        ),
+    ] = False
 
 
 def load(data: Path | None = None, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:

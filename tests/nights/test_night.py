@@ -17,11 +17,10 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from tocsin.cap.phase import Phase
-from tocsin.cap.xml import read
-from tocsin.place.gazetteer import Gazetteer
 
 from tocsin.app import Program
+from tocsin.cap.phase import Phase
+from tocsin.cap.xml import read
 from tocsin.clock import TurnedClock
 from tocsin.demo import (
     AIR,
@@ -36,6 +35,7 @@ from tocsin.demo import (
     signal_report,
 )
 from tocsin.journal import follow, verify
+from tocsin.place.gazetteer import Gazetteer
 from tocsin.settings import load
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
 
@@ -183,7 +183,6 @@ def test_lost_feed_turns_the_country_unknown(program: Program) -> None:
 def test_every_published_alert_is_fit_signed_and_has_its_retraction(program: Program) -> None:
     """What leaves passes the checker and the signature, and each warning carries the message that takes it back."""
     from tocsin.cap.check import check
-
     from tocsin.cap.signature import Outcome
     from tocsin.cap.signature import verify as verify_signature
 
@@ -275,4 +274,4 @@ def test_the_demo_shows_every_phase_at_full_speed() -> None:
         assert shown == ["act", "all-clear"] * 4, seen
     finally:
         running.terminate()
-        running.wait(timeout=20)
+        running.communicate(timeout=20)

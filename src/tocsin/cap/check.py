@@ -21,7 +21,7 @@ from tocsin.cap.problem import CODES, Findings, Problem, Weight
 from tocsin.cap.profiles import PROFILES
 from tocsin.cap.rules import faults, sanity
 from tocsin.cap.schema import valid
-from tocsin.cap.tree import Element, grow
+from tocsin.cap.tree import Element, grow, line
 
 _LISTED = 60
 _NAMED = re.compile(r"Element '([^']+)'")
@@ -65,8 +65,8 @@ def check(data: bytes, profile: str | None = None, *, linted: bool = False, limi
     if root is None:
         return _unreadable(grown.refused, grown.detail)
     found = Findings(_LISTED)
-    for code, detail, line in grown.problems:
-        found.add(code, detail=detail, line=line)
+    for code, detail, at in grown.problems:
+        found.add(code, detail=detail, line=at)
     if profile is not None and profile not in PROFILES:
         found.add("profile.unknown", detail=f"{profile}; there are {', '.join(PROFILES)}")
     if envelope.is_alert(root):
@@ -76,7 +76,7 @@ def check(data: bytes, profile: str | None = None, *, linted: bool = False, limi
     reading = xml.read(data, limits=limits)
     if not reading.alerts:
         return _unreadable(reading.refused.code if reading.refused else "xml.no-alert", envelope.local(root))
-    found.add("envelope", envelope.local(root), f"{len(reading.alerts)} alerts", root.sourceline)
+    found.add("envelope", envelope.local(root), f"{len(reading.alerts)} alerts", line(root))
     inside = list(envelope.elements(root))
     for element in inside[:_LISTED]:
         _judged(element, found, profile, limits)
@@ -85,7 +85,9 @@ def check(data: bytes, profile: str | None = None, *, linted: bool = False, limi
 
 def _judged(element: Element, found: Findings, profile: str | None, limits: Limits) -> Alert:
     namespace = envelope.namespace(element)
-    alert = Walk(namespace, found, Budget(limits.points, shapes=limits.shapes)).alert(element, None)
+    alert = Walk(namespace, found, Budget(limits.points, shapes=limits.shapes, blocks=limits.blocks)).alert(
+        element, None
+    )
     sanity(alert, found)
     swapped(alert, found)
     faults(alert, found)
@@ -98,7 +100,7 @@ def _judged(element: Element, found: Findings, profile: str | None, limits: Limi
                 named = _NAMED.search(departure.message)
                 found.add("schema", named[1] if named else "alert", departure.message, departure.line)
     elif namespace in NAMESPACES:
-        found.add("xml.version", "alert", alert.version, element.sourceline)
+        found.add("xml.version", "alert", alert.version, line(element))
     return alert
 
 

@@ -34,7 +34,7 @@ def alerts(data: bytes, limits: Limits) -> list[Found] | None:
     decoded = _loads(data)
     if decoded is None:
         return None
-    budget = Budget(limits.points, shapes=limits.shapes)
+    budget = Budget(limits.points, shapes=limits.shapes, blocks=limits.blocks)
     found: list[Found] = []
     for reader, each in _shapes(decoded, 0):
         if len(found) >= limits.alerts:
@@ -88,9 +88,7 @@ def _shapes(node: Any, depth: int) -> Iterator[tuple[Callable[[Any, Findings, Bu
         yield _weather_gov, {"properties": node, "geometry": node.get("geometry")}
     elif "location_title" in node and "alert_type" in node:
         yield _alerts_in_ua, node
-    elif ("alertDate" in node and "data" in node) or (
-        isinstance(node.get("data"), list) and "cat" in node and "title" in node
-    ):
+    elif "data" in node and ("alertDate" in node or (isinstance(node["data"], list) and {"cat", "title"} <= set(node))):
         yield _home_front, node
     elif node.get("type") == "ALERT" and isinstance(node.get("data"), dict) and "cities" in node["data"]:
         yield _siren_list, node["data"]
@@ -241,9 +239,9 @@ def _weather_gov(node: Object, found: Findings, budget: Budget) -> Alert:
     fields = _fields({**flat, "info": None}, element._ALERT, "alert", found)
     info = _fields(flat, element._INFO, "alert/info[1]", found)
     # A parameter whose value is a list is a parameter that stands several times.
-    area = {"description": str(said.get("areaDesc") or ""), "geocodes": _named(said.get("geocode") or [])}
+    described, geocodes = str(said.get("areaDesc") or ""), _named(said.get("geocode") or [])
     polygons = _geojson(node.get("geometry"), found, "alert/info[1]/area[1]", budget)
-    info["areas"] = (Area(**area, polygons=polygons),) if area["description"] or area["geocodes"] or polygons else ()
+    info["areas"] = (Area(described, polygons, (), geocodes),) if described or geocodes or polygons else ()
     fields.pop("infos", None)
     return Alert(**fields, infos=(Info(**info),), original=orjson.dumps(node))
 

@@ -39,7 +39,7 @@ from tocsin.cap.alert import (
 from tocsin.cap.geometry import Budget
 from tocsin.cap.problem import Findings
 from tocsin.cap.time import moment
-from tocsin.cap.tree import Element
+from tocsin.cap.tree import Element, inner, line
 
 NAMESPACES = {
     "urn:oasis:names:tc:emergency:cap:1.2": "1.2",
@@ -50,7 +50,7 @@ NAMESPACES = {
 SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 
 # How a text is read. Below SINGLE an element stands once, from there on it may be repeated.
-FREE, TOKEN, CODE, TIME, LANGUAGE, NUMBER, LIST, REFERENCES = range(8)
+FREE, CODE, TOKEN, LANGUAGE, TIME, NUMBER, LIST, REFERENCES = range(8)
 SINGLE = 8
 TOKENS, CODES, NAMED, POLYGON, CIRCLE, INFO, AREA, RESOURCE = range(8, 16)
 
@@ -180,7 +180,7 @@ class Walk:
     def alert(self, element: Element, original: bytes | None) -> Alert:
         """The alert that ``element`` holds."""
         if self.namespace not in NAMESPACES:
-            self.found.add("xml.namespace", "alert", self.namespace or "none", element.sourceline)
+            self.found.add("xml.namespace", "alert", self.namespace or "none", line(element))
         values, loose = self._fields(element, self.tables.alert, _ALERT_MUST, "alert")
         if loose is not None:
             self._adopt(values, loose)
@@ -220,7 +220,7 @@ class Walk:
             rank, bit, reading, name, codes = spec
             if rank < last:
                 if self.version != "1.0":
-                    found.add("element.order", f"{path}/{_local(child)}", "", child.sourceline)
+                    found.add("element.order", f"{path}/{_local(child)}", "", line(child))
             else:
                 last = rank
             # The common readings stand here and not in a method: this loop is the cost of reading.
@@ -237,7 +237,7 @@ class Walk:
                 seen |= bit
                 if reading == FREE:
                     if ("<" in text or "&" in text) and _MARKUP.search(text):
-                        found.add("text.markup", f"{path}/{_local(child)}", "", child.sourceline)
+                        found.add("text.markup", f"{path}/{_local(child)}", "", line(child))
                     values[name] = text
                 elif reading == CODE:
                     values[name] = text if text in codes else self._code(child, text, codes, path)
@@ -245,7 +245,7 @@ class Walk:
                     read, wrong = moment(text)
                     if wrong:
                         for code in wrong:
-                            found.add(code, f"{path}/{_local(child)}", text, child.sourceline)
+                            found.add(code, f"{path}/{_local(child)}", text, line(child))
                     values[name] = read
                 else:
                     values[name] = self._single(child, reading, name, text, path)
@@ -260,13 +260,13 @@ class Walk:
         if seen & must[0] != must[0]:
             for bit, missing in must[1]:
                 if not seen & bit:
-                    found.add("element.missing", path, missing, element.sourceline)
+                    found.add("element.missing", path, missing, line(element))
         for name, value in values.items():
             if type(value) is list:
                 values[name] = tuple(value)
         tail = element.text
         if tail and not tail.isspace():
-            found.add("element.text", path, tail, element.sourceline)
+            found.add("element.text", path, tail, line(element))
         return values, loose
 
     # --- one element ------------------------------------------------------------------------------------------------
@@ -300,23 +300,23 @@ class Walk:
     def _moment(self, child: Element, text: str, path: str) -> datetime | None:
         read, wrong = moment(text)
         for code in wrong:
-            self.found.add(code, f"{path}/{_local(child)}", text, child.sourceline)
+            self.found.add(code, f"{path}/{_local(child)}", text, line(child))
         return read
 
     def _odd(self, child: Element, text: str | None, path: str, must: bool = False) -> str:
         """The text of an element that is empty or has elements inside."""
         if len(child):
-            self.found.add("element.children", f"{path}/{_local(child)}", "", child.sourceline)
-            return "".join(child.itertext())
+            self.found.add("element.children", f"{path}/{_local(child)}", "", line(child))
+            return inner(child)
         if not text:
             code = "element.blank" if must else "headline.empty" if _local(child) == "headline" else "element.empty"
-            self.found.add(code, f"{path}/{_local(child)}", "", child.sourceline)
+            self.found.add(code, f"{path}/{_local(child)}", "", line(child))
         return text or ""
 
     def _again(self, child: Element, reading: int, name: str, values: dict[str, Any], path: str) -> None:
         """A second element where one may stand: texts for people are joined, of all others the first is kept."""
-        self.found.add("element.repeated", f"{path}/{_local(child)}", "", child.sourceline)
-        text = "".join(child.itertext())
+        self.found.add("element.repeated", f"{path}/{_local(child)}", "", line(child))
+        text = inner(child)
         if text and reading == FREE:
             values[name] = f"{values[name]}\n{text}" if values.get(name) else text
         elif text and values.get(name) is None:
@@ -331,17 +331,17 @@ class Walk:
         bare = " ".join(text.split())
         where = f"{path}/{_local(child)}"
         if bare != text:
-            self.found.add("value.blank", where, text, child.sourceline)
+            self.found.add("value.blank", where, text, line(child))
             if not bare or bare in codes:
                 return bare
         for code in codes:
             if code.lower() == bare.lower():
-                self.found.add("value.case", where, bare, child.sourceline)
+                self.found.add("value.case", where, bare, line(child))
                 return code
         if bare.lower() in _OLD_VALUES:
-            self.found.add("value.old", where, bare, child.sourceline)
+            self.found.add("value.old", where, bare, line(child))
             return _OLD_VALUES[bare.lower()]
-        self.found.add("value.unknown", where, bare, child.sourceline)
+        self.found.add("value.unknown", where, bare, line(child))
         return bare
 
     def _single(self, child: Element, reading: int, name: str, text: str, path: str) -> Any:
@@ -352,19 +352,19 @@ class Walk:
             return tuple(quoted or bare for quoted, bare in _QUOTED.findall(text[:LONGEST]) if quoted or bare)
         if text[0] <= " " or text[-1] <= " " or "\n" in text:
             text = " ".join(text.split())
-            self.found.add("value.blank", where, "", child.sourceline)
+            self.found.add("value.blank", where, "", line(child))
         if reading == NUMBER:
             try:
                 return int(text[:18])
             except ValueError:
-                self.found.add("value.number", where, text, child.sourceline)
+                self.found.add("value.number", where, text, line(child))
                 return None
         if reading == LANGUAGE and not _LANGUAGE.fullmatch(text):
-            self.found.add("language.form", where, text, child.sourceline)
+            self.found.add("language.form", where, text, line(child))
         elif name in ("identifier", "sender") and (" " in text or "," in text or "<" in text or "&" in text):
-            self.found.add("identifier.form", where, text, child.sourceline)
+            self.found.add("identifier.form", where, text, line(child))
         elif name in ("altitude", "ceiling") and not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)", text):
-            self.found.add("value.number", where, text, child.sourceline)
+            self.found.add("value.number", where, text, line(child))
         return text
 
     def _references(self, child: Element, text: str, path: str) -> tuple[Reference, ...]:
@@ -379,7 +379,7 @@ class Walk:
                 wrong = True
                 read.extend(_guessed(parts))
         if wrong:
-            self.found.add("references.form", f"{path}/{_local(child)}", text, child.sourceline)
+            self.found.add("references.form", f"{path}/{_local(child)}", text, line(child))
         return tuple(read)
 
     def _repeated(
@@ -397,18 +397,23 @@ class Walk:
             elif text:
                 bare = text.strip()
                 if bare != text:
-                    found.add("value.blank", f"{path}/{_local(child)}", "", child.sourceline)
+                    found.add("value.blank", f"{path}/{_local(child)}", "", line(child))
                 kept.append(bare)
             return
         number = len(kept) + 1
+        if reading >= INFO:
+            self.budget.blocks -= 1
+            if self.budget.blocks < 0:
+                found.add("element.many", path, _local(child), line(child))
+                return
         if reading == POLYGON:
             where = f"{path}/polygon[{number}]"
-            text = "".join(child.itertext()) if len(child) else child.text
-            polygon = geometry.polygon(text, found, where, child.sourceline, self.budget)
+            text = inner(child) if len(child) else child.text
+            polygon = geometry.polygon(text, found, where, line(child), self.budget)
             if polygon is not None:
                 kept.append(polygon)
         elif reading == CIRCLE:
-            circle = geometry.circle(child.text, found, f"{path}/circle[{number}]", child.sourceline)
+            circle = geometry.circle(child.text, found, f"{path}/circle[{number}]", line(child))
             if circle is not None:
                 kept.append(circle)
         elif reading == AREA:
@@ -432,9 +437,6 @@ class Walk:
     def area(self, element: Element, path: str) -> Area:
         """The area that ``element`` holds."""
         values, _ = self._fields(element, self.tables.area, _AREA_MUST, path)
-        polygons = values.get("polygons", ())
-        if len(polygons) > 1 and len(set(polygons)) < len(polygons):
-            self.found.add("geometry.repeated", path, "", element.sourceline)
         return Area(**values)
 
     def _named(self, child: Element, path: str) -> Named | None:
@@ -448,28 +450,28 @@ class Walk:
         where = f"{path}/{_local(child)}"
         name = value = None
         for at, part in enumerate(child):
-            text = "".join(part.itertext())
+            text = inner(part)
             local = _local(part).lower()
             if local == "valuename" and name is None:
                 name = text
                 if at:
-                    self.found.add("element.order", where, "", part.sourceline)
+                    self.found.add("element.order", where, "", line(part))
             elif local == "value" and value is None:
                 value = text
             else:
-                self.found.add("element.unknown", where, _local(part), part.sourceline)
+                self.found.add("element.unknown", where, _local(part), line(part))
         if name is None and value is None:
             name, sign, value = (child.text or "").partition("=")
             if not sign:
                 name, value = "", name
             elif self.version != "1.0":
-                self.found.add("element.form", where, child.text or "", child.sourceline)
+                self.found.add("element.form", where, child.text or "", line(child))
         bare_name, bare_value = (name or "").strip(), (value or "").strip()
         if (name or "") != bare_name or (value or "") != bare_value:
-            self.found.add("value.blank", where, bare_name, child.sourceline)
+            self.found.add("value.blank", where, bare_name, line(child))
         if not bare_name or not bare_value:
             empty_code = _local(child).lower() == "geocode"
-            self.found.add("geocode.empty" if empty_code else "element.empty", where, bare_name, child.sourceline)
+            self.found.add("geocode.empty" if empty_code else "element.empty", where, bare_name, line(child))
             if empty_code or not bare_name:
                 return None
         return Named(bare_name, bare_value)
@@ -482,9 +484,9 @@ class Walk:
         if tag == SIGNATURE:
             self.signed = True
             if path != "alert":
-                self.found.add("element.misplaced", path, "Signature", child.sourceline)
+                self.found.add("element.misplaced", path, "Signature", line(child))
             elif (after := child.getnext()) is not None and after.tag != SIGNATURE:
-                self.found.add("element.order", "alert/Signature", "", child.sourceline)
+                self.found.add("element.order", "alert/Signature", "", line(child))
             return None, ""
         namespace, _, local = tag[1:].rpartition("}") if tag[0] == "{" else ("", "", tag)
         start = f"{{{self.namespace}}}" if self.namespace else ""
@@ -492,17 +494,17 @@ class Walk:
         if namespace == self.namespace or namespace in NAMESPACES or not namespace:
             mine = start + local
             if mine in table:
-                self.found.add("xml.namespace", where, namespace or "none", child.sourceline)
+                self.found.add("xml.namespace", where, namespace or "none", line(child))
                 return table[mine], ""
             for name, spec in table.items():
                 if name.lower() == mine.lower():
-                    self.found.add("element.case", where, "", child.sourceline)
+                    self.found.add("element.case", where, "", line(child))
                     return spec, ""
             for owner, other in (("info", self.tables.info), ("area", self.tables.area)):
                 if mine in other and table is not self.tables.resource and not (owner == "info" and "info[" in path):
-                    self.found.add("element.misplaced", where, f"belongs in {owner}", child.sourceline)
+                    self.found.add("element.misplaced", where, f"belongs in {owner}", line(child))
                     return other[mine], owner
-        self.found.add("element.unknown", where, tag, child.sourceline)
+        self.found.add("element.unknown", where, tag, line(child))
         if self.budget.text > 0 and len(self.unknown) < 500:
             xml = etree.tostring(child, encoding="unicode", with_tail=False)
             self.budget.text -= len(xml)

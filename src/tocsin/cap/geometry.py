@@ -41,9 +41,11 @@ POLYGON_READING, CIRCLE_READING = 11, 12
 class Budget:
     """What may still be spent on this document: points tested for crossings, characters of unknown elements kept."""
 
-    __slots__ = ("odd", "points", "shapes", "text")
+    __slots__ = ("blocks", "odd", "points", "shapes", "text")
 
-    def __init__(self, points: int, text: int = 1_000_000, shapes: int = 20_000) -> None:
+    def __init__(self, points: int, text: int = 1_000_000, shapes: int = 20_000, blocks: int = 40_000) -> None:
+        # Infos, areas and resources that may still be read.
+        self.blocks = blocks
         self.points = points
         self.shapes = shapes
         # Characters of polygons in no known form that may still be searched for points.
@@ -75,8 +77,8 @@ def faultless(text: str) -> Polygon | None:
         return None
     if len(flat) > 2 * SMALL:
         found = Findings()
-        shape = ring(text, flat, found, "", None, Budget(1_000_000))
-        return None if found.found else shape
+        large = ring(text, flat, found, "", None, Budget(1_000_000))
+        return None if found.found else large
     # A few points are judged sooner without arrays.
     if flat[:2] != flat[-2:] or len(flat) < 8:
         return None
@@ -86,9 +88,9 @@ def faultless(text: str) -> Polygon | None:
         return None
     micro = [round(degrees * MICRO) for degrees in flat]
     shape = np.array(micro, dtype=np.int64).reshape(-1, 2)
-    if _convex(micro[::2], micro[1::2]):
+    if _convex(micro):
         return Polygon(text, shape)
-    if _doubled(shape) != 0 and (len(shape) == 4 or shapely.is_valid(shapely.polygons(shape))):
+    if not _on_one_line(shape) and (len(shape) == 4 or shapely.is_valid(shapely.polygons(shape))):
         return Polygon(text, shape)
     return None
 
@@ -97,24 +99,25 @@ def ring(
     text: str, points: list[float], found: Findings, path: str, line: int | None, budget: Budget
 ) -> Polygon | None:
     """A polygon of flat ``points`` (latitude, longitude, latitude ...) in degrees, judged."""
-    flat = np.array(points, dtype=np.float64)
-    flat *= MICRO
-    np.rint(flat, out=flat)
-    if not np.abs(flat).max() < 1e15:  # Also when there is a NaN or an infinity.
+    flat = np.array(points, dtype=np.float64).reshape(-1, 2)
+    low, high = flat.min(axis=0).tolist(), flat.max(axis=0).tolist()
+    if not (min(low) > -1e6 and max(high) < 1e6):  # Also when there is a NaN among them.
         found.add("geometry.unreadable", path, text, line)
         return None
-    shape: Points = flat.astype(np.int64).reshape(-1, 2)
-    if shape[0, 0] != shape[-1, 0] or shape[0, 1] != shape[-1, 1]:
+    flat *= MICRO
+    shape: Points = np.rint(flat, out=flat).astype(np.int64)
+    if (points[0] != points[-2] or points[1] != points[-1]) and (shape[0] != shape[-1]).any():
         found.add("geometry.not-closed", path, "", line)
         shape = np.concatenate((shape, shape[:1]))
-    shape = _judged(shape, found, path, line, budget)
-    return Polygon(text, shape)
+    bounds = (round(low[0] * MICRO), round(low[1] * MICRO), round(high[0] * MICRO), round(high[1] * MICRO))
+    return Polygon(text, _judged(shape, bounds, found, path, line, budget))
 
 
-def _judged(shape: Points, found: Findings, path: str, line: int | None, budget: Budget) -> Points:
+def _judged(
+    shape: Points, bounds: tuple[int, int, int, int], found: Findings, path: str, line: int | None, budget: Budget
+) -> Points:
     """``shape`` with its axes in order; what is wrong with it as a ring goes to ``found``."""
-    south, west = shape.min(axis=0).tolist()
-    north, east = shape.max(axis=0).tolist()
+    south, west, north, east = bounds
     if south < -90 * MICRO or north > 90 * MICRO:
         if west >= -90 * MICRO and east <= 90 * MICRO and south >= -180 * MICRO and north <= 180 * MICRO:
             found.add("geometry.swapped-axes", path, f"latitude {south / MICRO:g} to {north / MICRO:g}", line)
@@ -137,13 +140,18 @@ def _judged(shape: Points, found: Findings, path: str, line: int | None, budget:
         found.add("geometry.null-island", path, "", line)
     if count < 4:
         found.add("geometry.few-points", path, f"{count - 1} of them", line)
-    elif south == north or west == east or (count <= SMALL and _doubled(shape) == 0):
+    elif south == north or west == east:
         found.add("geometry.zero-area", path, "", line)
-    elif count > 4 and not (count <= SMALL and _convex(*shape.T.tolist())):
-        # A triangle cannot cross itself; a small ring that turns one way only cannot either.
-        budget.points -= count
-        if budget.points > 0 and not shapely.is_valid(shapely.polygons(shape)):
-            found.add("geometry.self-intersection", path, "", line)
+    elif not (_convex(shape.ravel().tolist()) if count <= SMALL else _starlike(shape, (south, west, north, east))):
+        # What is convex or starlike encloses an area and cannot cross itself; all else is searched.
+        if _on_one_line(shape):
+            found.add("geometry.zero-area", path, "", line)
+        elif count > 4:
+            budget.points -= count
+            if budget.points <= 0:
+                found.add("geometry.unjudged", path, f"{count:,} points", line)
+            elif not shapely.is_valid(shapely.polygons(shape)):
+                found.add("geometry.self-intersection", path, "", line)
     return shape
 
 
@@ -152,28 +160,48 @@ def _leaps(shape: Points) -> bool:
     return bool(np.abs(np.diff(shape[:, 1])).max() > 180 * MICRO)
 
 
-def _doubled(shape: Points) -> int:
-    """Twice the signed area of a small ring, exactly."""
-    rows = shape.tolist()
-    return sum(a[1] * b[0] - b[1] * a[0] for a, b in zip(rows, rows[1:], strict=False))
+def _starlike(shape: Points, bounds: tuple[int, int, int, int]) -> bool:
+    """Whether all of a ring is seen from the middle of its bounds, once round: then it cannot cross itself.
+
+    This is proved in a tenth of the time that a search for crossings takes; what is not starlike is searched.
+    """
+    # The columns by themselves: each step then is one pass over numbers that lie side by side.
+    up, right = shape[:, 0] - (bounds[0] + bounds[2]) // 2, shape[:, 1] - (bounds[1] + bounds[3]) // 2
+    turns = right[:-1] * up[1:] - up[:-1] * right[1:]
+    if not (turns.min() > 0 or turns.max() < 0):
+        return False
+    # Once round means that the line through the middle is crossed twice.
+    above = up >= 0
+    return int(np.count_nonzero(above[1:] != above[:-1])) == 2
 
 
-def _convex(latitudes: list[int], longitudes: list[int]) -> bool:
-    """Whether a small closed ring turns one way only, and once: then it cannot cross itself and encloses an area."""
-    bx, by = longitudes[1], latitudes[1]
-    ux, uy = bx - longitudes[0], by - latitudes[0]
+def _on_one_line(shape: Points) -> bool:
+    """Whether all points lie on one line. A ring whose area comes to nothing may also be one that crosses itself."""
+    before, after = shape[1:-1] - shape[0], shape[2:] - shape[0]
+    return not (before[:, 1] * after[:, 0] - before[:, 0] * after[:, 1]).any()
+
+
+def _convex(flat: list[int]) -> bool:
+    """Whether a small closed ring (latitude, longitude, latitude ...) turns one way only, and once.
+
+    Then it cannot cross itself and encloses an area.
+    """
+    by, bx = flat[2], flat[3]
+    uy, ux = by - flat[0], bx - flat[1]
+    numbers = iter((*flat[4:], by, bx))
     side = going = changes = 0
-    for cx, cy in zip((*longitudes[2:], bx), (*latitudes[2:], by), strict=True):
-        vx, vy = cx - bx, cy - by
+    for cy, cx in zip(numbers, numbers, strict=True):
+        vy, vx = cy - by, cx - bx
         cross = ux * vy - uy * vx
-        if cross == 0 or (side < 0 < cross) or (cross < 0 < side):
+        if not cross or (cross < 0 < side) or (side < 0 < cross):
             return False
         side = cross
-        towards = 1 if vx > 0 else -1 if vx < 0 else going
-        if towards != going:
-            changes += 1
-            going = towards
-        ux, uy, bx, by = vx, vy, cx, cy
+        if vx:
+            towards = 1 if vx > 0 else -1
+            if towards != going:
+                changes += 1
+                going = towards
+        uy, ux, by, bx = vy, vx, cy, cx
     # One turn has two changes of direction along an axis, and one more for the direction it began with.
     return changes <= 3
 

@@ -41,14 +41,13 @@ def _boxes(alert: Alert, info: Info) -> tuple[Box, ...]:
     boxes = told(alert.sender, info.language)
     if boxes:
         return boxes
-    known = bounds()
-    coded = {
-        code.value[:2].upper()
-        for area in info.areas
-        for code in area.geocodes
-        if code.name[:7].upper() in ("ISO3166", "ISO 316", "ISO-316")
-    }
-    return tuple(known[code] for code in coded if code in known)
+    for area in info.areas:
+        for code in area.geocodes:
+            if code.name[:3] in ("ISO", "iso"):
+                box = bounds().get(code.value[:2].upper())
+                if box is not None:
+                    boxes = (*boxes, box) if box not in boxes else boxes
+    return boxes
 
 
 def _inside(box: Box, shape: Box) -> bool:
@@ -77,7 +76,8 @@ def swapped(alert: Alert, found: Findings) -> None:
                 latitude, longitude = area.polygons[0].points[0].tolist()
             else:
                 latitude, longitude = area.circles[0].latitude, area.circles[0].longitude
-            if any(_touches(box, (latitude, longitude, latitude, longitude)) for box in boxes):
+            point = (latitude, longitude, latitude, longitude)
+            if _touches(boxes[0], point) or any(_touches(box, point) for box in boxes[1:]):
                 continue
             shapes: list[Box] = []
             for polygon in area.polygons:

@@ -18,23 +18,26 @@ from msgspec import Struct
 class Limits(Struct, frozen=True):
     """What one document may hold: ``size`` in bytes, ``elements``, ``attributes``, ``depth``, ``alerts``, shapes.
 
-    ``attributes`` counts all, ``each`` those of one element, namespaces included. ``shapes`` bounds polygons.
+    ``attributes`` counts all, ``each`` those of one element, namespaces included. ``shapes`` bounds polygons,
+    ``blocks`` infos, areas and resources.
 
-    ``depth`` is the parser's own bound, which it keeps without being told. ``points`` bounds the work on shapes: rings are tested for crossing themselves until so many points were tested.
+    ``depth`` is the parser's own bound, which it keeps without being told. ``points`` bounds the work on shapes: rings
+    are tested for crossing themselves until so many points were tested.
     """
 
     size: int = 2_000_000
-    elements: int = 40_000
+    elements: int = 30_000
     attributes: int = 10_000
     each: int = 64
     depth: int = 256
     alerts: int = 2_000
-    points: int = 200_000
-    shapes: int = 4_000
+    points: int = 60_000
+    shapes: int = 1_000
+    blocks: int = 6_000
 
 
 PUBLIC = Limits()
-TRUSTED = Limits(size=10_000_000, elements=100_000, alerts=5_000, points=500_000, shapes=20_000)
+TRUSTED = Limits(size=10_000_000, elements=100_000, alerts=5_000, points=500_000, shapes=20_000, blocks=40_000)
 
 
 class _Stop(Exception):  # noqa: N818 - it is not an error, it ends a count.
@@ -55,6 +58,10 @@ def refusal(data: bytes, limits: Limits) -> str | None:
     if (size > 4 * limits.elements and data.count(b"<") > 2 * limits.elements) or (
         size > 5_000 and data.count(b"=") > 1_000
     ):
+        # A start tag is only counted when it is over; one that is all attributes need not be waited for.
+        pairs = data.count(b'="') + data.count(b"='")
+        if pairs > limits.attributes and pairs > limits.each * data.count(b"<"):
+            return "xml.attributes"
         return _counted(data, limits)
     return None
 

@@ -48,7 +48,8 @@ _SENTENCES = re.compile(r"(?<=[.!?…。])[\s\"»”)]+|\n+|[:;•]\s+|\s[-–�
 _WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _ACRONYM = re.compile(r"[A-ZА-ЯҐЄІЇ][A-ZА-ЯҐЄІЇ.&/-]{1,6}")
 _PLACEHOLDER = re.compile(
-    r"\{\{?[^{}]{0,60}\}?\}|\[[^\[\]\d]{2,60}\]|<[A-Za-z_ ]{2,40}>|«?_{3,}»?|\.{6,}|%\(?\w{0,20}\)?[sd]\b|\$\{?[a-zA-Z_]\w+\}?|"
+    r"\{\{?[^{}]{0,60}\}?\}|\[[^\[\]\d]{2,60}\]|<[A-Za-z_ ]{2,40}>|«?_{3,}»?|\.{6,}|%\(?\w{0,20}\)?[sd]\b|"
+    r"\$\{?[a-zA-Z_]\w+\}?|"
     r"\b[XХ]{2,}(?:[:.][XХ]{2,})?\b|\b(?:hh:mm|dd[./]mm|mm/dd|yyyy|jjjj|гг:хх|TBD|TBC|TODO|FIXME|lorem ipsum|"
     r"placeholder|platzhalter|insert (?:name|place|time|location|date|text)s?(?: here)?|your text here|"
     r"(?:name|place|time|location|date) here|null|undefined|NaN)\b|\?{3,}",
@@ -58,22 +59,25 @@ _CLOCK = re.compile(
     r"(?<![\d:.])([01]?\d|2[0-4])(?:[:.h]([0-5]\d))(?!\d)\s*([ap]\.?m\b\.?)?|\b(1[0-2]|[1-9])\s?([ap]\.?m)\b", re.I
 )
 _LINK = re.compile(
-    r"(?:https?://|www\.)[^\s<>\"'()]+|\b(?:[a-z0-9-]+\.)+(?:com|org|net|gov|mil|int|edu|info|example|test|app|io|me|ly|"
+    r"(?:https?://|www\.)[^\s<>\"'()]+|\b(?:[a-z0-9-]+\.)+(?:com|org|net|gov|mil|int|edu|info|example|"
+    r"test|app|io|me|ly|"
     r"gl|co|eu|uk|ua|de|fr|at|ch|pl|es|it|ca|us|au|nz|se|no|fi|dk|nl|be|ie|cz|sk|ro|hu|il|jp|mx|br|ru|by|xyz|top|site|"
     r"online|link|click|top)(?:/[^\s<>\"'()]*)?(?![\w@])",
     re.IGNORECASE,
 )
 _SHORTENERS = frozenset(
-    ["bit.ly", "t.co", "goo.gl", "tinyurl.com", "ow.ly", "is.gd", "buff.ly", "rebrand.ly", "cutt.ly", "t.me"]
+    ("bit.ly", "t.co", "goo.gl", "tinyurl.com", "ow.ly", "is.gd", "buff.ly", "rebrand.ly", "cutt.ly", "t.me")
 )
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _GENERIC_AREA = re.compile(
-    r"(?:the |this |affected |warned )?(?:area|polygon|zone|region|circle|gebiet|bereich|район|територія|зона|zona|obszar)"
+    r"(?:the |this |affected |warned )?(?:area|polygon|zone|region|circle|gebiet|bereich|район|територія|зона|"
+    r"zona|obszar)"
     r"(?: ?\d+)?",
     re.IGNORECASE,
 )
 _NEGATED = re.compile(
-    r"(?:\b(?:do not|don['’]t|never|not|avoid|no|nicht|kein\w*|niemals|ne|n['’]|pas|не|ніколи|никогда|nie|no|nunca|evite\w*|"
+    r"(?:\b(?:do not|don['’]t|never|not|avoid|no|nicht|kein\w*|niemals|ne|n['’]|pas|не|ніколи|никогда|nie|no|nunca|"
+    r"evite\w*|"
     r"уникайте|избегайте|meiden|vermeiden|évitez|unikaj\w*)\b[^.!?]{0,40}|n['’][^.!?]{0,30})$",
     re.IGNORECASE,
 )
@@ -134,7 +138,7 @@ def lint(alert: Alert, domains: tuple[str, ...] = ()) -> tuple[Finding, ...]:
         texts.append(_Text(info, f"alert/info[{at}]", whole[:LONGEST], vocabulary(info.language), phase))
     for text in texts:
         for rule in _EACH:
-            detail = rule(alert, text)
+            detail: str | None = rule(alert, text)
             if detail is not None:
                 found.append(_finding(rule.__name__.removeprefix("_").upper(), detail, text.path))
         detail = _l16(alert, text, domains)
@@ -392,9 +396,12 @@ def _l16(alert: Alert, text: _Text, domains: tuple[str, ...]) -> str | None:
         if words is not None and (asked := words.says("install", text.whole)):
             return f"“{asked[0]}”"
     own = {_domain(name) for name in (alert.sender.rpartition("@")[2], text.info.web, *domains)} - {""}
-    for link in _LINK.findall(text.whole):
+    links: list[str] = _LINK.findall(text.whole)
+    for link in links:
         domain = _domain(link)
-        if domain in _SHORTENERS or (domain and domain not in own):
+        # A sender below gov.uk may name GOV.UK itself.
+        known = domain in own or any(name.endswith(f".{domain}") for name in own)
+        if domain in _SHORTENERS or (domain and not known):
             return link[:60]
     if text.info.web and _domain(text.info.web) in _SHORTENERS:
         return text.info.web[:60]

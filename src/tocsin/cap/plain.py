@@ -26,12 +26,10 @@ from tocsin.cap.element import (
     _SENT,
     CODE,
     CODES,
-    FREE,
     LANGUAGE,
     LIST,
     NUMBER,
     TIME,
-    TOKEN,
     TOKENS,
 )
 from tocsin.cap.time import moment
@@ -95,7 +93,7 @@ def plain(data: bytes, original: bytes) -> Alert | None:
                 value = _unescaped(value)
                 if "&" in value or "<" in value:
                     return None  # Markup is told by the careful walk.
-            if reading == FREE or reading == CODE:
+            if reading <= CODE:  # FREE is the other.
                 fields[ours] = value
             elif reading == TIME:
                 read, wrong = moment(value)
@@ -105,7 +103,7 @@ def plain(data: bytes, original: bytes) -> Alert | None:
             elif reading == CODES:
                 kept = fields.get(ours)
                 fields[ours] = (value,) if kept is None else (*kept, value)
-            elif reading == TOKEN or reading == LANGUAGE:
+            elif reading <= LANGUAGE:  # TOKEN is the other.
                 if value[0] <= " " or value[-1] <= " " or "\n" in value:
                     return None
                 if reading == LANGUAGE:
@@ -134,12 +132,12 @@ def plain(data: bytes, original: bytes) -> Alert | None:
             into = open_now[reading]
             if into is None:
                 return None
-            holder = into.get(ours)  # type: ignore[assignment]
-            if holder is None:
-                holder = into[ours] = []
+            if ours not in into:
+                into[ours] = []
+            holder = into[ours]
         elif owner == _OPEN_AREA:
-            if open_now[_IN_AREA] is not None:
-                areas.append(_area(open_now[_IN_AREA]))
+            if (last := open_now[_IN_AREA]) is not None:
+                areas.append(_area(last))
             open_now[_IN_AREA] = {}
         elif owner == _OPEN_INFO:
             if open_now[_IN_INFO] is not None:
@@ -147,8 +145,8 @@ def plain(data: bytes, original: bytes) -> Alert | None:
             open_now[1:] = {}, None, None
             areas, resources = [], []
         else:
-            if open_now[_IN_RESOURCE] is not None:
-                resources.append(Resource(**open_now[_IN_RESOURCE]))
+            if (last := open_now[_IN_RESOURCE]) is not None:
+                resources.append(Resource(**last))
             open_now[_IN_RESOURCE] = {}
     if open_now[_IN_INFO] is not None:
         infos.append(_info(open_now, areas, resources))

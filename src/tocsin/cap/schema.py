@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from importlib.resources import files
+from typing import Any
 
 from lxml import etree
 from msgspec import Struct
@@ -42,8 +43,9 @@ def valid(element: Element, name: str = OASIS_1_2) -> tuple[Departure, ...]:
     judge = schema(name)
     if judge.validate(element):
         return ()
+    log: Any = judge.error_log
     told = [
         Departure(error.message.replace("{urn:oasis:names:tc:emergency:cap:1.2}", ""), error.line or None)
-        for error in judge.error_log
+        for error in log
     ]
     return tuple(told[:50]) or (Departure("The schema does not take it.", None),)

@@ -26,9 +26,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lxml import etree
 from msgspec import Struct
-from signxml import SignatureConfiguration, XMLSigner, XMLVerifier
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
 from signxml.exceptions import InvalidInput, InvalidSignature
+from signxml.signer import XMLSigner
+from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from tocsin.clock import parse, utc
 from tocsin.errors import ImportFileError, KeyMissingError, NaiveTimeError, UnreadableError
@@ -170,7 +171,7 @@ def verify(message: bytes, trust: Sequence[Pinned]) -> Verification:
     if etree.QName(root).localname != "alert":
         return Verification(Outcome.UNREADABLE, detail=f"the root element is {etree.QName(root).localname}")
     sender, identifier, sent = (_text(root, name) for name in ("sender", "identifier", "sent"))
-    about = {"sender": sender, "identifier": identifier}
+    about: dict[str, Any] = {"sender": sender, "identifier": identifier}
     signatures = root.findall(f"{{{DSIG}}}Signature")
     if not signatures:
         inner = root.find(f".//{{{DSIG}}}Signature") is not None

@@ -208,10 +208,7 @@ def _reference(reference: Reference) -> str:
 
 def _named(out: list[str], element: str, named: tuple[Named, ...], *, filled: bool = False) -> None:
     for each in named:
-        if not each.value and not filled:
-            value = ""
-        else:
-            value = _inner(element, each.value)
+        value = "" if not each.value and not filled else _inner(element, each.value)
         out.append(f"<{element}><valueName>{_inner(element, each.name)}</valueName><value>{value}</value></{element}>")
 
 

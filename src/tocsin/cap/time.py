@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 _LOOSE = re.compile(
-    r"(?P<date>-?\d{3,5}-\d\d?-\d\d?)[T\s_]+(?P<hour>\d\d?):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<part>\d+))?)?"
+    r"(?P<date>-?\d{3,5}-\d\d?-\d\d?)[T\s_]+(?P<hour>\d\d?):(?P<minute>\d\d)"
+    r"(?::(?P<second>\d\d)(?:[.,](?P<part>\d+))?)?"
     r"\s*(?P<zone>Z|UTC|GMT|[+-]\d\d?(?::?\d\d)?)?",
     re.IGNORECASE,
 )
@@ -25,10 +26,8 @@ _MAIL = re.compile(
 )
 # "2026/1/6 上午 04:00:00" and "Tue, 20.05.2025, 12:41": somewhere a date, somewhere a clock, never an offset.
 _LOCAL = re.compile(r"\d{1,4}[/.年-]\s?\d\d?[/.月-]\s?\d{1,4}.{0,16}?\d\d?:\d\d")
-_MONTHS = {
-    name: at
-    for at, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)
-}
+_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec"
+_MONTHS = {name: at for at, name in enumerate(_NAMES.split(), 1)}
 _ZONES = {"Z": 0, "UT": 0, "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6}
 _ZONES |= {"PST": -8, "PDT": -7}  # These are RFC 822's own; no other abbreviation has one meaning.
 
@@ -90,9 +89,10 @@ def _iso(text: str, problems: list[str]) -> datetime | None:
     if second > 60:
         return None
     # The schema allows 24:00:00 as the end of a day; a leap second is read as the second after it.
-    extra = timedelta(days=hour // 24, seconds=second // 60)
-    local = datetime(year - 543 if buddhist else year, month, day, hour % 24 if hour == 24 else hour, minute)  # noqa: DTZ001
-    local += extra + timedelta(seconds=second % 60, microseconds=int((found["part"] or "0")[:6].ljust(6, "0")))
+    extra = timedelta(days=hour // 24)
+    year -= 543 if buddhist else 0
+    local = datetime(year, month, day, 0 if hour == 24 else hour, minute)  # noqa: DTZ001
+    local += extra + timedelta(seconds=second, microseconds=int((found["part"] or "0")[:6].ljust(6, "0")))
     offset = _offset(zone)
     if zone.upper() == "Z":
         problems.append("time.z-suffix")

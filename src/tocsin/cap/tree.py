@@ -48,58 +48,13 @@ _COMMON = frozenset(
 _PLAIN = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 # What is read beside Unicode: encodings that feeds really use. Nothing with escapes that change what "<" means, save
 # where Python decodes it before we look.
-_KNOWN = frozenset(
-    [
-        "cp1250",
-        "cp1251",
-        "cp1252",
-        "cp1253",
-        "cp1254",
-        "cp1255",
-        "cp1256",
-        "cp1257",
-        "cp1258",
-        "cp874",
-        "koi8-r",
-        "koi8-u",
-        "gb2312",
-        "gbk",
-        "gb18030",
-        "big5",
-        "big5hkscs",
-        "shift_jis",
-        "cp932",
-        "euc_jp",
-        "euc_kr",
-        "cp949",
-        "iso2022_jp",
-        "tis-620",
-        "latin-1",
-        "iso8859-1",
-        "iso8859-2",
-        "iso8859-3",
-        "iso8859-4",
-        "iso8859-5",
-        "iso8859-6",
-        "iso8859-7",
-        "iso8859-8",
-        "iso8859-9",
-        "iso8859-10",
-        "iso8859-11",
-        "iso8859-13",
-        "iso8859-14",
-        "iso8859-15",
-        "iso8859-16",
-        "mac-roman",
-        "mac-cyrillic",
-        "utf-16",
-        "utf-16-le",
-        "utf-16-be",
-        "utf-32",
-        "utf-32-le",
-        "utf-32-be",
-    ]
+_CODECS = (
+    "cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp874 koi8-r koi8-u gb2312 gbk gb18030 big5 "
+    "big5hkscs shift_jis cp932 euc_jp euc_kr cp949 iso2022_jp tis-620 latin-1 iso8859-1 iso8859-2 iso8859-3 "
+    "iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-9 iso8859-10 iso8859-11 iso8859-13 iso8859-14 "
+    "iso8859-15 iso8859-16 mac-roman mac-cyrillic utf-16 utf-16-le utf-16-be utf-32 utf-32-le utf-32-be"
 )
+_KNOWN = frozenset(_CODECS.split())
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -112,6 +67,17 @@ _AMPERSAND = re.compile(
     r"<!\[CDATA\[.*?\]\]>|&(?:#\d{1,7};|#x[0-9a-fA-F]{1,6};|(?:amp|lt|gt|quot|apos);|(\w{2,32};)?)", re.S
 )
 _TOO_MUCH = ("depth", "amplification", "Huge input", "too long", "use XML_PARSE_HUGE")
+
+
+def line(element: Element) -> int | None:
+    """The line on which an element begins, counted from 1."""
+    at: Any = element.sourceline
+    return int(at) if at else None
+
+
+def inner(element: Element) -> str:
+    """All text inside an element, also that of the elements in it."""
+    return "".join(str(part) for part in element.itertext())
 
 
 class Grown(Struct):

@@ -77,13 +77,13 @@ def _document(data: bytes, limits: Limits) -> Reading:
     if root.tag == _TODAY and not grown.problems and schema().validate(root):
         quick = plain(grown.plain, data)
         if quick is not None:
-            found = Findings()
-            sanity(quick, found)
-            swapped(quick, found)
-            noted = found.close() if found.found else ()
+            seen = Findings()
+            sanity(quick, seen)
+            swapped(quick, seen)
+            noted = seen.close() if seen.found else ()
             return Reading((quick,), noted, None, (noted,))
     told = _told(grown) if grown.problems else ()
-    budget = Budget(limits.points, shapes=limits.shapes)
+    budget = Budget(limits.points, shapes=limits.shapes, blocks=limits.blocks)
     if envelope.is_alert(root):
         alert, problems = _alert(root, data, budget)
         return Reading((alert,), told + problems, None, (told + problems,))

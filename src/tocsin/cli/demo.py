@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import tempfile
 from pathlib import Path
@@ -27,6 +26,8 @@ def command(port: int, speed: float, once: bool) -> None:
 
     Example: tocsin demo --port 8080 --speed 600
     """
+    import uvloop
+
     from tocsin import demo
     from tocsin.settings import load
 
@@ -46,7 +47,7 @@ def command(port: int, speed: float, once: bool) -> None:
                 f"Open {address}/at/UA-30 — an exercise: the night of 20 November 2024, {speed:g} times as fast."
             )
 
-        program = asyncio.run(demo.run(Path(folder), settings, speed, once, started))
+        program = uvloop.run(demo.run(Path(folder), settings, speed, once, started))
         if once:
             click.echo(summary(program))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,10 @@ def command(file: Path, speed: float | None, data: Path | None, as_json: bool) -
         content = file.read_bytes()
     except OSError as wrong:
         raise ImportFileError(f"{file}: {wrong.strerror}") from None
-    folder = nullcontext(str(data)) if data is not None else tempfile.TemporaryDirectory(prefix="tocsin-replay-")
-    with folder as name:
-        report = click.progressbar(length=1, label="replaying", file=_stderr(), show_pos=True) if not as_json else None
+    folder: AbstractContextManager[str] = tempfile.TemporaryDirectory(prefix="tocsin-replay-")
+    kept: AbstractContextManager[str] = nullcontext(str(data))
+    with kept if data is not None else folder as name:
+        report = click.progressbar(length=1, label="replaying", file=sys.stderr, show_pos=True) if not as_json else None
 
         def moved(done: int, of: int) -> None:
             if report is not None:
@@ -76,7 +78,3 @@ def command(file: Path, speed: float | None, data: Path | None, as_json: bool) -
 
 def _counts(areas: dict[str, str]) -> str:
     return ", ".join(f"{phase} {count}" for phase, count in sorted(Counter(areas.values()).items()))
-
-
-def _stderr() -> Any:
-    return click.get_text_stream("stderr")

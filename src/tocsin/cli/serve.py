@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from pathlib import Path
 
@@ -20,6 +19,8 @@ def command(data: Path, bind: str | None, realm: str | None) -> None:
 
     Example: tocsin serve --data /var/lib/tocsin --bind 127.0.0.1:8080
     """
+    import uvloop
+
     from tocsin.app import Program
     from tocsin.clock import SystemClock
     from tocsin.place.pack import load as load_pack
@@ -39,7 +40,7 @@ def command(data: Path, bind: str | None, realm: str | None) -> None:
         click.echo(line, err=True)
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(
+            uvloop.run(
                 program.run(feeds, started=lambda address: click.echo(f"Tocsin serves {settings.realm} at {address}"))
             )
     finally:

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from tocsin.cap import alert as cap
-from tocsin.cap.alert import Alert, Area, Info, MsgType, Named, Reference, Scope, Status
+from tocsin.cap.alert import Alert, Info, MsgType, Named, Reference, Scope, Status
 from tocsin.cap.coverage import Coverage
 from tocsin.cap.limits import TRUSTED
 from tocsin.cap.phase import Phase, says
@@ -32,15 +32,12 @@ from tocsin.journal import EXERCISE, Entry, Fact, fact
 from tocsin.sense.report import CAP_XML, REPORT_RECEIVED, SIGNAL_JSON, Report
 from tocsin.sense.signal import Signal
 from tocsin.sense.source import Source
-from tocsin.warn.compile import Kit, area, infos, note, parameters
-from tocsin.warn.draft import Where
+from tocsin.warn.compile import Kit, infos, note, parameters
+from tocsin.warn.mould import LIFE, Moulds
 from tocsin.warn.policy import Policy
-from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published, Sign, published
+from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published, Sign, freeze, published
 
 REPORT_WAITING = "report:waiting"
-
-# How long an ending stays in feeds.
-LIFE = timedelta(hours=24)
 
 
 class Waiting(Struct, frozen=True):
@@ -76,7 +73,7 @@ class Mirror:
         self._active: dict[tuple[str, str, str], str] = {}  # (source, area, hazard) -> the event that stands in act
         self._ended: dict[tuple[str, str, str], datetime] = {}  # the same key -> the newest end the source has told
         self._mirrored: dict[str, str] = {}  # a foreign identifier -> our event id
-        self._known_areas: dict[str, dict[str, Area]] = {}
+        self._moulds = Moulds(kit)
         self._coverage = Coverage(kit.gazetteer)
 
     # --- what was published ----------------------------------------------------------------------------------------
@@ -169,15 +166,21 @@ class Mirror:
         self, report: Report, signal: Signal, event_id: str, phase: Phase, at: datetime, before: Standing | None
     ) -> Published:
         version = before.version + 1 if before else 1
+        source = self._sources.get(report.source)
+        name = source.name if source else report.source
         earlier = self._reference(before) if before else None
-        alert = self._message(report, signal, event_id, version, phase, at, earlier)
-        retraction = None
+        message = self._moulds.cast(signal, name, phase, event_id, version, at, earlier)
+        identifier = f"{event_id}.{version}"
+        retraction = b""
         if phase in WARNS:
-            own = Reference(alert.sender, alert.identifier, spell(at))
-            retraction = self._message(report, signal, event_id, version + 1, Phase.RETRACTED, at, own)
-        return published(
-            alert,
+            own = Reference(self._kit.issuer.sender, identifier, spell(at))
+            retraction = self._moulds.cast(signal, name, Phase.RETRACTED, event_id, version + 1, at, own)
+        return freeze(
+            identifier,
+            message,
             retraction,
+            sent=at,
+            scope=Scope.PUBLIC,
             event_id=event_id,
             version=version,
             phase=phase,
@@ -188,58 +191,6 @@ class Mirror:
             report=report.id,
             supersedes=before.identifier if before else "",
         )
-
-    def _message(
-        self,
-        report: Report,
-        signal: Signal,
-        event_id: str,
-        version: int,
-        phase: Phase,
-        at: datetime,
-        before: Reference | None,
-    ) -> Alert:
-        kit, spoken = self._kit, signal.spoken
-        fields = parameters(event_id, version, phase, spoken)
-        if phase is Phase.RETRACTED:
-            fields = (*fields, Named(cap.CANCEL_REASON, "error"))
-        complete = tuple(
-            replace(
-                info,
-                effective=spoken,
-                onset=signal.started,
-                # What a source has started ends by its own word; should it fall silent, its silence tells (no expires).
-                expires=None if phase in WARNS else at + LIFE,
-                parameters=fields,
-                areas=(self._areas(signal.area)[info.language],),
-            )
-            for info in infos(
-                kit, signal.hazard, phase, self._names(signal.area), kit.gazetteer.get(signal.area).zone, spoken
-            )
-        )
-        source = self._sources.get(report.source)
-        return Alert(
-            identifier=f"{event_id}.{version}",
-            sender=kit.issuer.sender,
-            sent=at,
-            status=Status.EXERCISE if kit.issuer.realm == EXERCISE else Status.ACTUAL,
-            msg_type=MsgType.CANCEL if phase is Phase.RETRACTED else MsgType.UPDATE if before else MsgType.ALERT,
-            scope=Scope.PUBLIC,
-            source=source.name if source else report.source,
-            note=note(kit, phase),
-            references=(before,) if before else (),
-            infos=complete,
-        )
-
-    def _areas(self, code: str) -> dict[str, Area]:
-        """The CAP area of ``code`` by language; the same few are needed again and again."""
-        if code not in self._known_areas:
-            where, kit = Where(codes=(code,)), self._kit
-            self._known_areas[code] = {tag: area(where, kit.gazetteer, tag) for tag in kit.issuer.languages}
-        return self._known_areas[code]
-
-    def _names(self, code: str) -> dict[str, str]:
-        return {tag: found.description for tag, found in self._areas(code).items()}
 
     def _reference(self, before: Standing) -> Reference:
         return Reference(self._kit.issuer.sender, before.identifier, spell(before.sent))

@@ -74,23 +74,63 @@ def published(
     Raises :class:`IllegalStepError` for a warning without its retraction, UnfitAlertError for either that is not valid
     CAP, and KeyMissingError where it cannot be signed: failing to sign means failing to publish.
     """
-    if phase in WARNS and retraction is None:
-        raise IllegalStepError("a warning cannot leave before its retraction is ready")
     assert alert.sent is not None
-    return Published(
+    return freeze(
         alert.identifier,
+        write(alert),
+        write(retraction) if retraction is not None and phase in WARNS else b"",
+        sent=alert.sent,
+        scope=alert.scope,
+        event_id=event_id,
+        version=version,
+        phase=phase,
+        areas=areas,
+        as_of=as_of,
+        sign=sign,
+        source=source,
+        report=report,
+        supersedes=supersedes,
+        report_of=report_of,
+        draft=draft,
+    )
+
+
+def freeze(
+    identifier: str,
+    message: bytes,
+    retraction: bytes,
+    *,
+    sent: datetime,
+    scope: str,
+    event_id: str,
+    version: int,
+    phase: Phase,
+    areas: tuple[str, ...],
+    as_of: datetime,
+    sign: Sign,
+    source: str = "",
+    report: str = "",
+    supersedes: str = "",
+    report_of: str = "",
+    draft: str = "",
+) -> Published:
+    """:func:`published` for messages that are written already; ``retraction`` is empty for an ending."""
+    if phase in WARNS and not retraction:
+        raise IllegalStepError("a warning cannot leave before its retraction is ready")
+    return Published(
+        identifier,
         event_id,
         version,
         phase.value,
-        alert.scope,
+        scope,
         source,
         areas,
-        alert.sent,
-        sign(write(alert), alert.sent).decode(),
+        sent,
+        sign(message, sent).decode(),
         report,
         supersedes,
         report_of,
         as_of,
-        write(retraction).decode() if retraction is not None and phase in WARNS else "",
+        retraction.decode(),
         draft,
     )

@@ -1,0 +1,95 @@
+"""A channel: a way of sending, behind one small interface that every channel implements.
+
+- What is normal is a value: a delivery is accepted, refused, gone or to be tried later; ``send`` raises nothing.
+- A channel does not retry, order or remember: that is done once, for all of them, in :mod:`tocsin.reach.dispatch`.
+- A new channel is one file in ``tocsin.reach.channels`` that holds ``make(kit) -> Channel``, or one entry point of the
+  group ``tocsin.channels`` that leads to such a function. Nothing else has to be edited.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+import tocsin.reach.channels
+from tocsin.clock import Clock
+from tocsin.reach.delivery import Delivery
+from tocsin.settings import Settings
+
+
+class Outcome(Struct, frozen=True):
+    """How one attempt went.
+
+    ``after_s`` is how long the other side asks us to wait, None if it does not say. ``tried`` is false when nothing
+    left us, so that nobody can have seen the alert.
+    """
+
+    kind: Literal["accepted", "refused", "gone", "later"]
+    reason: str = ""
+    after_s: float | None = None
+    tried: bool = True
+
+
+ACCEPTED = Outcome("accepted")
+GONE = Outcome("gone")
+
+
+def refused(reason: str, tried: bool = True) -> Outcome:
+    """The other side will never take this one; ``reason`` is a code for the operator."""
+    return Outcome("refused", reason, None, tried)
+
+
+def later(after_s: float | None = None, reason: str = "", tried: bool = True) -> Outcome:
+    """Try again, not before ``after_s`` seconds where the other side said so."""
+    return Outcome("later", reason, after_s, tried)
+
+
+class Channel(Protocol):
+    """A way of sending."""
+
+    name: str
+    """What subscriptions call it."""
+    stride: int
+    """How many deliveries it likes to be given at once."""
+    lanes: int
+    """How many sends it likes to have under way at once."""
+
+    async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+        """Send each of ``batch`` and say how it went, in the same order. Raises nothing but cancellation."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Kit(Struct, frozen=True):
+    """What a channel is made with."""
+
+    settings: Settings
+    clock: Clock
+
+
+Make = Callable[[Kit], Channel]
+
+
+def makers() -> dict[str, Make]:
+    """How to make each channel that there is, by name: ours, and those that others have installed."""
+    found: dict[str, Make] = {}
+    for point in entry_points(group="tocsin.channels"):
+        found[point.name] = point.load()
+    for module in pkgutil.iter_modules(tocsin.reach.channels.__path__):
+        make = getattr(importlib.import_module(f"tocsin.reach.channels.{module.name}"), "make", None)
+        if make is not None:
+            found[module.name] = make
+    return found
+
+
+def all_channels(kit: Kit) -> dict[str, Channel]:
+    """Every channel there is, ready to send."""
+    return {name: make(kit) for name, make in makers().items()}

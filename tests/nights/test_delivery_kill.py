@@ -1,0 +1,127 @@
+"""The power goes while a crowd is being told: kill -9 at random moments, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.nights.deliver import Wire
+from tests.rules.reach.conftest import Room
+from tests.rules.reach.stage import NIGHT, published, until
+from tocsin.clock import TurnedClock
+from tocsin.journal import Fact, verify
+from tocsin.reach.delivery import DELIVERY_SETTLED, Settled
+from tocsin.store.sqlite import SqliteStore
+
+CROWD = 6_000
+
+
+class Receiver:
+    """The other side: counts what comes, by version and recipient."""
+
+    def __init__(self) -> None:
+        self.heard: Counter[tuple[int, int]] = Counter()
+        self.order: dict[int, list[int]] = {}
+        self.port = 0
+        self.slow = 0.004
+
+    async def __aenter__(self) -> Receiver:
+        self._server = await asyncio.start_server(self._take, "127.0.0.1", 0, limit=2**20)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def reach(self, most: int, running: asyncio.subprocess.Process) -> None:
+        """Return when ``most`` deliveries were heard, or the program ended by itself."""
+        await until(lambda: self.heard.total() >= most or running.returncode is not None, 60)
+
+    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = await reader.readline()
+        if line.endswith(b"\n"):
+            for version, number in msgspec.json.decode(line):
+                self.heard[version, number] += 1
+                self.order.setdefault(number, []).append(version)
+            await asyncio.sleep(self.slow)
+            writer.write(b"ok\n")
+        writer.close()
+
+
+async def start(folder: Path, port: int, phases: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.nights.deliver", str(folder), str(port), phases, env={**os.environ}
+    )
+
+
+async def kill_until_done(receiver: Receiver, folder: Path, phases: str, kills: int, after: list[int]) -> int:
+    """Run the program, kill it once each time ``after`` more deliveries were heard; how often it was killed."""
+    for count in range(kills + 1):
+        running = await start(folder, receiver.port, phases)
+        if count == kills:
+            assert await asyncio.wait_for(running.wait(), 60) == 0
+            return count
+        before = receiver.heard.total()
+        await receiver.reach(before + after[count], running)
+        if running.returncode is not None:
+            assert running.returncode == 0
+            return count
+        running.kill()
+        await running.wait()
+    raise AssertionError
+
+
+def prepare(folder: Path, *facts: Fact) -> list[int]:
+    """A store with a crowd and what was published."""
+    room = Room(folder, TurnedClock(NIGHT))
+    numbers = [one.number for one in room.crowd(CROWD, "UA-30")]
+    room.store.append(facts)
+    room.close()
+    return numbers
+
+
+async def test_none_lost_and_few_doubled(tmp_path: Path) -> None:
+    """Killed ten times while it tells a crowd, it loses nobody and tells twice only who was in flight."""
+    numbers = await asyncio.to_thread(prepare, tmp_path, published())
+    chance = random.Random()
+    after = [chance.randint(1, CROWD // 11) for _ in range(10)]
+    async with Receiver() as receiver:
+        kills = await kill_until_done(receiver, tmp_path, "act", 10, after)
+        assert {number for _, number in receiver.heard} == set(numbers)
+        doubled = receiver.heard.total() - CROWD
+        assert doubled <= kills * Wire.stride * Wire.lanes, f"{doubled} doubled after {kills} kills at {after}"
+    with SqliteStore(tmp_path, TurnedClock(NIGHT)) as store:
+        assert verify(store.read(0, 10**6), store.head()) == store.head().seq
+        settled = store.read(0, kinds=[DELIVERY_SETTLED])
+        assert [entry.read(Settled).outcomes for entry in settled] == [{"accepted": CROWD}]
+
+
+@pytest.mark.parametrize("phase", ["retracted", "all-clear"])
+async def test_end_reaches_everybody_who_was_told(tmp_path: Path, phase: str) -> None:
+    """Killed while it sends an alert that then ends, it still gets the end to everybody who had the alert."""
+    await asyncio.to_thread(prepare, tmp_path, published())
+    chance = random.Random()
+    async with Receiver() as receiver:
+        for _ in range(2):
+            running = await start(tmp_path, receiver.port, f"act,{phase}")
+            before = receiver.heard.total()
+            most = before + chance.randint(1, CROWD // 4)
+            await receiver.reach(most, running)
+            running.kill()
+            await running.wait()
+        with SqliteStore(tmp_path, TurnedClock(NIGHT)) as store:
+            store.append([published(version=2, phase=phase)])
+        told = {number for version, number in receiver.heard if version == 1}
+        await kill_until_done(receiver, tmp_path, f"act,{phase}", 2, [200, 200])
+        assert {number for version, number in receiver.heard if version == 1} == told
+        assert told <= {number for version, number in receiver.heard if version == 2}
+        for versions in receiver.order.values():
+            assert versions == sorted(versions), "nobody gets an alert after its end"

@@ -1,0 +1,76 @@
+"""A browser, a server of sample pages, and the accessibility checker."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+PICTURES = Path(__file__).parent / "pictures"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium with a fresh profile; it ends with the module, so that its event loop is in nobody's way."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    """Where screenshots go; not part of the repository."""
+    PICTURES.mkdir(exist_ok=True)
+    return PICTURES
+
+
+class Server:
+    """A real server in a thread, which can be stopped and started again on the same port."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as chosen:
+            self.port: int = chosen.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Listen, and return when it does."""
+        config = uvicorn.Config(
+            self.app,
+            host="127.0.0.1",
+            port=self.port,
+            log_level="critical",
+            lifespan="off",
+            timeout_graceful_shutdown=0,
+        )
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            if not self.thread.is_alive():
+                raise RuntimeError("the server did not start")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Stop listening and cut off who is connected."""
+        self.server.should_exit = self.server.force_exit = True
+        self.thread.join(10)
+        assert not self.thread.is_alive()

@@ -116,7 +116,9 @@ def test_no_replay_of_an_exercise_publishes_in_earnest(relabelled: bool) -> None
         office.at = MORNING
         for entry in entries[:upto]:
             to = ACTUAL if relabelled else entry.realm
-            office.desk.apply(link(fact(entry.kind, entry.subject, msgspec.Raw(entry.body), to), 1, entry.at, bytes(32)))
+            office.desk.apply(
+                link(fact(entry.kind, entry.subject, msgspec.Raw(entry.body), to), 1, entry.at, bytes(32))
+            )
         for person in ("ann", "dan"):
             with pytest.raises(TocsinError):
                 office.desk.publish("d1", person, office.at, unsigned, office.at)
@@ -177,11 +179,15 @@ def test_no_illegal_step_is_ever_published(phases: list[str]) -> None:
         assert one.event_id == done[0].event_id
         (alert,) = read(one.cap.encode()).alerts
         assert says(alert) == one.phase
-        assert [reference.identifier for reference in alert.references] == [one.identifier for one in done[number - 2 : number - 1]]
+        assert [reference.identifier for reference in alert.references] == [
+            one.identifier for one in done[number - 2 : number - 1]
+        ]
         before = Phase(one.phase)
 
 
-WORDED = [(name, phase) for name in hazards() for phase in book().phases(name) if phase not in ("retracted", "all-clear")]
+WORDED = [
+    (name, phase) for name in hazards() for phase in book().phases(name) if phase not in ("retracted", "all-clear")
+]
 
 
 @settings(deadline=None, max_examples=60)
@@ -241,7 +247,9 @@ def test_the_approval_table_holds_at_the_desk(
     needs = {"prepare": 2, "hold": 2 if free else 1, "act": 2 if wide or free else 1}
     for person, fresh in votes:
         try:
-            office.record(office.desk.vote("d1", Vote(person, True, draft.digest, office.at, office.at if fresh else None)))
+            office.record(
+                office.desk.vote("d1", Vote(person, True, draft.digest, office.at, office.at if fresh else None))
+            )
         except TocsinError:
             continue
     agreed = {person for person, fresh in votes if fresh and person in ("ben", "cem")}

@@ -165,6 +165,9 @@ class Desk(Board):
         """Ask for approval of exactly what the draft says now."""
         draft = self._step(name, Step.PROPOSE, person, at)
         compiled = self.compiled(draft.content)
+        for minder in filter(None, (draft.content.owner, draft.content.deputy)):
+            if not self.people.roles(minder, at):
+                raise IllegalStepError(f"{minder} does not work here and cannot mind the alert")
         findings = self.findings(draft, compiled)
         stops = [found.sentence for found in findings if found.blocking or found.reason]
         if stops:
@@ -297,6 +300,8 @@ class Desk(Board):
         if content.next_update_by is not None and done.phase in WARNS:
             promised = Promised(content.event_id, content.next_update_by, content.owner, content.deputy)
             facts.append(self._fact(PROMISE_MADE, done.identifier, promised))
+        if done.phase not in WARNS:
+            return facts
         missing = [found.sentence for found in self.findings(draft, compiled) if found.follow_up]
         if missing:
             facts.append(

@@ -227,6 +227,13 @@ def _hidden(letter: str) -> bool:
     return unicodedata.category(letter) in ("Cc", "Cf", "Co") and letter not in "\n\t\u200c\u200d\u00ad"
 
 
+def promise(draft: Draft, compiled: Compiled) -> tuple[Finding, ...]:
+    """A warning without a time for the next word leaves people to look for it elsewhere (F30)."""
+    if draft.content.next_update_by is not None or Phase(draft.content.phase) not in WARNS:
+        return ()
+    return (Finding("promise", "Say when the next word comes."),)
+
+
 def own_realm(draft: Draft, compiled: Compiled, *, kit: Kit) -> tuple[Finding, ...]:
     """No word in it may make machines take the message for one of the other realm (F16)."""
     messages: list[Alert] = [compiled.alert] if compiled.retraction is None else [compiled.alert, compiled.retraction]
@@ -316,6 +323,7 @@ def standard(
         partial(wording, kit=kit, domains=domains),
         action,
         letters,
+        promise,
         same_in_every_language,
         partial(languages, required=required or (lambda where: kit.issuer.languages)),
         partial(reviewed, kit=kit),

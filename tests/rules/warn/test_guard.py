@@ -286,3 +286,17 @@ def test_fatigue_counts_what_concerned_the_place() -> None:
     for entry in office.entries:
         practice.apply(entry)
     assert practice.fatigue(Where(codes=("UA-30",)), office.at).alerts == 0
+
+
+def test_an_owner_works_here_and_a_promise_is_asked_for() -> None:
+    """Nobody minds an alert who is not enrolled, or has left; an alert without a next word is questioned."""
+    office = Guarded()
+    office.record(office.desk.begin("d1", "ann", office.content(owner="nobody"), AT))
+    with pytest.raises(IllegalStepError, match="mind"):
+        office.desk.propose("d1", "ann", AT)
+    office.record(office.desk.begin("d2", "ann", office.content(deputy="gone"), AT))
+    with pytest.raises(IllegalStepError, match="mind"):
+        office.desk.propose("d2", "ann", AT)
+    asked = office.findings(office.content(next_update_by=None))["promise"]
+    assert not asked.blocking
+    assert not asked.reason

@@ -160,7 +160,7 @@ def test_from_the_first_link_to_signing_out(browser: Browser, console: tuple[Off
 
 def test_without_a_finger_nothing_happens(browser: Browser, console: tuple[Office, Server]) -> None:
     """An authenticator that does not verify its person enrols nobody, and the page says so."""
-    office, server = console
+    office, _ = console
     made = browser.new_context()
     page = made.new_page()
     authenticate(made, page, verified=False)
@@ -323,7 +323,7 @@ def test_whole_without_a_script(browser: Browser, console: tuple[Office, Server]
     """Without JavaScript an app enrols and signs in, and the page says what passkeys need."""
     import pyotp
 
-    office, server = console
+    office, _ = console
     page = browser.new_context(java_script_enabled=False).new_page()
     page.goto(enrol.invite(office.identity, (Role.AUTHOR,), enrol.OPERATOR).address)
     expect(page.get_by_text("Passkeys need JavaScript")).to_be_visible()

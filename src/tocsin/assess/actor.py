@@ -203,7 +203,7 @@ def find_actors(text: Text, pack: Pack, hits: list[Hit]) -> list[Mention]:
             ):
                 label[index] = hit
     countries = {hit.first: hit.name.rstrip("~") for hit in hits if hit.kind == "country"}
-    starts = frozenset(sentence.first for sentence in text.sentences)
+    starts = frozenset(sentence.first for sentence in text.sentences) | {q.first for q in text.quotations}
     links, articles = pack.words["links"], pack.words["articles"]
     mentions: list[Mention] = []
     pronouns = {hit.first: hit for hit in hits if hit.kind == "pronoun"}
@@ -351,6 +351,8 @@ def _mention(
     if names and not office_of and not (bodies and not person_office and not known and len(names) < 2):
         # The name is the run of name words; offices and countries around it say who that is.
         run = _run(names)
+        if len(names) == 1 and not known and not person_office and _is_place(words[run[0]].low, pack.language):
+            return None
         name = text.slice(run[0], run[-1] + 1)
         family = words[run[-1]].low
         if pack.language == "de" and family.endswith("s") and len(family) > 4 and not known:
@@ -375,6 +377,13 @@ def _mention(
     if country and noun:
         return Mention(first, last, "country", f"{country}:government", country, "government", "", subject)
     return None
+
+
+@lru_cache(maxsize=20000)
+def _is_place(low: str, language: str) -> bool:
+    """Whether a lone name is a city's, as this language bends it."""
+    names, _ = places()
+    return low in names or _inflected(low, _ENDINGS.get(language, ()), names) is not None
 
 
 _OBLIQUE = frozenset({"des", "dem", "den", "einem", "einen", "eines"})
@@ -490,8 +499,17 @@ class Known:
             and not mention.country
             and mention.key.startswith(":")
         ):
+            definite = not self.pack.words["articles"] & {"the", "der", "le", "el"} or (
+                mention.first > 0 and self.text.words[mention.first - 1].low in self.pack.words["articles"]
+            )
             earlier = [
-                m for m in self.mentions if m.first < mention.first and m.function == mention.function and m.country
+                m
+                for m in self.mentions
+                if m.first < mention.first
+                and m.function == mention.function
+                and m.country
+                and m.kind != "country"
+                and (definite or mention.kind != "official")
             ]
             if mention.kind == "office":
                 people = [

@@ -409,6 +409,8 @@ class _Extraction:
         for sentence in self.text.sentences:
             actual = self._in("correction", sentence.first, sentence.last)
             if not actual:
+                actual = self._confirmed_otherwise(sentence)
+            if not actual:
                 continue
             if all(hit.name == "weak" for hit in actual):
                 # "In fact" corrects only what was feared or first reported, here or in the sentence before.
@@ -422,6 +424,17 @@ class _Extraction:
                 continue
             claims = self._correct(claims, sentence, actual)
         return claims
+
+    def _confirmed_otherwise(self, sentence: Sentence) -> list[Hit]:
+        """ "At first a gas leak was feared, but the police confirmed later ...": the confirmation corrects."""
+        feared = self._in("feared", sentence.first, sentence.last)
+        if not feared:
+            return []
+        for hit in self._in("speech", feared[0].last, sentence.last):
+            between = self.words[feared[0].last : hit.first]
+            if hit.name == "confirm" and any(word.low in self.pack.words["adversative"] for word in between):
+                return [replace(hit, kind="correction", name="actually")]
+        return []
 
     def _refused(self, hit: Hit, sentence: Sentence) -> bool:
         """Whether a verb of correcting is itself negated ("does not correct its forecast")."""
@@ -483,8 +496,8 @@ class _Extraction:
                 (i for i in range(sentence.first, sentence.last) if self.words[i].start >= base.span.start), wrong[0]
             )
             wrong = (begin if begin < wrong[1] else wrong[0], wrong[1])
-        wrong_claim = self._piece(base, sentence, *wrong)
-        right_claim = self._piece(base, sentence, *right)
+        wrong_claim = self._piece(self._owner(inside, base, sentence, *wrong), sentence, *wrong)
+        right_claim = self._piece(self._owner(inside, base, sentence, *right), sentence, *right)
         if wrong_claim is None or right_claim is None:
             return claims
         wrong_claim = replace(wrong_claim, standing="corrected", modality="possible", stance="asserts")
@@ -493,6 +506,18 @@ class _Extraction:
         kept = [c for c in claims if c not in dropped]
         place = next((i for i, c in enumerate(kept) if c.span.start > sentence.start), len(kept))
         return [*kept[:place], wrong_claim, right_claim, *kept[place:]]
+
+    def _owner(self, inside: list[Claim], base: Claim, sentence: Sentence, first: int, last: int) -> Claim:
+        """Whose words one half of a correction are: of the cue in it, of a cue before it or at the very end, else none."""
+        begin, end = self.words[first].start, self.words[last - 1].end
+        for claim in inside:
+            if any(begin <= cue.start < end for cue in claim.cue):
+                return claim
+        if not base.cue or base.cue[0].start < begin or base.cue[0].end > sentence.end - 25:
+            return base
+        return replace(
+            base, speaker=Speaker("reporter", "reporter", "reporter"), kind="narration", cue=(), tier="medium"
+        )
 
     def _holds(self, claim: Claim, hit: Hit) -> bool:
         return claim.span.start <= self.words[hit.first].start < claim.span.end or any(

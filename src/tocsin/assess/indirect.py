@@ -22,6 +22,15 @@ class IndirectSpeech(Speakers):
         words, pack = self.words, self.pack
         found: list[Statement] = []
         previous: Statement | None = None
+        # A verb of wanting that closes a clause ("who did not want to be named, said") says nothing itself.
+        cues = [
+            cue
+            for cue in cues
+            if cue.name != "think"
+            or cue.head >= sentence.last
+            or words[cue.head].raw != ","
+            or not words[cue.first].low.startswith("woll")
+        ]
         if not has_quotes and (whole := self._closing(sentence, cues)) is not None:
             return [whole]
         for place, cue in enumerate(cues):
@@ -35,7 +44,8 @@ class IndirectSpeech(Speakers):
                 while back > cue.head and words[back].low not in pack.words["conjunctions"]:
                     back -= 1
                 following = back if back > cue.head else following
-            before = words[cue.first - 1].raw if cue.first > sentence.first else ""
+            front = self._front(cue, sentence)
+            before = words[front - 1].raw if front > sentence.first else ""
             comes_first = before == "," or (before in MARKS and bool(before))
             right = self._right(cue.head, sentence.last)
             relating = (
@@ -127,7 +137,8 @@ class IndirectSpeech(Speakers):
         for cue in reversed(cues):
             if cue.name not in ("say", "confirm", "advise") or cue.first - sentence.first < 4:
                 continue
-            if words[cue.first - 1].raw not in ",–—" or words[cue.first].low.endswith(
+            front = self._front(cue, sentence)
+            if words[front - 1].raw not in ",–—" or words[cue.first].low.endswith(
                 tuple(self.pack.words.get("participle", ("\0",)))
             ):
                 mention = self._ends_with(sentence, cue)
@@ -139,7 +150,7 @@ class IndirectSpeech(Speakers):
                     # Somebody is named whom no list knows ("informó la legación"): unclear, with a candidate.
                     begin, end = self._trim(cue.head, sentence.last)
                     if self._clear(begin, end) and begin < end:
-                        start, stop = self._trim(sentence.first, cue.first)
+                        start, stop = self._trim(sentence.first, front)
                         return Statement(
                             start,
                             stop,
@@ -155,7 +166,7 @@ class IndirectSpeech(Speakers):
             who, candidates = self._who(mention, sentence)
             rest = sentence.last - max(cue.last, mention.last)
             start = sentence.first
-            end = min(cue.first, mention.first)
+            end = min(front, mention.first)
             if rest > 12 and words[max(cue.last, mention.last)].raw == ",":
                 end = sentence.last
             start, end = self._trim(start, end)

@@ -132,6 +132,10 @@ class Speakers:
         for index in range(at, min(at + reach, limit)):
             mention = self.by_first.get(index)
             if mention is not None and index not in self.inside:
+                follows = mention.last < limit and self.words[mention.last].low in self.pack.words["finite"]
+                if follows and self.pack.language != "de":
+                    # "said the US was considering": what stands behind the verb begins what is said.
+                    return None
                 return mention if self._clear(at, index) else None
         return None
 
@@ -285,8 +289,9 @@ class Speakers:
     def _mentioned(self, cue: Hit, sentence: Sentence) -> Mention | None:
         self.rivals = ()
         words = self.words
-        before = words[cue.first - 1].raw if cue.first > sentence.first else ""
-        inverted = cue.first == sentence.first or (before in "," and bool(before)) or (before in MARKS and bool(before))
+        front = self._front(cue, sentence)
+        before = words[front - 1].raw if front > sentence.first else ""
+        inverted = front == sentence.first or (before in "," and bool(before)) or (before in MARKS and bool(before))
         right = self._right(cue.head, sentence.last)
         if inverted and right is not None:
             return right
@@ -349,6 +354,14 @@ class Speakers:
         ):
             return cue.first - 1
         return None
+
+    def _front(self, cue: Hit, sentence: Sentence) -> int:
+        """Where a verb begins with its auxiliaries ("a annoncé", "ha dicho")."""
+        at = cue.first
+        if self.pack.language in ("fr", "es"):
+            while at > sentence.first and self.words[at - 1].low in self.pack.words["auxiliaries"]:
+                at -= 1
+        return at
 
     def _joined(self, cue: Hit) -> bool:
         return self._joint(cue) is not None

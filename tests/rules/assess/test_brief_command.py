@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tocsin.cli.brief import command, decode
+from tocsin.cli import tocsin
+from tocsin.cli.brief import decode
 from tocsin.errors import InputError
 
 RUSSIAN = "Посольство США в Киеве закрылось.\nСотрудникам велено оставаться в укрытии."
 
 
 def briefing(*arguments: str) -> dict[str, Any]:
-    result = CliRunner().invoke(command, [*arguments, "--json"], catch_exceptions=False)
+    result = CliRunner().invoke(tocsin, ["brief", *arguments, "--json"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     found: dict[str, Any] = json.loads(result.output)
     return found
@@ -92,7 +93,9 @@ def test_page_output_escapes_what_reports_say(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(
         "Alarm\n<script>alert(1)</script> was said by the police. The port is closed.", "utf-8"
     )
-    result = CliRunner().invoke(command, [str(tmp_path / "a.txt"), "--lang", "en", "--html"], catch_exceptions=False)
+    result = CliRunner().invoke(
+        tocsin, ["brief", str(tmp_path / "a.txt"), "--lang", "en", "--html"], catch_exceptions=False
+    )
     assert result.exit_code == 0
     assert "<script>" not in result.output
     assert "Closed: road" in result.output
@@ -108,5 +111,5 @@ def test_consent_page_is_recognised(tmp_path: Path) -> None:
 
 def test_missing_file_is_a_plain_sentence(tmp_path: Path) -> None:
     """A file that is not there is said in one sentence."""
-    result = CliRunner().invoke(command, [str(tmp_path / "none.txt")])
+    result = CliRunner().invoke(tocsin, ["brief", str(tmp_path / "none.txt")])
     assert isinstance(result.exception, InputError)

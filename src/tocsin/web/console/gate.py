@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
@@ -54,6 +55,8 @@ from tocsin.web.problem import Refusal, problem, refuse
 if TYPE_CHECKING:
     from tocsin.web.house import House
 
+log = logging.getLogger("tocsin.console")
+
 SAFE = ("GET", "HEAD")
 OUTSIDE_PROOF = frozenset({"csrf", "proof", "code"})
 """Fields of a form that are about the form itself; every other one is part of what is proved."""
@@ -85,6 +88,13 @@ class Door(Struct, frozen=True):
     ``does`` is a coroutine function (runs in the event loop) or a plain function (runs in a thread, may wait for the disk).
     ``fresh`` is by itself BOUND where the act is one of FRESH and something is changed. ``quiet``: what pages ask for by
     themselves, which keeps no session alive. ``menu``: the key of the word under which it stands in the menu.
+
+    A page is one module of this package with, at its end::
+
+        DOORS = (
+            Door("GET", "/console/drafts/{id}", show, Act.LOOK),
+            Door("POST", "/console/drafts/{id}/approve", approve, Act.APPROVE),  # BOUND by itself
+        )
     """
 
     method: str
@@ -168,6 +178,10 @@ class Gate:
             response = await self._enter(visit)
         except (TocsinError, Refusal) as wrong:
             response = await self._refused(visit, wrong)
+        except Exception:
+            # The route and not the address: an invitation's address is a secret, and a log is read by many.
+            log.exception("a request broke: %s %s", request.method, self.path)
+            response = await self._refused(visit, TocsinError())
         for name, value, seconds in visit.cookies:
             self.rooms.identity.origin.give(response, name, value, seconds)
         if language := scope.get("tocsin.language"):

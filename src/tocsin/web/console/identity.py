@@ -13,7 +13,6 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import logging
 import os
 import secrets
 import threading
@@ -55,8 +54,6 @@ from tocsin.warn.person import (
 from tocsin.web.console.origin import Origin
 from tocsin.web.guard import Buckets
 from tocsin.web.problem import Refusal
-
-log = logging.getLogger("tocsin.console")
 
 KINDS = (PERSON_ENROLLED, PERSON_CHANGED, PERSON_REMOVED, PERSON_ON_CALL, DELEGATION_MADE)
 PAUSE_SECONDS = 0.3

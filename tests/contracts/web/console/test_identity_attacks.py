@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlencode
 
 import msgspec
 import pyotp
 import pytest
 
-from tests.contracts.web.console.conftest import Browser, Office
+from tests.contracts.web.console.conftest import Browser, Office, opened
 from tocsin.warn.enrolment import Way
 from tocsin.warn.person import Role
 from tocsin.web.console import enrol
@@ -412,3 +413,68 @@ async def test_this_machine_by_number_leads_to_its_name(office: Office) -> None:
     """A passkey belongs to a name: 127.0.0.1 leads to localhost, and beyond this machine plain http opens nothing."""
     answer = await office.browser().get("/console/signin?lang=de", host="127.0.0.1:1")
     assert (answer.status, answer.header("location")) == (307, "http://localhost:1/console/signin?lang=de")
+
+
+# --- where the console is ------------------------------------------------------------------------------------------
+
+
+async def test_over_https(tmp_path: Path) -> None:
+    """Over https every cookie is secure and bears the prefix that no subdomain and no plain connection can plant."""
+    office = opened(tmp_path, url="https://warn.example.org")
+    try:
+        _, browser = await office.hire(AUTHOR)
+        await browser.submit("/console/signout")
+        answer = await browser.sign_in()
+        (cookie,) = [one for one in answer.every("set-cookie") if "-session=" in one]
+        assert cookie.startswith("__Host-tocsin-actual-session=")
+        assert "Secure" in cookie
+        assert "Path=/" in cookie
+        assert "Domain" not in cookie
+        assert (await browser.get("/console/account")).status == 200
+        plain = office.browser()
+        plain.cookies = {"tocsin-actual-session": browser.secret}
+        assert (await plain.get("/console/account")).status == 303
+    finally:
+        office.building.store.close()
+
+
+@pytest.mark.parametrize("url", ["http://warn.example.org", "https://192.0.2.7", "http://192.0.2.7:8080"])
+async def test_no_console_in_clear_or_without_a_name(tmp_path: Path, url: str) -> None:
+    """Beyond this machine there is no console over plain http, and none under a number; nothing is answered there."""
+    office = opened(tmp_path, url=url)
+    try:
+        for path in ("/console/", "/console/signin"):
+            answer = await office.browser().get(path)
+            assert (answer.status, answer.code) == (503, "operator.settings")
+    finally:
+        office.building.store.close()
+
+
+async def test_tries_are_counted_by_who_is_behind_our_proxy(office: Office) -> None:
+    """Our own proxy is believed about who asks, a stranger is not, and so nobody shuts others out or slips through."""
+    behind = office.browser("127.0.0.1")
+    for n in range(12):
+        await behind.get("/console/signin")
+        token = behind.token("/console/signin/recovery")
+        fields = [("csrf", token), ("recovery", "x"), ("next", "")]
+        answer = await behind.post("/console/signin/recovery", fields, x_forwarded_for=f"evil, 198.51.100.{n}")
+        assert answer.status == 403
+    stranger, statuses = office.browser("203.0.113.9"), []
+    for n in range(12):
+        await stranger.get("/console/signin")
+        fields = [("csrf", stranger.token("/console/signin/recovery")), ("recovery", "x"), ("next", "")]
+        answer = await stranger.post("/console/signin/recovery", fields, x_forwarded_for=f"198.51.100.{n}")
+        statuses.append(answer.status)
+    assert statuses == [403] * 10 + [429] * 2
+
+
+async def test_what_breaks_tells_nobody_a_link(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    """A fault inside is a page without a trace, and the log names the route and never an invitation's secret."""
+    link = enrol.invite(office.identity, (AUTHOR,), enrol.OPERATOR).address
+    office.identity.book.invitation = None  # type: ignore[assignment,method-assign]
+    answer = await office.browser().get(link.removeprefix(office.identity.origin.address))
+    assert answer.status == 500
+    assert "Traceback" not in answer.text
+    assert "TypeError" not in answer.text
+    assert "/console/enrol/{link}" in caplog.text
+    assert link[-43:] not in caplog.text

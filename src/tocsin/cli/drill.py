@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
+
+if TYPE_CHECKING:
+    from tocsin.warn.drill import Score
 
 
 @click.command("drill")
@@ -41,11 +45,8 @@ def command(name: str | None, listed: bool, as_json: bool) -> None:
     sys.exit(0 if score.stopped == score.tried else 1)
 
 
-def tell(score: object) -> None:
+def tell(score: Score) -> None:
     """The drill as lines for a person: what was tried, and what stopped it."""
-    from tocsin.warn.drill import Score
-
-    assert isinstance(score, Score)
     click.echo(score.title)
     for step in score.steps:
         mark = {"done": " ", "stopped": "✓", "not-stopped": "✗"}[step.outcome]

@@ -32,8 +32,10 @@ class LiveAreas(Generic[Key]):
         # The keys and boxes of what came since the tree was built.
         self._near: tuple[list[Key], Floats] | None = None
         self._tree: Any = shapely.STRtree([])
-        self._owners: list[Key] = []
-        self._shaped: list[Shape | None] = []
+        # What stands in the tree: whose it is, whether that area is still live, and where each area's parts stand.
+        self._owners = np.empty(0, dtype=object)
+        self._alive = np.empty(0, dtype=np.bool_)
+        self._stands: dict[Key, slice] = {}
         self._geometries = np.empty(0, dtype=object)
         self._turns = np.empty(0)
         self._round = np.empty(0, dtype=np.bool_)
@@ -46,6 +48,7 @@ class LiveAreas(Generic[Key]):
 
     def put(self, key: Key, shape: Shape) -> None:
         """Take in an area, in place of what stood under this key."""
+        self._leave(key)
         self._shapes[key] = self._recent[key] = shape
         self._near = None
         if len(self._recent) > max(_RECENT, len(self._shapes) // 64):
@@ -53,9 +56,19 @@ class LiveAreas(Generic[Key]):
 
     def drop(self, key: Key) -> None:
         """Forget an area."""
+        self._leave(key)
         self._shapes.pop(key, None)
         self._recent.pop(key, None)
         self._near = None
+
+    def ready(self) -> None:
+        """Do in calm what the next questions would be slower without."""
+        if self._recent:
+            self._build()
+
+    def _leave(self, key: Key) -> None:
+        if (stands := self._stands.pop(key, None)) is not None:
+            self._alive[stands] = False
 
     def at(self, latitude: int, longitude: int) -> list[Key]:
         """The areas that the point (micro-degrees) lies in, on an edge included."""
@@ -66,15 +79,12 @@ class LiveAreas(Generic[Key]):
         found: list[Key] = []
         if len(self._owners):
             near = self._tree.query(shapely.Point(x, latitude))
+            near = near[self._alive[near]]
             hit = shapely.intersects_xy(self._geometries[near], x + self._turns[near], float(latitude))
-            owners = self._owners
-            for place in near[hit].tolist():
-                shape = self._shapes.get(owners[place])
-                # An area that has gone, or that has changed since, is still in the tree.
-                if shape is not None and shape is self._shaped[place]:
-                    found.append(owners[place])
+            found = self._owners[near[hit]].tolist()
             if self._round.size and self._round[near].any():
-                found.extend(self._at_circle(near[self._round[near]].tolist(), latitude, x))
+                circles = self._owners[near[self._round[near]]].tolist()
+                found.extend(key for key in circles if self._shapes[key].covers(latitude, x))
         if self._recent:
             found.extend(self._at_recent(latitude, x))
         return list(dict.fromkeys(found))
@@ -88,25 +98,14 @@ class LiveAreas(Generic[Key]):
         asked = dict.fromkeys(keys[place] for place in near.tolist())
         return [key for key in asked if self._recent[key].covers(latitude, longitude)]
 
-    def _at_circle(self, near: list[int], latitude: int, longitude: int) -> list[Key]:
-        found = []
-        for place in near:
-            key = self._owners[place]
-            shape = self._shapes.get(key)
-            if shape is not None and shape is self._shaped[place] and shape.covers(latitude, longitude):
-                found.append(key)
-        return found
-
     def touching(self, shape: Shape) -> list[Key]:
         """The areas that have a point in common with ``shape``."""
-        if self._recent:
-            self._build()
-        if not self._owners or shape.empty:
+        self.ready()
+        if not len(self._owners) or shape.empty:
             return []
         boxes = shapely.box(*_boxes(shape).T)
         near = np.unique(self._tree.query(boxes)[1])
-        keys = [key for place in near.tolist() if self._shapes.get(key := self._owners[place]) is self._shaped[place]]
-        candidates = list(dict.fromkeys(keys))
+        candidates: list[Key] = list(dict.fromkeys(self._owners[near[self._alive[near]]].tolist()))
         if not candidates:
             return []
         inside = np.zeros(len(candidates), dtype=np.bool_)
@@ -126,34 +125,35 @@ class LiveAreas(Generic[Key]):
         geometries: list[Any] = []
         turns: list[float] = []
         rounds: list[bool] = []
-        self._owners, self._shaped, self._recent, self._near = [], [], {}, None
+        self._recent, self._near, self._stands = {}, None, {}
+        owners: list[Key] = []
         nothing = shapely.Point()
         for key, shape in self._shapes.items():
+            start = len(owners)
             for geometry in (*shape._parts, *shape._lines):
                 west, south, east, north = shapely.bounds(geometry)
                 for turn in (0, FULL) if east >= HALF else (0,):
-                    self._enter(key, shape)
+                    owners.append(key)
                     boxes.append(np.array([west - turn, south, east - turn, north]))
                     geometries.append(geometry)
                     turns.append(turn)
                     rounds.append(False)
             if shape.circles:
                 for box in _circle_boxes(shape):
-                    self._enter(key, shape)
+                    owners.append(key)
                     boxes.append(box)
                     geometries.append(nothing)
                     turns.append(0)
                     rounds.append(True)
+            self._stands[key] = slice(start, len(owners))
+        self._owners = np.fromiter(owners, dtype=object, count=len(owners))
+        self._alive = np.ones(len(owners), dtype=np.bool_)
         self._geometries = np.empty(len(geometries), dtype=object)
         self._geometries[:] = geometries
         self._turns, self._round = np.array(turns, dtype=float), np.array(rounds, dtype=np.bool_)
         if not self._round.any():
             self._round = self._round[:0]
         self._tree = shapely.STRtree(shapely.box(*np.array(boxes).reshape(-1, 4).T))
-
-    def _enter(self, key: Key, shape: Shape) -> None:
-        self._owners.append(key)
-        self._shaped.append(shape)
 
 
 def _boxes(shape: Shape) -> Floats:

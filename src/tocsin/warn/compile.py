@@ -273,11 +273,6 @@ def _complete(content: Content, before: Reference | None) -> Phase:
     return Phase(content.phase)
 
 
-def staff(content: Content) -> str:
-    """Which words of its own the audience gets: ``staff`` for staff and roles."""
-    return "" if content.scope == "Public" else "staff"
-
-
 def digest(alert: Alert, retraction: Alert | None, beside: tuple[Alert, ...] = ()) -> str:
     """SHA-256 over all messages, in hexadecimal, with the ``sent`` that publication freezes at UNSENT in each."""
     sealed = hashlib.sha256(write(msgspec.structs.replace(alert, sent=UNSENT, original=None)))
@@ -313,7 +308,8 @@ def _alert(
     if content.facility and not retracted:
         fields = (*fields, Named(FACILITY, content.facility))
     names = {language: found.description for language, found in areas.items()}
-    words = infos(kit, content.hazard, phase, names, zone, content.starts, content.ends, staff(content))
+    staff = "" if content.scope == "Public" else "staff"
+    words = infos(kit, content.hazard, phase, names, zone, content.starts, content.ends, staff)
     complete = tuple(
         msgspec.structs.replace(
             info,

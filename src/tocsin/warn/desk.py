@@ -6,15 +6,11 @@
   digest is the same (F7, req. 53 and 56). ``sent`` and the identifier are frozen then.
 - An update keeps its event. Who is no longer in its area gets an all-clear, who is new in it the alert, in the same
   commit; it sounds again only for an escalation or a bigger area (F22, req. 43).
-- Only what may follow the phase that stands can be written: no all-clear of a calm event, no end of an act by a lesser
-  word (practice.md section 2).
-- What happened in the other realm never happened here (F1).
 - Taking back one's own fresh alert is one step of one person; anything else that calms needs two (practice.md section 6).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -22,26 +18,20 @@ from msgspec.structs import replace
 
 from tocsin.cap.alert import PHASE, VERSION, Alert, Reference
 from tocsin.cap.limits import TRUSTED
-from tocsin.cap.phase import CALM, LEGAL, RANK, Phase
+from tocsin.cap.phase import Phase
 from tocsin.cap.xml import read
 from tocsin.clock import spell
-from tocsin.errors import GeometryError, IllegalStepError, NotAllowedError, NotFoundError
-from tocsin.journal import EXERCISE, Entry, Fact, fact
-from tocsin.warn.adoption import PolicyBook
+from tocsin.errors import IllegalStepError, NotAllowedError
+from tocsin.journal import Fact, fact
 from tocsin.warn.approval import (
     BreakGlass,
-    Case,
-    Policy,
-    Progress,
-    Purpose,
-    Rule,
     State,
     Vote,
     check_break_glass,
-    progress,
     rule_for,
 )
-from tocsin.warn.compile import HAZARD, Change, Compiled, Kit, compile_content, digest
+from tocsin.warn.board import Board
+from tocsin.warn.compile import HAZARD, Compiled, digest
 from tocsin.warn.draft import (
     DRAFT_APPROVED,
     DRAFT_BEGUN,
@@ -55,7 +45,6 @@ from tocsin.warn.draft import (
     Begun,
     Content,
     Draft,
-    Drafts,
     DraftState,
     Ended,
     Proposed,
@@ -63,18 +52,12 @@ from tocsin.warn.draft import (
     Where,
     after,
 )
-from tocsin.warn.extent import grew, left_over
-from tocsin.warn.finding import Finding, Guard
-from tocsin.warn.person import Act, People
+from tocsin.warn.person import Act
 from tocsin.warn.promise import PROMISE_MADE, Promised
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published, Sign, published
 
 REVIEW_DUE = "review:due"
-PERSONS = ("person:", "delegation:")
 TRANSLATE_IN = timedelta(minutes=10)
-
-Census = Callable[[Where], int | None]
-"""How many people live in an area; None when nobody can tell, which counts as many."""
 
 GUARD_OVERRIDDEN = "guard:overridden"
 TRANSLATION_DUE = "translation:due"
@@ -105,155 +88,8 @@ class ReviewDue(Struct, frozen=True):
     what: str
 
 
-class Desk:
-    """Everything that is being written or stands published in one realm."""
-
-    def __init__(
-        self,
-        kit: Kit,
-        policy: Policy,
-        people: People,
-        drafts: Drafts,
-        *,
-        census: Census = lambda where: None,
-        guards: tuple[Guard, ...] = (),
-        still_warns: Callable[[Published], bool] = lambda alert: False,
-    ) -> None:
-        self.kit, self.policy, self.people, self.drafts = kit, policy, people, drafts
-        self.census, self.guards, self.still_warns = census, guards, still_warns
-        self.bylaws = PolicyBook(policy, people)
-        self._newest: dict[str, Published] = {}  # by event
-        self._event_of: dict[str, str] = {}  # by identifier
-        self._publisher: dict[str, tuple[str, datetime]] = {}  # identifier -> who published it, and when
-
-    def apply(self, entry: Entry) -> None:
-        """Take in one entry of the journal."""
-        own = self.kit.issuer.realm
-        if entry.realm != own and (own != EXERCISE or not entry.kind.startswith(PERSONS)):
-            # Who works here in earnest may practise; nothing else crosses from one realm into the other.
-            return
-        self.people.apply(entry)
-        self.drafts.apply(entry)
-        if self.bylaws.apply(entry):
-            self.policy = self.bylaws.current
-        if entry.kind == ALERT_PUBLISHED:
-            done = entry.read(Published)
-            self._event_of[done.identifier] = done.event_id
-            known = self._newest.get(done.event_id)
-            if known is None or known.version < done.version:
-                self._newest[done.event_id] = done
-        elif entry.kind == DRAFT_PUBLISHED:
-            ended = entry.read(Ended)
-            self._publisher[ended.detail] = (ended.person, entry.at)
-
-    # --- looking ---------------------------------------------------------------------------------------------------
-
-    def draft(self, name: str) -> Draft:
-        """The draft ``name``; raises :class:`NotFoundError` where there is none."""
-        found = self.drafts.get(name)
-        if found is None:
-            raise NotFoundError(f"there is no draft {name}")
-        return found
-
-    def standing(self, identifier: str) -> Published:
-        """The newest alert of the event that ``identifier`` belongs to."""
-        event = self._event_of.get(identifier)
-        if event is None:
-            raise NotFoundError(f"there is no alert {identifier}")
-        return self._newest[event]
-
-    def compiled(self, content: Content) -> Compiled:
-        """The alert and retraction that ``content`` comes to now, with what leaves beside them."""
-        before = self._newest.get(content.event_id) if content.version > 1 else None
-        if content.version > 1:
-            if before is None or before.version != content.version - 1:
-                raise IllegalStepError("the alert that this updates is not the newest of its event any more")
-            if content.phase == Phase.RETRACTED:
-                return self._retraction(before)
-        elif content.event_id in self._newest:
-            raise IllegalStepError("this event has an alert already; write an update")
-        stands = Phase(before.phase) if before is not None else CALM
-        if content.phase in {phase.value for phase in Phase} and Phase(content.phase) not in LEGAL[stands]:
-            raise IllegalStepError(f"{content.phase} cannot follow {stands.value}")
-        change = self.change_of(content, before)
-        return compile_content(content, self.kit, self._reference(before) if before else None, change)
-
-    def change_of(self, content: Content, before: Published | None) -> Change:
-        """What this update changes for people; raises GeometryError where those who leave cannot be named cleanly."""
-        phase = content.phase
-        if before is None or before.phase not in WARNS or phase not in WARNS or not content.where:
-            return Change()
-        earlier, gazetteer = self.where_of(before), self.kit.gazetteer
-        louder = RANK[Phase(phase)] > RANK[Phase(before.phase)]
-        if earlier.digest == content.where.digest:
-            return Change(sounds=louder)
-        leaving = left_over(earlier, content.where, gazetteer)
-        more = grew(earlier, content.where, gazetteer)
-        if more and phase == Phase.HOLD:
-            # "Stay in the shelter" is no advice for somebody who was not told to go there.
-            joining = left_over(content.where, earlier, gazetteer)
-            staying = left_over(content.where, joining, gazetteer)
-            return Change(leaving, joining, staying, louder)
-        return Change(leaving, sounds=louder or more)
-
-    def where_of(self, alert: Published) -> Where:
-        """The area that holds for the event of ``alert``: of the draft it came from, or the codes it names."""
-        draft = self.drafts.get(alert.draft) if alert.draft else None
-        return draft.content.where if draft is not None else Where(codes=alert.areas)
-
-    def case(self, content: Content, person: str, at: datetime) -> Case:
-        """What decides how many persons must agree on ``content``."""
-        before = self._newest.get(content.event_id) if content.version > 1 else None
-        purpose = Purpose.ISSUE if before is None else Purpose.UPDATE
-        own, age = False, timedelta(0)
-        if content.phase == Phase.RETRACTED:
-            purpose = Purpose.RETRACT
-        elif content.phase == Phase.ALL_CLEAR or (before is not None and self._calms(content, before)):
-            purpose = Purpose.ALL_CLEAR
-        if before is not None:
-            who, when = self._publisher.get(before.identifier, ("", before.sent))
-            own, age = who == person, at - when
-        return Case(
-            purpose,
-            content.phase,
-            self.kit.issuer.realm == EXERCISE,
-            content.scope == "Public",
-            content.template,
-            self.census(content.where),
-            any(self.kit.gazetteer.get(code).level == 0 for code in content.where.codes),
-            own,
-            age,
-            before is not None and self.still_warns(before),
-        )
-
-    def _calms(self, content: Content, before: Published) -> bool:
-        """Whether an update tells somebody that it is over: then it needs as many persons as an all-clear."""
-        try:
-            return bool(self.change_of(content, before).leaving)
-        except GeometryError:
-            return True
-
-    def rule(self, draft: Draft, at: datetime) -> Rule:
-        """The rule that holds for ``draft``: the one it was proposed under, once it was."""
-        name = draft.rule
-        return self.policy.named(name) if name else rule_for(self.case(draft.content, draft.author, at), self.policy)
-
-    def progress(self, draft: Draft, at: datetime) -> Progress:
-        """Where the approval of ``draft`` stands."""
-        proposed = draft.proposed or at
-        return progress(
-            self.rule(draft, at), self.policy, self.people, draft.author, draft.digest, proposed, draft.votes, at
-        )
-
-    def findings(self, draft: Draft, compiled: Compiled) -> tuple[Finding, ...]:
-        """What the guards say; one whose reason was given no longer stops anything."""
-        return tuple(
-            replace(found, reason=False)
-            if found.reason and draft.content.reasons.get(found.code, "").strip()
-            else found
-            for guard in self.guards
-            for found in guard(draft, compiled)
-        )
+class Desk(Board):
+    """The board, and what persons do at it."""
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
@@ -329,6 +165,9 @@ class Desk:
         """Ask for approval of exactly what the draft says now."""
         draft = self._step(name, Step.PROPOSE, person, at)
         compiled = self.compiled(draft.content)
+        for minder in filter(None, (draft.content.owner, draft.content.deputy)):
+            if not self.people.roles(minder, at):
+                raise IllegalStepError(f"{minder} does not work here and cannot mind the alert")
         findings = self.findings(draft, compiled)
         stops = [found.sentence for found in findings if found.blocking or found.reason]
         if stops:
@@ -461,6 +300,8 @@ class Desk:
         if content.next_update_by is not None and done.phase in WARNS:
             promised = Promised(content.event_id, content.next_update_by, content.owner, content.deputy)
             facts.append(self._fact(PROMISE_MADE, done.identifier, promised))
+        if done.phase not in WARNS:
+            return facts
         missing = [found.sentence for found in self.findings(draft, compiled) if found.follow_up]
         if missing:
             facts.append(
@@ -469,16 +310,6 @@ class Desk:
                 )
             )
         return facts
-
-    def _retraction(self, newest: Published) -> Compiled:
-        """The retraction that has been ready since ``newest`` was published."""
-        if not newest.retraction:
-            raise IllegalStepError(f"there is nothing to take back: this event stands at {newest.phase}")
-        alert = replace(read(newest.retraction.encode(), limits=TRUSTED).alerts[0], sent=None, original=None)
-        return Compiled(alert, None, digest(alert, None))
-
-    def _reference(self, before: Published) -> Reference:
-        return Reference(self.kit.issuer.sender, before.identifier, spell(before.sent))
 
     def _step(self, name: str, step: Step, person: str, at: datetime) -> Draft:
         self.people.require(person, NEEDS[step], at)

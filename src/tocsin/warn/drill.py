@@ -34,7 +34,10 @@ class Player(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Line(Struct, frozen=True, forbid_unknown_fields=True):
-    """One step: after ``after`` seconds ``who`` does ``do`` with ``given``; ``mistake`` is what history did there."""
+    """One step: after ``after`` seconds ``who`` does ``do`` with ``given``; ``mistake`` is what history did there.
+
+    ``guard`` is what should stop it, and ``shows`` words of what that guard says: stopped by chance does not count.
+    """
 
     do: str
     says: str
@@ -43,6 +46,7 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True):
     given: dict[str, object] = {}
     mistake: str = ""
     guard: str = ""
+    shows: str = ""
 
 
 class Story(Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +122,10 @@ def read(content: bytes) -> Story:
         raise SettingsError(f"drill: {wrong}") from None
     if unknown := {line.do for line in told.line} - Stage.actions():
         raise SettingsError(f"drill: nobody can do {', '.join(sorted(unknown))}")
+    if any(line.mistake and not (line.guard and line.shows) for line in told.line):
+        raise SettingsError(
+            "drill: each mistake needs the guard that should stop it, and words of what that guard says"
+        )
     return told
 
 
@@ -145,6 +153,8 @@ def run(told: Story, stopwatch: Callable[[], float] = lambda: 0.0) -> Score:
             outcome, sentence = "stopped", str(shown)
         except TocsinError as refused:
             outcome, sentence = "stopped", str(refused)
+        if outcome == "stopped" and line.mistake and line.shows not in sentence:
+            outcome, sentence = "not-stopped", f"Only by chance: {sentence}"
         if outcome == "stopped" and not line.mistake:
             raise SettingsError(f"drill {told.name}: “{line.says}” could not be done: {sentence}")
         steps.append(

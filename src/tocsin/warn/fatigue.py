@@ -26,6 +26,7 @@ from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published
 
 WEEK = timedelta(days=7)
 KEPT = 5_000
+COMPARED = 200
 
 
 class Fatigue(Struct, frozen=True):
@@ -103,7 +104,8 @@ class Tally:
 
     def usual(self, people: Callable[[Where], int | None]) -> float | None:
         """The median of how many people an alert before has warned; None before there are three to compare with."""
-        counted = [count for event in self._events.values() if (count := people(event.where)) is not None]
+        newest = list(self._events.values())[-COMPARED:]
+        counted = [count for event in newest if (count := people(event.where)) is not None]
         return median(counted) if len(counted) >= 3 else None
 
 

@@ -12,6 +12,7 @@ Each guard is a function of the draft and what it compiles to; :func:`standard` 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -211,6 +212,28 @@ def _typed(text: str, names: Iterable[str]) -> bool:
     return bool(text.strip()) and " ".join(text.casefold().split()) in {" ".join(n.casefold().split()) for n in names}
 
 
+def letters(draft: Draft, compiled: Compiled) -> tuple[Finding, ...]:
+    """No letters that nobody sees: they turn a text around, or make a word look like another (F18)."""
+    written = [extra.text for extra in draft.content.extra.values()] + [*draft.content.where.name.values()]
+    hidden = sorted({letter for text in written for letter in text if _hidden(letter)})
+    if not hidden:
+        return ()
+    told = ", ".join(f"U+{ord(letter):04X}" for letter in hidden)
+    return (Finding("letters", f"Remove the letters that nobody sees: {told}.", blocking=True),)
+
+
+def _hidden(letter: str) -> bool:
+    """Control, format and private letters; the joiners that some scripts need are none of them."""
+    return unicodedata.category(letter) in ("Cc", "Cf", "Co") and letter not in "\n\t\u200c\u200d\u00ad"
+
+
+def promise(draft: Draft, compiled: Compiled) -> tuple[Finding, ...]:
+    """A warning without a time for the next word leaves people to look for it elsewhere (F30)."""
+    if draft.content.next_update_by is not None or Phase(draft.content.phase) not in WARNS:
+        return ()
+    return (Finding("promise", "Say when the next word comes."),)
+
+
 def own_realm(draft: Draft, compiled: Compiled, *, kit: Kit) -> tuple[Finding, ...]:
     """No word in it may make machines take the message for one of the other realm (F16)."""
     messages: list[Alert] = [compiled.alert] if compiled.retraction is None else [compiled.alert, compiled.retraction]
@@ -299,6 +322,8 @@ def standard(
         partial(own_realm, kit=kit),
         partial(wording, kit=kit, domains=domains),
         action,
+        letters,
+        promise,
         same_in_every_language,
         partial(languages, required=required or (lambda where: kit.issuer.languages)),
         partial(reviewed, kit=kit),

@@ -178,6 +178,7 @@ class Watch:
 
     def _published(self, done: Published) -> None:
         self._waiting.pop(done.report, None)
+        self._reports.pop(done.report, None)
         known = self._owned.get(done.event_id)
         if known is not None and known.version >= done.version:
             return

@@ -62,6 +62,29 @@ def test_a_policy_for_one_costs_points(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [step.mistake for step in score.not_stopped] == ["One person could warn 1.4 million people."]
 
 
+def test_what_is_stopped_by_chance_does_not_count() -> None:
+    """A refusal for another reason than the guard's own earns nothing; a mistake without its guard is no drill."""
+    told = drill.story("hawaii2018")
+    other = replace(told.line[2], shows="two persons")
+    score = drill.run(replace(told, line=(*told.line[:2], other)))
+    assert (score.stopped, score.tried) == (0, 1)
+    assert score.not_stopped[0].sentence.startswith("Only by chance")
+    with pytest.raises(SettingsError, match="guard"):
+        drill.read(b"""name = "x"
+title = "x"
+story = "x"
+starts = 2024-01-01T00:00:00Z
+sender = "a@b.example"
+sender_name = "B"
+languages = ["en"]
+player = []
+[[line]]
+do = "wait"
+says = "x"
+mistake = "y"
+""")
+
+
 def test_a_story_that_cannot_go_on_says_so() -> None:
     """A step that must succeed and does not is a fault of the drill."""
     told = drill.story("hawaii2018")

@@ -85,12 +85,19 @@ def test_words_that_make_a_test_of_an_alert_are_stopped() -> None:
     assert found["realm"].blocking
 
 
+@pytest.mark.parametrize("letter", ["\u202e", "\u2066", "\u200b", "\ue000"])
+def test_letters_that_nobody_sees_are_stopped(letter: str) -> None:
+    """A text that a hidden letter turns around, or parts, is refused with the letter's number."""
+    office = Guarded()
+    found = office.findings(office.content(extra={"en": Extra(f"Bring{letter} water.", "ann")}))
+    assert found["letters"].blocking
+    assert f"U+{ord(letter):04X}" in found["letters"].sentence
+
+
 def test_an_area_far_from_the_sources_needs_a_word_why() -> None:
     """Half of the source's area is missing: a reason is asked for, and goes into the journal with the sentence."""
     office = Guarded()
-    content = office.content(
-        where=Where(polygons=(HALF,), name=NAME), source_where=Where(polygons=(BOX,)), reasons={}
-    )
+    content = office.content(where=Where(polygons=(HALF,), name=NAME), source_where=Where(polygons=(BOX,)), reasons={})
     found = office.findings(content)["area"]
     assert found.reason
     assert "50%" in found.sentence
@@ -101,7 +108,9 @@ def test_an_area_far_from_the_sources_needs_a_word_why() -> None:
     (logged,) = [msgspec.json.decode(item.body, type=Overridden) for item in facts if item.kind == GUARD_OVERRIDDEN]
     assert (logged.person, logged.code, logged.reason) == ("ann", "area", "the east is empty")
     assert "area" not in office.findings(replace(content, source_where=Where(polygons=(HALF,))))
-    assert office.findings(replace(content, where=Where(codes=("UA-30",)), source_where=Where(codes=("UA",))))["area"].reason
+    assert office.findings(replace(content, where=Where(codes=("UA-30",)), source_where=Where(codes=("UA",))))[
+        "area"
+    ].reason
 
 
 @pytest.mark.parametrize("typed", ["", "yes", "Kyiv Oblast", "I am sure"])
@@ -126,7 +135,11 @@ def test_three_times_as_many_as_usual_need_the_name() -> None:
         office.publish_all(f"d{number}", "act")
     office.desk.census = lambda where: 1_000 if where.codes == ("UA-30",) else 4_000
     office.desk.guards = standard(
-        office.desk.kit, find=office.desk.drafts.get, census=office.desk.census, policy=office.desk.policy, tally=office.tally
+        office.desk.kit,
+        find=office.desk.drafts.get,
+        census=office.desk.census,
+        policy=office.desk.policy,
+        tally=office.tally,
     )
     assert "wide" not in office.findings(office.content("act"))
     assert office.findings(office.content("act", where=Where(codes=("UA-32",))))["wide"].blocking
@@ -243,7 +256,7 @@ def test_the_preview_shows_what_is_approved() -> None:
     assert again.approval.rule.name == "prepare"
     assert again.approval.can_approve == ("ben", "cem")
     assert again.approval.escalate_at == office.at + timedelta(minutes=2)
-    assert "ACTUAL: prepare for Kyiv City, 20,000 people, public?" == again.question
+    assert again.question == "ACTUAL: prepare for Kyiv City, 20,000 people, public?"
     assert not again.stops
     assert not again.changed
     for info in again.messages[-1].words:
@@ -273,3 +286,17 @@ def test_fatigue_counts_what_concerned_the_place() -> None:
     for entry in office.entries:
         practice.apply(entry)
     assert practice.fatigue(Where(codes=("UA-30",)), office.at).alerts == 0
+
+
+def test_an_owner_works_here_and_a_promise_is_asked_for() -> None:
+    """Nobody minds an alert who is not enrolled, or has left; an alert without a next word is questioned."""
+    office = Guarded()
+    office.record(office.desk.begin("d1", "ann", office.content(owner="nobody"), AT))
+    with pytest.raises(IllegalStepError, match="mind"):
+        office.desk.propose("d1", "ann", AT)
+    office.record(office.desk.begin("d2", "ann", office.content(deputy="gone"), AT))
+    with pytest.raises(IllegalStepError, match="mind"):
+        office.desk.propose("d2", "ann", AT)
+    asked = office.findings(office.content(next_update_by=None))["promise"]
+    assert not asked.blocking
+    assert not asked.reason

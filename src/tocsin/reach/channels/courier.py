@@ -88,6 +88,19 @@ class Answer(Struct, frozen=True):
 CREATED = Answer(201)
 
 
+class Opened:
+    """A socket for curl, which takes a duplicate of it and then lets go of this one."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def fileno(self) -> int:
+        return self.number
+
+    def __del__(self) -> None:
+        os.close(self.number)
+
+
 class Job:
     """Parcels that were handed over together, and their answers."""
 
@@ -311,7 +324,7 @@ class Courier:
         def opened(purpose: int, address: Any) -> Any:
             """A socket to a vetted address, or none."""
             if purpose == pycurl.SOCKTYPE_IPCXN and self._allowed(str(address[3][0])):
-                return socket.socket(address[0], address[1], address[2])
+                return Opened(socket.socket(address[0], address[1], address[2]).detach())
             curl.forbidden = True
             return pycurl.SOCKET_BAD
 

@@ -257,6 +257,4 @@ def bulletin_of(phase: str = "act", version: int = 1, **changed: Any) -> Bulleti
 
 def delivery(to: Address, told: Bulletin | None = None) -> Delivery:
     told = told or bulletin_of()
-    return Delivery(
-        told.identifier, told.event_id, told.version, told.phase, told.realm, told.deadline, body(told), to
-    )
+    return Delivery(told.identifier, told.event_id, told.version, told.phase, told.realm, told.deadline, body(told), to)

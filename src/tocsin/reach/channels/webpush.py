@@ -105,7 +105,7 @@ class Webpush:
     def _pack(self, batch: Sequence[Delivery], outcomes: list[Outcome], vapid: Vapid) -> tuple[list[int], list[Parcel]]:
         """The parcels of a batch and their places in it; who cannot be sent to gets an outcome instead."""
         now = self.clock.now()
-        origins: dict[int, str] = {}
+        origins = [""] * len(batch)
         groups: dict[int, tuple[Text, list[int]]] = {}
         for place, delivery in enumerate(batch):
             try:
@@ -118,32 +118,37 @@ class Webpush:
             else:
                 groups.setdefault(id(text), (text, []))[1].append(place)
         keys = self._keys(batch, list(groups.values()), now)
-        places, parcels = [], []
+        places: list[int] = []
+        parcels: list[Parcel] = []
         for text, members in groups.values():
-            padded = text.padded
+            padded, heads = text.padded, dict[str, list[str]]()
             for place in members:
                 key = keys[place]
                 if key is None:
                     outcomes[place] = refused("keys", tried=False)
                     continue
-                delivery = batch[place]
-                headers = self._heads(delivery, origins[place], vapid, now)
+                origin = origins[place]
+                headers = heads.get(origin)
+                if headers is None:
+                    # Who shares the text shares the alert, so at one origin they share the headers as well.
+                    headers = heads[origin] = self._heads(batch[place], origin, vapid, now)
                 places.append(place)
-                parcels.append(Parcel(origins[place], delivery.to.address, headers, seal(key, padded)))
+                parcels.append(Parcel(origin, batch[place].to.address, headers, seal(key, padded)))
         return places, parcels
 
     def _keys(
         self, batch: Sequence[Delivery], groups: list[tuple[Text, list[int]]], now: datetime
-    ) -> dict[int, bytes | None]:
+    ) -> list[bytes | None]:
         """A key for each place of each group: a prepared one, or one made now."""
-        keys: dict[int, bytes | None] = {}
+        keys: list[bytes | None] = [None] * len(batch)
         if self.prekeys is not None and groups:
             claims = [Claim(text.name, [batch[place].to.number for place in one], text.until) for text, one in groups]
             for (_, members), found in zip(groups, self.prekeys.claim(claims, now), strict=True):
-                keys.update(zip(members, found, strict=True))
+                for place, key in zip(members, found, strict=True):
+                    keys[place] = key
         for _, members in groups:
             for place in members:
-                if keys.get(place) is not None:
+                if keys[place] is not None:
                     self.prepared += 1
                     continue
                 device = aim(batch[place].to.secrets)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -11,9 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import http_ece
 import msgspec
 import pytest
 from aiohttp import web
+from cryptography.exceptions import InvalidTag
 
 from tests.contracts.channels.pushservice import (
     Certified,
@@ -88,11 +89,11 @@ async def test_nobody_else_can_open_it(service: PushService, make: Make) -> None
     """Another device's keys, or the same key with another auth secret, do not open a message."""
     await make().send([delivery(service.subscribe("one"))])
     sealed = service.came[0][2]
-    with pytest.raises(Exception, match="."):
+    with pytest.raises((http_ece.ECEException, InvalidTag)):
         Device().opened(sealed)
     right = service.devices["one"]
     right.auth = Device().auth
-    with pytest.raises(Exception, match="."):
+    with pytest.raises((http_ece.ECEException, InvalidTag)):
         right.opened(sealed)
 
 
@@ -275,7 +276,7 @@ async def test_over_http_2_on_one_connection(tmp_path: Path, certified: Certifie
         assert kinds(await channel.send(batch)) == ["accepted"] * 300
         assert kinds(await channel.send(batch[:100])) == ["accepted"] * 100
         await channel.close()
-        lines = [line.split() for line in await asyncio.to_thread(log.read_text) and log.read_text().splitlines()]
+        lines = [line.split() for line in (await asyncio.to_thread(log.read_text)).splitlines()]
     assert len(lines) == 400
     assert {(line[0], line[2], line[4], line[6]) for line in lines} == {("HTTP/2.0", "POST", "high", "201")}
     assert len({line[1] for line in lines}) <= 4
@@ -328,6 +329,5 @@ def test_realms_have_keys_of_their_own(tmp_path: Path) -> None:
     actual.path.chmod(0o644)
     with pytest.raises(KeyMissingError):
         VapidKey(tmp_path, "actual")
-    with contextlib.suppress(KeyMissingError):
+    with pytest.raises(KeyMissingError):
         VapidKey(tmp_path, "nonsense")
-        pytest.fail("there is no such realm")

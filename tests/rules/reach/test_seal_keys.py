@@ -103,6 +103,19 @@ def test_only_what_was_used_is_replaced(stock: Stock, clock: TurnedClock) -> Non
     assert None not in again
 
 
+def test_claim_while_a_refill_works(stock: Stock, clock: TurnedClock) -> None:
+    """A key that is claimed while a new one is being made for its place stays, and the new one is dropped."""
+    numbers = stock.enter(3)
+    stock.fill()
+    clock.turn(5 * 86_400)
+    lacks = stock.keys.lacking(numbers[0] // 1000, clock.now())
+    used = stock.take(b"a" * 16, numbers)
+    taken = [stock.keys.put(lack, [random_key() for _ in lack.numbers], clock.now()) for lack in lacks]
+    assert taken == [0, 3]
+    assert stock.take(b"a" * 16, numbers) == used
+    assert not {*stock.take(b"b" * 16, numbers)} & {*used}
+
+
 def test_old_keys_are_not_used(stock: Stock, clock: TurnedClock) -> None:
     """A key beyond its age is not used; at half of it a new one takes its place."""
     numbers = stock.enter(3)
@@ -186,11 +199,12 @@ class NonceMachine(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.clock = TurnedClock(NIGHT)
         self.stock = Stock(Path(self.folder.name), self.clock)
-        self.numbers = self.stock.enter(4)
+        self.numbers = self.stock.enter(2)
         self.used: dict[bytes, bytes] = {}
         self.copies = 0
+        self.stock.fill()
 
-    @rule(text=st.integers(0, 5), who=st.sets(st.integers(0, 3), min_size=1))
+    @rule(text=st.integers(0, 2), who=st.sets(st.integers(0, 1), min_size=1))
     def send(self, text: int, who: set[int]) -> None:
         numbers = [self.numbers[one] for one in sorted(who)]
         name = bytes([text]) * 16
@@ -206,14 +220,14 @@ class NonceMachine(RuleBasedStateMachine):
                 given = [random_key() if n <= some else None for n in range(len(lack.numbers))]
                 self.stock.keys.put(lack, given, self.clock.now())
 
-    @rule(text=st.integers(0, 5))
+    @rule(text=st.integers(0, 2))
     def refill_while_sending(self, text: int) -> None:
         for block in self.stock.keys.blocks():
             for lack in self.stock.keys.lacking(block, self.clock.now()):
-                self.send(text, {0, 1, 2, 3})
+                self.send(text, {0, 1})
                 self.stock.keys.put(lack, [random_key() for _ in lack.numbers], self.clock.now())
 
-    @rule(hours=st.sampled_from([-30, -1, 0.5, 1, 3, 50, 200]))
+    @rule(hours=st.sampled_from([-30, -1, 1, 3, 90, 200]))
     def turn(self, hours: float) -> None:
         self.clock.turn(hours * 3600)
 
@@ -222,13 +236,13 @@ class NonceMachine(RuleBasedStateMachine):
         self.stock.close()
         self.stock.open()
 
-    @rule(send_between=st.booleans(), text=st.integers(0, 5))
+    @rule(send_between=st.booleans(), text=st.integers(0, 2))
     def restore(self, send_between: bool, text: int) -> None:
         self.copies += 1
         copy = Path(self.folder.name) / f"copy{self.copies}"
         self.stock.store.backup(copy)
         if send_between:
-            self.send(text, {0, 1, 2, 3})
+            self.send(text, {0, 1})
         path = self.stock.store.path
         self.stock.close()
         for leftover in path.parent.glob(path.name + "-*"):
@@ -246,7 +260,7 @@ class NonceMachine(RuleBasedStateMachine):
 
 
 TestNonces = NonceMachine.TestCase
-TestNonces.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestNonces.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
 
 
 def test_claims_of_a_crowd(stock: Stock) -> None:

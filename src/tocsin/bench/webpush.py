@@ -41,7 +41,7 @@ from tocsin.reach.channels.webpush import Webpush
 from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.notice import size
 from tocsin.reach.prekey import kept, prepare_all
-from tocsin.reach.seal import PREPARED, pad, seal
+from tocsin.reach.seal import PREPARED, pad, seal, split
 from tocsin.reach.subscriber import Subscribers, Wish
 from tocsin.reach.vapid import base64url
 from tocsin.store.batches import SqlBatches
@@ -111,15 +111,15 @@ def _seal(
 ) -> Case:
     n, few = (20_000, 200) if quick else (200_000, 1000)
     flat = prepare_all(b"".join(point + auth for point, auth, _ in devices))
-    prepared = [flat[start : start + PREPARED] for start in range(0, len(flat), PREPARED)]
-    split = [(one[86:102], one[102:]) for one in prepared]
+    prepared = [split(flat, start) for start in range(0, len(flat), PREPARED)]
+    bare_keys = [(content, nonce) for _, content, nonce in prepared]
 
     def ours() -> None:
         for key in prepared:
             seal(key, padded)
 
     def bare() -> None:
-        for key, nonce in split:
+        for key, nonce in bare_keys:
             AESGCM(key).encrypt(nonce, padded, None)
 
     rounds = n // len(prepared)

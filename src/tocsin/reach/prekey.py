@@ -27,7 +27,7 @@ from msgspec import Struct
 from tocsin.clock import Clock
 from tocsin.errors import ParameterError
 from tocsin.reach.delivery import AddressBook, Numbers
-from tocsin.reach.seal import PREPARED, Target, prepare, target
+from tocsin.reach.seal import PREPARED, Prepared, Target, prepare, target
 
 MARK = "push:"
 """What the device's keys begin with among a subscription's secrets."""
@@ -79,7 +79,7 @@ class Lack(Struct, frozen=True):
 class PreKeys(Protocol):
     """Where prepared keys are kept, sealed. Calls block."""
 
-    def claim(self, claims: Sequence[Claim], at: datetime) -> list[list[bytes | None]]:
+    def claim(self, claims: Sequence[Claim], at: datetime) -> list[list[Prepared | None]]:
         """A prepared key for each number of each claim, None where there is none; on disk on return."""
         ...
 

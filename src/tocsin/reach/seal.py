@@ -15,6 +15,7 @@ import os
 import re
 from base64 import urlsafe_b64decode
 from hmac import digest
+from struct import Struct as Layout
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
     ECDH,
@@ -34,9 +35,13 @@ HEAD = 86
 PREPARED = HEAD + 16 + 12
 """Bytes of a prepared key: the header as it will be sent, the content key, the nonce."""
 TAG = 16
+
+Prepared = tuple[bytes, bytes, bytes]
+"""A prepared key ready to seal with: the header, the content key, the nonce."""
 MOST = 4096 - HEAD - TAG - 1
 """Bytes of text that fit into what every push service takes (RFC 8030, section 7.2)."""
 
+_PARTS = Layout("86s16s12s")
 _RECORD = (4096).to_bytes(4, "big") + b"\x41"
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 
@@ -100,6 +105,13 @@ def pad(content: bytes, size: int) -> bytes:
     return (content + b"\x02").ljust(size + 1, b"\0")
 
 
-def seal(prepared: bytes, padded: bytes) -> bytes:
+def split(data: bytes, place: int = 0) -> Prepared:
+    """The prepared key that begins at byte ``place`` of ``data``."""
+    head, content, nonce = _PARTS.unpack_from(data, place)
+    return head, content, nonce
+
+
+def seal(prepared: Prepared, padded: bytes) -> bytes:
     """The body of the POST: ``padded`` for whoever ``prepared`` was made for."""
-    return prepared[:86] + AESGCM(prepared[86:102]).encrypt(prepared[102:114], padded, None)
+    head, content, nonce = prepared
+    return head + AESGCM(content).encrypt(nonce, padded, None)

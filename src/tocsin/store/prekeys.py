@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tocsin.clock import EPOCH
 from tocsin.reach.delivery import Marks, Numbers
 from tocsin.reach.prekey import Claim, Lack
-from tocsin.reach.seal import HEAD, PREPARED
+from tocsin.reach.seal import HEAD, PREPARED, Prepared, split
 from tocsin.store.sqlite import SqliteStore
 from tocsin.store.subscriptions import _key as box_key
 
@@ -126,7 +126,7 @@ class SqlPreKeys:
 
     # --- at the alarm -----------------------------------------------------------------------------------------------
 
-    def claim(self, claims: Sequence[Claim], at: datetime) -> list[list[bytes | None]]:
+    def claim(self, claims: Sequence[Claim], at: datetime) -> list[list[Prepared | None]]:
         """A prepared key for each number of each claim, None where there is none; on disk on return."""
         asked = [np.asarray(one.numbers, dtype=np.int64) for one in claims]
         oldest = _minutes(at - self.age)
@@ -174,8 +174,8 @@ class SqlPreKeys:
 
     def _open(
         self, connection: apsw.Connection, size: int, found: _Found, opened: dict[tuple[int, int], bytes | None]
-    ) -> list[bytes | None]:
-        keys: list[bytes | None] = [None] * size
+    ) -> list[Prepared | None]:
+        keys: list[Prepared | None] = [None] * size
         for block, places, positions, layers in found:
             for place, position, layer in zip(places.tolist(), positions.tolist(), layers.tolist(), strict=True):
                 if layer == NONE:
@@ -185,7 +185,7 @@ class SqlPreKeys:
                 box = opened[block, layer]
                 # The point in every prepared key begins with 4; a place that was erased is no key.
                 if box is not None and box[position * PREPARED + POINT] == 4:
-                    keys[place] = box[position * PREPARED : position * PREPARED + PREPARED]
+                    keys[place] = split(box, position * PREPARED)
         return keys
 
     # --- in calm ----------------------------------------------------------------------------------------------------

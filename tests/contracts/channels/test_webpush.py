@@ -228,7 +228,7 @@ async def test_service_that_fails_rests_and_comes_back(service: PushService, mak
         return (await channel.send([delivery(to)]))[0]
 
     async with asyncio.timeout(5):
-        while (await again()).kind != "accepted":
+        while (await again()).kind != "accepted":  # noqa: ASYNC110 - it rests in real time
             await asyncio.sleep(0.02)
     assert kinds(await channel.send([delivery(to)] * 30)) == ["accepted"] * 30
 

@@ -17,7 +17,7 @@ from tests.rules.reach.stage import NIGHT
 from tocsin.errors import ParameterError, TooLargeError
 from tocsin.reach.notice import Notice, notice, size
 from tocsin.reach.prekey import aim, binding, kept, prepare_all
-from tocsin.reach.seal import MOST, PREPARED, pad, prepare, seal, target
+from tocsin.reach.seal import MOST, PREPARED, pad, prepare, seal, split, target
 
 # RFC 8291, section 5 and appendix A.
 POINT = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
@@ -37,7 +37,7 @@ def test_example_of_the_standard() -> None:
     key = ec.derive_private_key(int.from_bytes(unb64(OWN), "big"), ec.SECP256R1())
     prepared = prepare(device.point, device.auth, key, unb64(SALT))
     assert len(prepared) == PREPARED
-    assert b64(seal(prepared, pad(TEXT, len(TEXT)))) == SEALED
+    assert b64(seal(split(prepared), pad(TEXT, len(TEXT)))) == SEALED
 
 
 @given(st.binary(max_size=MOST), st.integers(0, 500))
@@ -46,7 +46,7 @@ def test_what_is_sealed_is_opened(content: bytes, room: int) -> None:
     device = Device()
     point = unb64(device.keys["p256dh"])
     most = min(MOST, len(content) + room)
-    sealed = seal(prepare(point, device.auth), pad(content, most))
+    sealed = seal(split(prepare(point, device.auth)), pad(content, most))
     assert len(sealed) == 86 + most + 1 + 16 <= 4096
     opened = http_ece.decrypt(sealed, private_key=device.key, auth_secret=device.auth, version="aes128gcm")
     assert opened == content

@@ -33,7 +33,7 @@ from tocsin.reach.channels.destination import ForbiddenError, vet_url
 from tocsin.reach.delivery import Delivery
 from tocsin.reach.notice import URGENCY, notice, size
 from tocsin.reach.prekey import Claim, PreKeys, aim, binding
-from tocsin.reach.seal import pad, prepare, seal
+from tocsin.reach.seal import Prepared, pad, prepare, seal, split
 from tocsin.reach.vapid import Signer, Vapid
 
 LATER = frozenset({408, 425, 429})
@@ -138,9 +138,9 @@ class Webpush:
 
     def _keys(
         self, batch: Sequence[Delivery], groups: list[tuple[Text, list[int]]], now: datetime
-    ) -> list[bytes | None]:
+    ) -> list[Prepared | None]:
         """A key for each place of each group: a prepared one, or one made now."""
-        keys: list[bytes | None] = [None] * len(batch)
+        keys: list[Prepared | None] = [None] * len(batch)
         if self.prekeys is not None and groups:
             claims = [Claim(text.name, [batch[place].to.number for place in one], text.until) for text, one in groups]
             for (_, members), found in zip(groups, self.prekeys.claim(claims, now), strict=True):
@@ -152,7 +152,7 @@ class Webpush:
                     self.prepared += 1
                     continue
                 device = aim(batch[place].to.secrets)
-                keys[place] = prepare(device.point, device.auth) if device is not None else None
+                keys[place] = split(prepare(device.point, device.auth)) if device is not None else None
                 self.on_the_spot += device is not None
         return keys
 

@@ -54,7 +54,6 @@ class Manners(Struct, frozen=True):
     window: int = 16
     most_window: int = 256
     connections: int = 8
-    connect_s: float = 4.0
     total_s: float = 10.0
     slow_s: float = 1.0
     failures: int = 5
@@ -226,7 +225,7 @@ class Courier:
 
     def _turn(self) -> None:
         now = time.monotonic()
-        wait = min(self._patience(), 60.0 if self._due is None else max(0.0, self._due - now))
+        wait = min(self._patience(now), 60.0 if self._due is None else max(0.0, self._due - now))
         events = self._poll.poll(wait)
         for number, event in events:
             if number == self._wake:
@@ -241,6 +240,7 @@ class Courier:
             self._due = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         self._collect(now)
+        self._give_up(now)
         if self._cancelled:
             self._cancelled = False
             self._break_off()
@@ -256,9 +256,31 @@ class Courier:
         if len(self.origins) > 1000:
             self._tidy(now)
 
-    def _patience(self) -> float:
+    def _patience(self, now: float) -> float:
         """How long to wait for events: not long while a queue may become free by time alone."""
-        return 0.02 if any(one.queue for one in self.origins.values()) else 60.0
+        if any(one.queue for one in self.origins.values()):
+            return 0.02
+        oldest = next(iter(self._busy.values()), None)
+        return max(0.0, oldest[3] + self.manners.total_s - now) if oldest is not None else 60.0
+
+    def _give_up(self, now: float) -> None:
+        """Break off what has been under way for too long.
+
+        They are in the order in which they left, so one look is enough where curl would keep a timer for each.
+        """
+        while (oldest := next(iter(self._busy.items()), None)) is not None:
+            curl, (job, place, origin, since) = oldest
+            if now - since < self.manners.total_s:
+                return
+            self._drop(curl, origin)
+            self._answer(job, place, self._learn(origin, 0, None, "timeout", now))
+
+    def _drop(self, curl: Any, origin: Origin) -> None:
+        del self._busy[curl]
+        origin.inside -= 1
+        origin.asking = False
+        self._multi.remove_handle(curl)
+        curl.close()
 
     def _pump(self, origin: Origin, now: float) -> None:
         """Let leave what may leave, and hand back what cannot for now."""
@@ -312,9 +334,9 @@ class Courier:
             self._answer(job, place, Answer(HELD, None, "address.malformed", tried=False))
 
     def _handle(self) -> Any:
-        curl, manners = pycurl.Curl(), self.manners
+        curl = pycurl.Curl()
         curl.headers = None
-        limit = manners.answer_bytes
+        limit = self.manners.answer_bytes
 
         def sink(data: bytes) -> int:
             # The status is all that counts; an answer that goes on and on is broken off.
@@ -340,8 +362,6 @@ class Courier:
             (pycurl.SSL_VERIFYPEER, 1),
             (pycurl.SSL_VERIFYHOST, 2),
             (pycurl.USERAGENT, self.agent),
-            (pycurl.CONNECTTIMEOUT_MS, int(manners.connect_s * 1000)),
-            (pycurl.TIMEOUT_MS, int(manners.total_s * 1000)),
             (pycurl.TCP_KEEPALIVE, 1),
             (pycurl.TCP_KEEPIDLE, 30),
             (pycurl.MAXAGE_CONN, 600),
@@ -442,11 +462,7 @@ class Courier:
     def _break_off(self) -> None:
         for curl, (job, _, origin, _) in list(self._busy.items()):
             if job.cancelled:
-                del self._busy[curl]
-                origin.inside -= 1
-                origin.asking = False
-                self._multi.remove_handle(curl)
-                curl.close()
+                self._drop(curl, origin)
 
     def _tidy(self, now: float) -> None:
         for name, one in list(self.origins.items()):

@@ -36,6 +36,7 @@ from tocsin.reach.channels.stream import Limits as StreamLimits
 from tocsin.reach.channels.stream import StreamHub
 from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.heartbeat import SourceContact
+from tocsin.reach.prekey import Refill
 from tocsin.reach.subscriber import Subscribers
 from tocsin.sense.feeds import Feed
 from tocsin.sense.intake import Intake
@@ -47,9 +48,11 @@ from tocsin.store.batches import SqlBatches
 from tocsin.store.certificate import Certificates
 from tocsin.store.key import Keys, signed_by
 from tocsin.store.people import SqlPeople
+from tocsin.store.prekeys import SqlPreKeys
 from tocsin.store.session import SqlSessions
 from tocsin.store.sqlite import SqliteStore
 from tocsin.store.subscriptions import SqlBook
+from tocsin.store.vapid import VapidKey
 from tocsin.warn import policy as policies
 from tocsin.warn.compile import Issuer, Kit
 from tocsin.warn.mirror import REPORT_WAITING, Mirror
@@ -133,7 +136,15 @@ class Program:
         self.audience = Audience(self.gazetteer)
         self.subscribers = Subscribers(self.store, self.book, self.audience, self.clock, realm)
         self.batches = SqlBatches(self.store, realm)
-        self.channels = all_channels(ChannelKit(settings, self.clock))
+        self.prekeys = SqlPreKeys(
+            self.store,
+            self.data / "keys",
+            realm,
+            layers=settings.webpush_prepared,
+            age=timedelta(days=settings.webpush_prepared_days),
+        )
+        self.vapid = VapidKey(self.data / "keys", realm)
+        self.channels = all_channels(ChannelKit(settings, self.clock, self.vapid, self.prekeys))
         self.dispatch = Dispatch(
             self.store,
             self.batches,
@@ -245,6 +256,8 @@ class Program:
             "watch": self._keep_watching,
             "stream": self.hub.run,
             "dispatch": self.dispatch.follow,
+            "refill": Refill(self.prekeys, self.book, self.clock, idle=self._is_idle).run,
+            "dates": self._keep_dates,
         }
         for feed in feeds:
             works[f"feed {feed.wire.id}"] = partial(feed.run, self.intake)
@@ -284,8 +297,20 @@ class Program:
         host, _, port = self.settings.bind.rpartition(":")
         return uvicorn.Server(config(self.house, host=host.strip("[]"), port=int(port)))
 
+    def _is_idle(self) -> bool:
+        """Whether nothing is being sent: keys are prepared in calm only."""
+        return not any(counts["open"] for counts in self.dispatch.standing().values())
+
+    async def _keep_dates(self) -> None:
+        """End each subscription when its own date has come (a traveller's stay)."""
+        while True:
+            for subscription in self.audience.over(self.clock.now()):
+                await asyncio.to_thread(self.subscribers.end, subscription, "date")
+            await self.clock.sleep(60)
+
     def close(self) -> None:
         """Finish what waits and close the store."""
+        self.prekeys.close()
         self.batches.close()
         self.store.close()
 

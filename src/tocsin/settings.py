@@ -169,6 +169,33 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             "it would let subscribers reach what only this machine may (SSRF)."
         ),
     ] = False
+    webpush_contact: Annotated[
+        str,
+        Meta(
+            description="Whom a push service writes to when something is wrong with what we send: a mailto: or https: "
+            "address. Empty for public_url where that is https; some services refuse messages without one (RFC 8292).",
+            pattern="^(|mailto:.+|https:.+)$",
+        ),
+    ] = ""
+    webpush_prepared: Annotated[
+        int,
+        Meta(
+            description="Keys prepared in calm for each Web Push subscriber: an alert and its end need one each. 114 B "
+            "each; 0 makes all of them at the alarm, at about 8,000 a second.",
+            ge=0,
+            le=8,
+        ),
+    ] = 2
+    webpush_prepared_days: Annotated[
+        float, Meta(description="No prepared key older than this is used, so a stolen one is soon worth nothing.", gt=0)
+    ] = 7.0
+    webpush_per_second: Annotated[
+        float, Meta(description="Messages a second to one push service: the quota of the largest is 10,000.", gt=0)
+    ] = 10_000.0
+    webpush_loopback: Annotated[
+        bool,
+        Meta(description="Whether push services may be on this machine itself, for tests; otherwise that is SSRF."),
+    ] = False
 
 
 def load(data: Path | None = None, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:

@@ -287,7 +287,7 @@ def _l11(_alert: Alert, text: _Text) -> str | None:
     if not hazards:
         first = info.description.split("\n")[0][:200]
         hazards = {name for name, pattern in words.hazards.items() if pattern.search(first)}
-    asked = {name for name, pattern in words.actions.items() if _asks(pattern, text.whole)}
+    asked = {name for name, pattern in words.actions.items() if asks(pattern, text.whole)}
     if text.phase is Phase.ALL_CLEAR and "AllClear" in info.response_types and asked & {"shelter-now", "evacuate"}:
         return "an all-clear that tells people to take shelter or leave"
     if text.phase in (Phase.ALL_CLEAR, Phase.RETRACTED, None):
@@ -302,7 +302,7 @@ def _l11(_alert: Alert, text: _Text) -> str | None:
     return None
 
 
-def _asks(pattern: re.Pattern[str], text: str) -> bool:
+def asks(pattern: re.Pattern[str], text: str) -> bool:
     """Whether the action is asked for and not warned against."""
     return any(
         not _NEGATED.search(text[max(0, found.start() - 60) : found.start()])

@@ -19,6 +19,8 @@ from msgspec import Struct
 import tocsin.reach.channels
 from tocsin.clock import Clock
 from tocsin.reach.delivery import Delivery
+from tocsin.reach.prekey import PreKeys
+from tocsin.reach.vapid import Signer
 from tocsin.settings import Settings
 
 
@@ -69,10 +71,12 @@ class Channel(Protocol):
 
 
 class Kit(Struct, frozen=True):
-    """What a channel is made with."""
+    """What a channel is made with. ``signer`` and ``prekeys`` are for Web Push."""
 
     settings: Settings
     clock: Clock
+    signer: Signer | None = None
+    prekeys: PreKeys | None = None
 
 
 Make = Callable[[Kit], Channel]

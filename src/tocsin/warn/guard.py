@@ -19,7 +19,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from tocsin.cap.alert import Alert
-from tocsin.cap.lint import BLOCKING, RULES, _asks, lint
+from tocsin.cap.lint import BLOCKING, RULES, asks, lint
 from tocsin.cap.phase import Phase
 from tocsin.cap.realm import mark, realm
 from tocsin.cap.vocabulary import vocabulary
@@ -76,7 +76,7 @@ def action(draft: Draft, compiled: Compiled) -> tuple[Finding, ...]:
         if words is None:
             continue
         said = f"{info.headline}\n{info.description}\n{info.instruction}"
-        asked = {name for name in forbidden if name in words.actions and _asks(words.actions[name], said)}
+        asked = {name for name in forbidden if name in words.actions and asks(words.actions[name], said)}
         if asked:
             sentence = f"{RULES['L11']} ({draft.content.hazard}: {', '.join(sorted(asked))})"
             found.append(Finding("L11", sentence, blocking=True, path=f"alert/info[{number}]"))

@@ -242,7 +242,7 @@ class Interface:
     # --- subscriptions ---------------------------------------------------------------------------------------------
 
     async def subscribe(self, request: Request) -> ASGIApp:
-        """Subscribe a webhook."""
+        """Subscribe a webhook or a device."""
         house = self.house
         owner = house.limits.visitor(request.client)
         house.limits.write(owner)

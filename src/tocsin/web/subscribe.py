@@ -1,7 +1,9 @@
-"""Subscribing a system: a webhook is told of every alert that concerns its places, signed, from now on.
+"""Subscribing a system or a device: it is told of every alert that concerns its places, from now on.
 
 - No account and no name: an address to send to, areas, and if wanted phases and languages. A secret is made here, shown
-  once, and is what deliveries are signed with and what ends the subscription.
+  once, and is what webhooks are signed with and what ends the subscription.
+- A browser or app gives what its Push API gave it: ``endpoint`` and ``keys``. Keys that nothing can be sealed to are
+  refused here, where somebody can still be told.
 - Only the open Internet can be subscribed, and the address is vetted again at each delivery
   (:mod:`tocsin.reach.channels.destination`).
 - Nobody learns what is subscribed: every subscription is a new one with a new secret, and ending one answers the same
@@ -15,11 +17,12 @@ import asyncio
 import hmac
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from tocsin.errors import NotReadyError, ParameterError, RateLimitedError
 from tocsin.reach.channels.destination import ForbiddenError, vet_url
 from tocsin.reach.channels.webhook import new_secret
+from tocsin.reach.prekey import kept
 from tocsin.reach.subscriber import Wish
 from tocsin.web.listing import Code
 from tocsin.web.problem import Refusal
@@ -28,16 +31,25 @@ from tocsin.web.state import PhaseName
 if TYPE_CHECKING:
     from tocsin.web.house import House
 
-WEBHOOK = "webhook"
+WEBHOOK, WEBPUSH = "webhook", "webpush"
 MOST_PER_ADDRESS = 10
 HOUR = 3600
 
 
-class Subscribe(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a system wants to be told, and where."""
+class DeviceKeys(Struct, frozen=True, forbid_unknown_fields=True):
+    """What messages to a device are sealed with, in base64url (RFC 8291)."""
 
-    channel: Literal["webhook"]
-    url: Annotated[str, Meta(min_length=8, max_length=2000, pattern="^https?://", description="Where to POST alerts.")]
+    p256dh: Annotated[str, Meta(min_length=87, max_length=88, description="The device's public key on P-256.")]
+    auth: Annotated[str, Meta(min_length=22, max_length=24, description="The device's authentication secret.")]
+
+
+class Subscribe(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a system or a device wants to be told, and where.
+
+    A webhook gives ``url``; a device gives ``endpoint`` and ``keys`` as its Push API does.
+    """
+
+    channel: Literal["webhook", "webpush"]
     areas: Annotated[
         tuple[Code, ...], Meta(min_length=1, max_length=500, description="Area codes; F21 holds both ways.")
     ]
@@ -46,6 +58,17 @@ class Subscribe(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Annotated[str, Meta(min_length=2, max_length=35, pattern="^[A-Za-z0-9-]+$")], ...],
         Meta(max_length=20, description="Languages wanted, first the preferred one; none means all."),
     ] = ()
+    url: Annotated[
+        str, Meta(min_length=8, max_length=2000, pattern="^https?://", description="Webhook: where to POST alerts.")
+    ] = ""
+    endpoint: Annotated[
+        str,
+        Meta(min_length=9, max_length=2000, pattern="^https://", description="Web Push: the push service's address."),
+    ] = ""
+    keys: DeviceKeys | None = None
+    expires: Annotated[
+        float | None, Meta(description="Web Push: as browsers give it; a push service says itself when it has ended.")
+    ] = field(default=None, name="expirationTime")
 
 
 class Subscribed(Struct, frozen=True):
@@ -54,7 +77,20 @@ class Subscribed(Struct, frozen=True):
     id: str
     channel: str
     areas: tuple[str, ...]
-    secret: Annotated[str, Meta(description="Verifies deliveries (Standard Webhooks) and ends the subscription.")]
+    secret: Annotated[
+        str, Meta(description="Ends the subscription; a webhook verifies deliveries with it (Standard Webhooks).")
+    ]
+
+
+def _where(wanted: Subscribe, secret: str) -> tuple[str, str, tuple[str, ...]]:
+    """The field of ``wanted`` that holds the address, the address, and the secrets to keep; ParameterError if wrong."""
+    if wanted.channel == WEBHOOK:
+        if not wanted.url:
+            raise ParameterError("url: a webhook needs one")
+        return "url", wanted.url, (secret,)
+    if not wanted.endpoint or wanted.keys is None:
+        raise ParameterError("endpoint, keys: Web Push needs both, as the Push API gives them")
+    return "endpoint", wanted.endpoint, (secret, kept(wanted.keys.p256dh, wanted.keys.auth))
 
 
 async def make(house: House, wanted: Subscribe) -> Subscribed:
@@ -63,17 +99,19 @@ async def make(house: House, wanted: Subscribe) -> Subscribed:
         raise NotReadyError("no subscriptions are taken here")
     # A code that nobody knows would be a subscriber who waits for ever.
     areas = tuple(dict.fromkeys(house.place(code).code for code in wanted.areas))
+    secret, settings = new_secret(), house.settings
+    name, address, secrets = _where(wanted, secret)
+    loopback = settings.webhook_loopback if wanted.channel == WEBHOOK else settings.webpush_loopback
     try:
-        url = str(vet_url(wanted.url, loopback=house.settings.webhook_loopback))
+        url = str(vet_url(address, loopback=loopback))
     except ForbiddenError as wrong:
-        raise ParameterError(f"url: nothing is sent there ({wrong.reason})") from None
+        raise ParameterError(f"{name}: nothing is sent there ({wrong.reason})") from None
     book = house.subscriptions.book
-    if len(await asyncio.to_thread(book.find, WEBHOOK, url)) >= MOST_PER_ADDRESS:
+    if len(await asyncio.to_thread(book.find, wanted.channel, url)) >= MOST_PER_ADDRESS:
         raise Refusal(RateLimitedError("this address is subscribed often enough"), retry_after=HOUR)
-    secret = new_secret()
-    wish = Wish(WEBHOOK, url, kept=(secret,), areas=areas, phases=wanted.phases, languages=wanted.languages)
+    wish = Wish(wanted.channel, url, kept=secrets, areas=areas, phases=wanted.phases, languages=wanted.languages)
     one = await asyncio.to_thread(house.subscriptions.make, wish)
-    return Subscribed(one.id, WEBHOOK, areas, secret)
+    return Subscribed(one.id, wanted.channel, areas, secret)
 
 
 async def end(house: House, subscription: str, secret: str) -> None:

@@ -195,7 +195,7 @@ TABLE: tuple[Operation, ...] = (
         "POST",
         "/v1/subscriptions",
         Interface.subscribe,
-        "Subscribe a webhook to places.",
+        "Subscribe a webhook, or a device by Web Push, to places.",
         (Answer(201, "Subscribed. The secret is shown once.", JSON, Subscribed),),
         takes={JSON: Subscribe},
         faults=(_UNKNOWN, "operator.not-ready"),

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.cap.check import check
-from tocsin.cap.lint import BLOCKING, _asks, lint
+from tocsin.cap.lint import BLOCKING, asks, lint
 from tocsin.cap.vocabulary import vocabulary
 from tocsin.cap.xml import write
 from tocsin.errors import IllegalStepError, SettingsError
@@ -132,7 +132,7 @@ def test_no_wording_asks_for_what_harms_in_its_hazard(name: str, phase: str) -> 
         asked = {
             action
             for action in hazard(name).forbidden
-            if action in words.actions and _asks(words.actions[action], said)
+            if action in words.actions and asks(words.actions[action], said)
         }
         assert asked == set(), info.language
 

@@ -19,7 +19,6 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 from starlette.responses import Response
@@ -49,7 +48,6 @@ from tocsin.web.console.visit import Visit, environment
 from tocsin.web.text import Texts, texts
 
 if TYPE_CHECKING:
-    from tocsin.web.console.gate import Rooms
     from tocsin.web.house import House
 
 STOPWATCH_STOPPED = "stopwatch:stopped"
@@ -68,6 +66,7 @@ KEPT = (
 DELIVERIES = (DELIVERY_SEALED, DELIVERY_SETTLED)
 REMEMBERED = 500
 SOON = timedelta(minutes=10)
+WATCH_SECONDS = 5.0
 MENU = ("/console/", "/console/write", "/console/team", "/console/people", "/console/record", "/console/account")
 
 
@@ -139,7 +138,7 @@ class Call:
             "zone": self.room.zone,
             "name": self.room.name,
             "bell": self.room.alarms(self) if nav else [],
-            "menu": sorted(self.room.rooms.menu(self.visit), key=_in_order),
+            "menu": sorted(self.visit.rooms.menu(self.visit), key=_in_order),
         }
 
     def back(self, path: str) -> Response:
@@ -158,10 +157,8 @@ Page = Callable[[Call], Awaitable[Response]]
 class DeskRoom:
     """The console of one house. ``desk`` is told of entries by this room alone (:meth:`take_in`)."""
 
-    def __init__(self, rooms: Rooms, desk: Desk, sign: Callable[[bytes, datetime], bytes]) -> None:
-        self.rooms, self.desk, self.sign = rooms, desk, sign
-        self.house: House = rooms.house
-        house = self.house
+    def __init__(self, house: House, desk: Desk, sign: Callable[[bytes, datetime], bytes]) -> None:
+        self.house, self.desk, self.sign = house, desk, sign
         settings = house.settings
         self.zone = house.gazetteer.get(settings.home).zone
         self.situation = Situation(
@@ -189,17 +186,28 @@ class DeskRoom:
         self.steady = time.monotonic
 
     @staticmethod
-    def of(rooms: Rooms) -> DeskRoom:
-        """The one room of ``rooms``, opened when it is first entered; the house brings ``desk`` and ``certificates``."""
-        room = _ROOMS.get(rooms)
+    def of(house: Any) -> DeskRoom:
+        """The one room of ``house``, opened when it is first entered; the house brings ``desk`` and ``certificates``."""
+        room: DeskRoom | None = getattr(house, "desk_room", None)
         if room is None:
-            desk, certificates = (getattr(rooms.house, name, None) for name in ("desk", "certificates"))
+            desk, certificates = (getattr(house, name, None) for name in ("desk", "certificates"))
             if desk is None or certificates is None:
                 raise NotReadyError("there is no desk in this house")
-            room = _ROOMS[rooms] = DeskRoom(rooms, desk, certificates.sign)
+            room = house.desk_room = DeskRoom(house, desk, certificates.sign)
             with suppress(UnknownPlaceError):
                 room.warm()
         return room
+
+    async def keep_watch(self) -> None:
+        """Record what has become due: calls before an end, promises that were missed, ends that nobody attended to."""
+        while True:
+            at = self.house.now()
+            await self.record(lambda at=at: self._due(at))  # type: ignore[misc]
+            await self.house.clock.sleep(WATCH_SECONDS)
+
+    def _due(self, at: datetime) -> list[Fact]:
+        realm = self.house.settings.realm
+        return [*self.watch.due(self.desk.people, at), *self.promises.due(at, realm)]
 
     def warm(self) -> None:
         """Read what a first draft would wait for: the index of names, the map, the words of the linter."""
@@ -212,7 +220,7 @@ class DeskRoom:
     def name(self, person: str) -> str:
         """What a person is called at the desk."""
         if person not in self._names:
-            known = self.rooms.identity.own(person)
+            known = self.house.identity.own(person)
             self._names[person] = known.name or person
         return self._names[person]
 
@@ -373,14 +381,11 @@ class DeskRoom:
         return found[0].read(Report) if found else None
 
 
-_ROOMS: WeakKeyDictionary[Rooms, DeskRoom] = WeakKeyDictionary()
-
-
 def at_desk(page: Page) -> Callable[[Visit], Awaitable[Response]]:
     """``page`` at the desk of the house that is visited, with what was recorded until now taken in."""
 
     async def does(visit: Visit) -> Response:
-        room = DeskRoom.of(visit.rooms)
+        room = DeskRoom.of(visit.house)
         began = room.steady()
         room.take_in()
         call = Call(room, visit)

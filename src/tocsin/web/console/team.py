@@ -25,7 +25,7 @@ async def team(call: Call) -> Response:
     people = [person for person in room.desk.people if person.removed is None]
     reveals = call.may(Act.SEE_PERSONAL)
     if reveals:
-        await asyncio.to_thread(room.rooms.identity.reveal, call.person, "team", [person.id for person in people])
+        await asyncio.to_thread(call.visit.rooms.identity.reveal, call.person, "team", [person.id for person in people])
     return call.page(
         "team.html",
         "team",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -433,8 +434,24 @@ async def test_there_is_one_room_for_a_house(desk: Desk) -> None:
     """All requests of a house meet in one room, which has taken in everything that was recorded."""
     _, ann = await desk.hire(Role.AUTHOR)
     await ann.get("/console/")
-    from tocsin.web.console import desk_room
-
-    (room,) = [one for rooms, one in desk_room._ROOMS.items() if rooms.identity is desk.identity]
-    assert isinstance(room, DeskRoom)
+    room = DeskRoom.of(desk.building.house)
+    assert room is DeskRoom.of(desk.building.house)
     assert room.seq <= desk.building.store.head().seq
+
+
+async def test_what_becomes_due_is_recorded_once(desk: Desk) -> None:
+    """Ten minutes before its end the owner is called, a promise that is late is said, each once, without anybody looking."""
+    _, dan = await desk.hire(Role.DUTY_OFFICER)
+    await desk.hire(Role.APPROVER)
+    address = await desk.propose(dan, [*KYIV[:1], ("code", "UA-63"), *KYIV[2:]], "act")
+    await desk.send(dan, address)
+    room = DeskRoom.of(desk.building.house)
+    keeping = asyncio.create_task(room.keep_watch())
+    for seconds in (60, 3 * 3600 - 300, 10):
+        desk.wait(seconds)
+        for _ in range(20):
+            await asyncio.sleep(0.005)
+    keeping.cancel()
+    calls = [entry.subject for entry in desk.building.entries("page:due")]
+    assert len(calls) == len(set(calls)) == 2  # ten minutes before, and five
+    assert len(desk.building.entries("promise:missed")) == 1

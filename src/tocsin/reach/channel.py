@@ -12,13 +12,14 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
 import tocsin.reach.channels
 from tocsin.clock import Clock
-from tocsin.reach.delivery import Delivery
+from tocsin.reach.delivery import Delivery, Receipt
 from tocsin.settings import Settings
 
 
@@ -68,11 +69,26 @@ class Channel(Protocol):
         ...
 
 
+def _nothing(identifier: str) -> bytes | None:
+    return None
+
+
+def _nobody(alert: str, subscription: str, level: Receipt) -> object:
+    return None
+
+
 class Kit(Struct, frozen=True):
-    """What a channel is made with."""
+    """What a channel is made with.
+
+    ``data`` is the installation's folder. ``cap`` gives the CAP XML of a published alert by its identifier, or None;
+    ``receipt`` is told what the other side says later of a delivery (alert, subscription, level).
+    """
 
     settings: Settings
     clock: Clock
+    data: Path | None = None
+    cap: Callable[[str], bytes | None] = _nothing
+    receipt: Callable[[str, str, Receipt], object] = _nobody
 
 
 Make = Callable[[Kit], Channel]
@@ -86,7 +102,8 @@ def makers() -> dict[str, Make]:
     for module in pkgutil.iter_modules(tocsin.reach.channels.__path__):
         make = getattr(importlib.import_module(f"tocsin.reach.channels.{module.name}"), "make", None)
         if make is not None:
-            found[module.name] = make
+            # A file named for a package it drives ends in an underscore; the channel's name does not.
+            found[module.name.rstrip("_")] = make
     return found
 
 

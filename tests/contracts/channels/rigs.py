@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import signal
+import socket
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
+from pathlib import Path
 from typing import Any
 
+import aiomqtt
 from aiosmtpd.smtp import SMTP
 
 from tests.contracts.channels.told import PUBLISHED
 from tocsin.clock import Clock
 from tocsin.reach.channel import Channel, Kit, Outcome
+from tocsin.reach.channels.broker import Broker
 from tocsin.reach.channels.mail import Mail
+from tocsin.reach.channels.mqtt import Mqtt
 from tocsin.reach.channels.smtp import Relay
 from tocsin.reach.delivery import Delivery, Receipt
 from tocsin.settings import Settings
@@ -128,4 +136,124 @@ async def mail(clock: Clock, pipelining: bool = True, **relay: Any) -> AsyncIter
         await server.wait_closed()
 
 
-RIGS: dict[str, Callable[[Clock], Any]] = {"mail": mail}
+class Mosquitto:
+    """A real Mosquitto on a port of its own, and somebody who listens there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.process: asyncio.subprocess.Process | None = None
+        self.port = free_port()
+        self.heard: list[aiomqtt.Message] = []
+
+    async def start(self) -> None:
+        (self.folder / "acl").write_text("topic readwrite #\n")
+        (self.folder / "mosquitto.conf").write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nacl_file {self.folder}/acl\nuser root\n"
+            f"persistence true\npersistence_location {self.folder}/\nlog_dest none\n"
+        )
+        self.process = await asyncio.create_subprocess_exec(
+            "/usr/sbin/mosquitto", "-c", str(self.folder / "mosquitto.conf"), stderr=asyncio.subprocess.DEVNULL
+        )
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                writer.close()
+                return
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+            await self.process.wait()
+
+    def client(self, **more: Any) -> aiomqtt.Client:
+        return aiomqtt.Client("127.0.0.1", self.port, protocol=aiomqtt.ProtocolVersion.V5, timeout=5, **more)
+
+    async def listen(self, ready: asyncio.Event, topics: str = "tocsin/#") -> None:
+        async with self.client() as client:
+            await client.subscribe(topics, qos=1)
+            ready.set()
+            async for message in client.messages:
+                self.heard.append(message)
+
+    async def kept(self, topics: str) -> list[aiomqtt.Message]:
+        """What somebody who comes now is given at once."""
+        found = []
+        async with self.client() as client:
+            await client.subscribe([(topics, 1), ("marker", 1)])
+            await client.publish("marker", b"", qos=1)
+            async for message in client.messages:
+                if str(message.topic) == "marker":
+                    return found
+                found.append(message)
+        return found
+
+    async def be(self, mood: str) -> None:
+        assert self.process is not None
+        if mood == "hole":
+            self.process.send_signal(signal.SIGSTOP)
+        else:
+            self.process.send_signal(signal.SIGCONT)
+        if mood == "slow":
+            self.process.send_signal(signal.SIGSTOP)
+            asyncio.get_running_loop().call_later(SLOW_S, self.process.send_signal, signal.SIGCONT)
+        (self.folder / "acl").write_text(
+            "topic read #\ntopic readwrite tocsin/+/caught-up\n" if mood == "refuse" else "topic readwrite #\n"
+        )
+        if mood in ("refuse", "good"):
+            self.process.send_signal(signal.SIGHUP)
+            await asyncio.sleep(0.1)
+
+    def came(self) -> list[Came]:
+        found = []
+        for message in self.heard:
+            if str(message.topic).endswith("/state"):
+                state = json.loads(message.payload)
+                texts = [
+                    state["alerts"][0]["headline"][tag]
+                    for tag in ("de", "en", "uk")
+                    if tag in state["alerts"][0]["headline"]
+                ]
+                loud = dict(message.properties.UserProperty)["urgency"]
+                found.append(Came("\n".join(texts), loud, message))
+        return found
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@contextlib.asynccontextmanager
+async def brokered() -> AsyncIterator[Mosquitto]:
+    """A Mosquitto and its listener."""
+    with tempfile.TemporaryDirectory() as folder:
+        broker = Mosquitto(Path(folder))
+        await broker.start()
+        ready = asyncio.Event()
+        listening = asyncio.create_task(broker.listen(ready))
+        try:
+            await asyncio.wait_for(ready.wait(), 5)
+            yield broker
+        finally:
+            broker.process and broker.process.send_signal(signal.SIGCONT)
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+            await broker.stop()
+
+
+@contextlib.asynccontextmanager
+async def mqtt(clock: Clock) -> AsyncIterator[Rig]:
+    """MQTT to a real Mosquitto."""
+    async with brokered() as broker:
+        channel = Mqtt(kit(clock), Broker(port=broker.port, timeout_s=PATIENCE_S))
+        moods = frozenset({"good", "refuse", "hole", "slow"})
+        yield Rig(channel, "tocsin", broker.came, moods=moods, more=broker, change=broker.be)
+        await broker.be("good")
+        await channel.close()
+
+
+RIGS: dict[str, Callable[[Clock], Any]] = {"mail": mail, "mqtt": mqtt}

@@ -11,22 +11,29 @@ import contextlib
 import json
 import signal
 import socket
+import struct
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import aiomqtt
+from aiohttp import web
 from aiosmtpd.smtp import SMTP
 
 from tests.contracts.channels.told import PUBLISHED
 from tocsin.clock import Clock
+from tocsin.reach.alphabet import letters
 from tocsin.reach.channel import Channel, Kit, Outcome
 from tocsin.reach.channels.broker import Broker
+from tocsin.reach.channels.gateway import Chosen, Profile
 from tocsin.reach.channels.mail import Mail
 from tocsin.reach.channels.mqtt import Mqtt
+from tocsin.reach.channels.smpp import Centre as Smsc
+from tocsin.reach.channels.sms import Sms, SmsTable
 from tocsin.reach.channels.smtp import Relay
 from tocsin.reach.delivery import Delivery, Receipt
 from tocsin.settings import Settings
@@ -198,9 +205,8 @@ class Mosquitto:
         if mood == "slow":
             self.process.send_signal(signal.SIGSTOP)
             asyncio.get_running_loop().call_later(SLOW_S, self.process.send_signal, signal.SIGCONT)
-        (self.folder / "acl").write_text(
-            "topic read #\ntopic readwrite tocsin/+/caught-up\n" if mood == "refuse" else "topic readwrite #\n"
-        )
+        closed = "topic read #\ntopic readwrite tocsin/+/caught-up\n"
+        (self.folder / "acl").write_text(closed if mood == "refuse" else "topic readwrite #\n")
         if mood in ("refuse", "good"):
             self.process.send_signal(signal.SIGHUP)
             await asyncio.sleep(0.1)
@@ -256,4 +262,194 @@ async def mqtt(clock: Clock) -> AsyncIterator[Rig]:
         await channel.close()
 
 
-RIGS: dict[str, Callable[[Clock], Any]] = {"mail": mail, "mqtt": mqtt}
+class Centre34:
+    """A faithful short message centre: reads PDUs by SMPP 3.4, and answers each as its mood is."""
+
+    def __init__(self) -> None:
+        self.rig: Rig | None = None
+        self.seen: list[tuple[int, bytes]] = []
+        self.submits: list[dict[str, Any]] = []
+        self.writers: list[asyncio.StreamWriter] = []
+        self.most = self.now = 0
+        self.status = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                head = await reader.readexactly(16)
+                length, command, status, sequence = struct.unpack(">IIII", head)
+                assert status == 0
+                body = await reader.readexactly(length - 16)
+                self.seen.append((command, body))
+                asyncio.get_running_loop().create_task(self.answer(writer, command, sequence, body))
+        writer.close()
+
+    async def answer(self, writer: asyncio.StreamWriter, command: int, sequence: int, body: bytes) -> None:
+        assert self.rig is not None
+        mood = self.rig.mood
+        if mood == "hole":
+            return
+        status, said = 0, b""
+        if command == 0x09:
+            said = b"centre\0"
+        elif command == 0x04:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            await asyncio.sleep(SLOW_S if mood == "slow" else 0.001)
+            self.now -= 1
+            status = {"refuse": 0x0B, "gone": 0x63, "later": 0x58}.get(mood, self.status)
+            if status == 0:
+                self.submits.append(submitted(body))
+                said = b"id%d\0" % len(self.submits)
+        writer.write(struct.pack(">IIII", 16 + len(said), command | 0x80000000, status, sequence) + said)
+
+    def came(self) -> list[Came]:
+        whole: dict[Any, list[dict[str, Any]]] = {}
+        for one in self.submits:
+            key = (one["to"], one["reference"]) if one["total"] > 1 else (id(one),)
+            whole.setdefault(key, []).append(one)
+        return [
+            Came("".join(p["text"] for p in sorted(parts, key=lambda p: p["place"])), parts[0]["priority"], parts)
+            for parts in whole.values()
+            if len(parts) == parts[0]["total"]
+        ]
+
+
+def submitted(body: bytes) -> dict[str, Any]:
+    """What a submit_sm says, read by the standard (4.4.1)."""
+    assert body[0] == 0
+    at, found = 1, dict[str, Any]()
+    for name in ("source", "to"):
+        found[name + "_ton"], found[name + "_npi"] = body[at], body[at + 1]
+        end = body.index(0, at + 2)
+        found[name], at = body[at + 2 : end].decode(), end + 1
+    found["esm"], found["priority"], at = body[at], body[at + 2], at + 3
+    assert body[at] == 0
+    end = body.index(0, at + 1)
+    found["validity"], at = body[at + 1 : end].decode(), end + 1
+    found["registered"], found["coding"], length = body[at], body[at + 2], body[at + 4]
+    content, rest = body[at + 5 : at + 5 + length], body[at + 5 + length :]
+    if rest:
+        tag, size = struct.unpack(">HH", rest[:4])
+        assert (tag, size, length) == (0x0424, len(rest) - 4, 0)
+        content = rest[4:]
+    found["content"], found["reference"], found["total"], found["place"] = content, 0, 1, 1
+    if found["esm"] & 0x40:
+        assert content[:3] == b"\x05\x00\x03"
+        found["reference"], found["total"], found["place"] = content[3], content[4], content[5]
+        content = content[6:]
+    assert len(content) <= (154 if found["coding"] == 0 else 134) or found["total"] == 1
+    found["text"] = content.decode("utf-16-be") if found["coding"] == 8 else letters(content)
+    return found
+
+
+@contextlib.asynccontextmanager
+async def smpp(clock: Clock, **more: Any) -> AsyncIterator[Rig]:
+    """SMS to a short message centre."""
+    centre = Centre34()
+    server = await asyncio.start_server(centre.serve, "127.0.0.1", 0)
+    values = {"timeout_s": PATIENCE_S, "rest_s": 0.2, "gone": (0x63,), "enquire_s": 30.0, **more}
+    table = SmsTable("Tocsin", smpp=Smsc("127.0.0.1", server.sockets[0].getsockname()[1], "us", "pw", **values))
+    receipts: list[tuple[str, str, Receipt]] = []
+    channel = Sms(kit(clock, receipts), table)
+    centre.rig = Rig(channel, "+380441234567", centre.came, receipts=receipts, more=centre)
+    try:
+        yield centre.rig
+    finally:
+        centre.rig.mood = "good"
+        await channel.close()
+        server.close()
+        for writer in centre.writers:
+            writer.close()
+        await server.wait_closed()
+
+
+class Desk:
+    """A faithful gateway over HTTP: keeps what it takes, answers as its mood is."""
+
+    def __init__(self, read: Callable[[dict[str, Any], Any], Came]) -> None:
+        self.rig: Rig | None = None
+        self.read = read
+        self.taken: list[tuple[str, dict[str, str], Any]] = []
+        self.answers: dict[str, tuple[int, Any]] = {
+            "good": (200, {"id": "m1"}),
+            "refuse": (400, {"code": 400}),
+            "gone": (400, {"code": 410}),
+            "later": (429, {"code": 429}),
+        }
+        self.free = asyncio.Event()
+
+    async def take(self, request: web.Request) -> web.StreamResponse:
+        assert self.rig is not None
+        mood = self.rig.mood
+        if mood == "hole":
+            await self.free.wait()
+        if mood == "slow":
+            await asyncio.sleep(SLOW_S)
+        kind = request.content_type
+        body: Any = await request.read()
+        if kind == "application/json":
+            body = json.loads(body)
+        elif kind == "application/x-www-form-urlencoded":
+            body = dict(parse_qsl(body.decode(), keep_blank_values=True))
+        status, said = self.answers["good" if mood in ("slow", "hole") else mood]
+        if status < 300:
+            self.taken.append((str(request.rel_url), dict(request.headers), body))
+            said = {
+                name: str(value).replace("#", str(len(self.taken))) if isinstance(value, str) else value
+                for name, value in said.items()
+            }
+        headers = {"Retry-After": "7"} if status == 429 else {}
+        return web.json_response(said, status=status, headers=headers)
+
+    def came(self) -> list[Came]:
+        return [
+            self.read({"url": url, **{n.lower(): v for n, v in headers.items()}}, body)
+            for url, headers, body in self.taken
+        ]
+
+
+@contextlib.asynccontextmanager
+async def desk(read: Callable[[dict[str, Any], Any], Came]) -> AsyncIterator[tuple[Desk, str]]:
+    """A gateway on a port of its own, and its address."""
+    found = Desk(read)
+    app = web.Application(client_max_size=2**24)
+    app.router.add_route("*", "/{path:.*}", found.take)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        await web.SockSite(runner, sock).start()
+        try:
+            yield found, f"http://127.0.0.1:{sock.getsockname()[1]}"
+        finally:
+            found.free.set()
+            await runner.cleanup()
+
+
+OWN = Profile(
+    url="{base}/send/{digits}",
+    fields={"to": "{to}", "from": "{sender}", "text": "{text}", "priority": "{priority}"},
+    id_at="id",
+    code_at="code",
+    gone=("410",),
+    receipt_id_at="id",
+    receipt_state_at="state",
+    shown=("delivered",),
+)
+
+
+@contextlib.asynccontextmanager
+async def sms(clock: Clock, profile: str = "", **slots: str) -> AsyncIterator[Rig]:
+    """SMS to a gateway over HTTP."""
+    async with desk(lambda head, body: Came(body.get("text", ""), body.get("priority"), (head, body))) as (found, base):
+        chosen = Chosen(profile, None if profile else OWN, {"base": base, **slots}, timeout_s=PATIENCE_S, rest_s=0.2)
+        receipts: list[tuple[str, str, Receipt]] = []
+        channel = Sms(kit(clock, receipts), SmsTable("Tocsin", http=chosen, price=0.05))
+        found.rig = Rig(channel, "+380441234567", found.came, receipts=receipts, more=found)
+        yield found.rig
+        await channel.close()
+
+
+RIGS: dict[str, Callable[[Clock], Any]] = {"mail": mail, "mqtt": mqtt, "sms": sms, "smpp": smpp}

@@ -164,5 +164,6 @@ async def test_kill_switch(rig: Rig, tmp_path: Path, clock: TurnedClock) -> None
 def test_every_channel_can_be_made(clock: TurnedClock) -> None:
     """Each channel there is can be made without a word in ``channels.toml``, by its name, and waits."""
     made = all_channels(kit(clock))
-    assert set(made) == set(makers()) >= set(RIGS)
+    # SMPP is a way of the channel sms, so it has a rig of its own and no name.
+    assert set(made) == set(makers()) >= set(RIGS) - {"smpp"}
     assert {name: one.name for name, one in made.items()} == {name: name for name in made}

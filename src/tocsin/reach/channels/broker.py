@@ -49,7 +49,7 @@ class Broker(Struct, frozen=True, forbid_unknown_fields=True):
     keys: dict[str, str] = {}
 
 
-class Refusal(Exception):
+class BrokerRefusalError(Exception):
     """The broker answered, and the answer is no; ``code`` is MQTT's reason."""
 
     def __init__(self, code: int) -> None:
@@ -104,7 +104,7 @@ class Line:
     async def publish(
         self, topic: str, payload: bytes, *, retain: bool, expiry_s: int, properties: Mapping[str, str]
     ) -> None:
-        """Publish and wait for the broker's answer; raises :class:`Refusal` or :class:`UnreachedError`."""
+        """Publish and wait for the broker's answer; raises :class:`BrokerRefusalError` or :class:`UnreachedError`."""
         self.open()
         async with self._turn:
             try:
@@ -128,7 +128,7 @@ class Line:
             except aiomqtt.MqttError as wrong:
                 raise UnreachedError(f"broker: {wrong}"[:80], True) from None
             if client.reason >= REFUSES:
-                raise Refusal(client.reason)
+                raise BrokerRefusalError(client.reason)
 
     async def close(self) -> None:
         """Say goodbye, so that nobody thinks us lost."""
@@ -212,7 +212,7 @@ class Line:
 
 
 def _properties(expiry_s: int, user: Mapping[str, str]) -> Properties:
-    found = Properties(PacketTypes.PUBLISH)
+    found = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     found.MessageExpiryInterval = max(1, min(expiry_s, 0xFFFFFFFF))
     found.ContentType = "application/json"
     found.PayloadFormatIndicator = 1

@@ -23,7 +23,7 @@ from tocsin.clock import utc
 from tocsin.errors import ParameterError
 from tocsin.reach.bulletin import Bulletin
 from tocsin.reach.channel import ACCEPTED, Channel, Kit, Outcome, later, refused
-from tocsin.reach.channels.broker import Broker, Line, Refusal, UnreachedError
+from tocsin.reach.channels.broker import Broker, BrokerRefusalError, Line, UnreachedError
 from tocsin.reach.channels.way import Order, Unset, way
 from tocsin.reach.delivery import Delivery
 from tocsin.reach.wording import Wordings
@@ -111,7 +111,7 @@ class Mqtt:
         try:
             for area in bulletin.areas or ("-",):
                 await self._publish(prefix, area.replace("/", "_"), bulletin, delivery)
-        except Refusal as wrong:
+        except BrokerRefusalError as wrong:
             # Quota (0x97) and busy (0x89) pass; not authorised, a bad topic and the like do not.
             return later(None, str(wrong)) if wrong.code in (0x89, 0x97) else refused(str(wrong))
         except UnreachedError as wrong:

@@ -26,8 +26,10 @@ from aiosmtpd.smtp import SMTP
 
 from tests.contracts.channels.told import PUBLISHED
 from tocsin.clock import Clock
+from tocsin.reach import cbs
 from tocsin.reach.alphabet import letters
 from tocsin.reach.channel import Channel, Kit, Outcome
+from tocsin.reach.channels.broadcast import CellBroadcast, Centre
 from tocsin.reach.channels.broker import Broker
 from tocsin.reach.channels.gateway import Chosen, Profile
 from tocsin.reach.channels.mail import Mail
@@ -452,4 +454,25 @@ async def sms(clock: Clock, profile: str = "", **slots: str) -> AsyncIterator[Ri
         await channel.close()
 
 
-RIGS: dict[str, Callable[[Clock], Any]] = {"mail": mail, "mqtt": mqtt, "sms": sms, "smpp": smpp}
+@contextlib.asynccontextmanager
+async def broadcast(clock: Clock, **more: Any) -> AsyncIterator[Rig]:
+    """Cell broadcast to a centre."""
+
+    def read(head: dict[str, Any], body: Any) -> Came:
+        """What telephones show, put together from the pages."""
+        shown = []
+        for one in body["messages"]:
+            blocks = [bytes.fromhex(block) for block in one["pages"]]
+            found = [cbs.Page(block[5] >> 4, block[6:], 0) for block in blocks]
+            shown.append(cbs.text_of(found, one["data_coding_scheme"]))
+        return Came("\n".join(shown), body["messages"][0]["message_identifier"], body)
+
+    async with desk(read) as (found, base):
+        values = {"languages": ("de", "en", "uk"), "timeout_s": PATIENCE_S, "rest_s": 0.2, **more}
+        channel = CellBroadcast(kit(clock), {"national": Centre(base + "/cbs", "key", **values)})
+        found.rig = Rig(channel, "national", found.came, moods=frozenset({"good", "refuse", "later"}), more=found)
+        yield found.rig
+        await channel.close()
+
+
+RIGS: dict[str, Callable[[Clock], Any]] = {"mail": mail, "mqtt": mqtt, "sms": sms, "smpp": smpp, "broadcast": broadcast}

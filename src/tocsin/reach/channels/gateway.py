@@ -96,8 +96,11 @@ class Gateway:
         self._failures = 0
         self._rests_until: datetime | None = None
 
-    async def send(self, slots: Mapping[str, str]) -> Answer:
-        """Send one request with these slots filled. Raises nothing but cancellation."""
+    async def send(self, slots: Mapping[str, str], content: bytes | None = None, kind: str = "") -> Answer:
+        """Send one request with these slots filled, or with ``content`` of this ``kind`` instead of the profile's fields.
+
+        Raises nothing but cancellation.
+        """
         profile, now = self.profile, self.clock.now()
         if self._rests_until is not None and now < self._rests_until:
             return Answer(later(max(0.05, (self._rests_until - now).total_seconds()), "gateway rests", tried=False))
@@ -116,14 +119,16 @@ class Gateway:
             pair = f"{_fill(profile.user, values)}:{_fill(profile.password, values)}"
             headers["authorization"] = "Basic " + b64encode(pair.encode()).decode()
         body: dict[str, Any] = {"data": fields} if profile.body == "form" else {"data": msgspec.json.encode(fields)}
-        if profile.body != "form":
+        if content is not None:
+            body, headers["content-type"] = {"data": content}, kind
+        elif profile.body != "form":
             headers.setdefault("content-type", "application/json")
         try:
             async with self._open().request(
                 profile.method, url, headers=headers, allow_redirects=False, **body
             ) as reply:
-                content = await reply.content.read(ANSWER_BYTES)
-                answer = self._judge(reply.status, content, reply.headers.get("Retry-After"))
+                said = await reply.content.read(ANSWER_BYTES)
+                answer = self._judge(reply.status, said, reply.headers.get("Retry-After"))
         except TimeoutError:
             answer = Answer(later(None, "gateway: timeout"))
         except aiohttp.ClientConnectorError:

@@ -13,6 +13,7 @@ import signal
 import socket
 import struct
 import tempfile
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -21,6 +22,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import aiomqtt
+import msgspec
 from aiohttp import web
 from aiosmtpd.smtp import SMTP
 
@@ -34,9 +36,14 @@ from tocsin.reach.channels.broker import Broker
 from tocsin.reach.channels.gateway import Chosen, Profile
 from tocsin.reach.channels.mail import Mail
 from tocsin.reach.channels.mqtt import Mqtt
+from tocsin.reach.channels.siren import Siren, SirenTable
 from tocsin.reach.channels.smpp import Centre as Smsc
 from tocsin.reach.channels.sms import Sms, SmsTable
 from tocsin.reach.channels.smtp import Relay
+from tocsin.reach.channels.telegram import Bot, Telegram
+from tocsin.reach.channels.voice import PROFILES as VOICES
+from tocsin.reach.channels.voice import Voice, VoiceTable
+from tocsin.reach.command import Guard
 from tocsin.reach.delivery import Delivery, Receipt
 from tocsin.settings import Settings
 
@@ -259,9 +266,11 @@ async def mqtt(clock: Clock) -> AsyncIterator[Rig]:
     async with brokered() as broker:
         channel = Mqtt(kit(clock), Broker(port=broker.port, timeout_s=PATIENCE_S))
         moods = frozenset({"good", "refuse", "hole", "slow"})
-        yield Rig(channel, "tocsin", broker.came, moods=moods, more=broker, change=broker.be)
-        await broker.be("good")
-        await channel.close()
+        try:
+            yield Rig(channel, "tocsin", broker.came, moods=moods, more=broker, change=broker.be)
+        finally:
+            await broker.be("good")
+            await channel.close()
 
 
 class Centre34:
@@ -450,8 +459,10 @@ async def sms(clock: Clock, profile: str = "", **slots: str) -> AsyncIterator[Ri
         receipts: list[tuple[str, str, Receipt]] = []
         channel = Sms(kit(clock, receipts), SmsTable("Tocsin", http=chosen, price=0.05))
         found.rig = Rig(channel, "+380441234567", found.came, receipts=receipts, more=found)
-        yield found.rig
-        await channel.close()
+        try:
+            yield found.rig
+        finally:
+            await channel.close()
 
 
 @contextlib.asynccontextmanager
@@ -471,8 +482,93 @@ async def broadcast(clock: Clock, **more: Any) -> AsyncIterator[Rig]:
         values = {"languages": ("de", "en", "uk"), "timeout_s": PATIENCE_S, "rest_s": 0.2, **more}
         channel = CellBroadcast(kit(clock), {"national": Centre(base + "/cbs", "key", **values)})
         found.rig = Rig(channel, "national", found.came, moods=frozenset({"good", "refuse", "later"}), more=found)
-        yield found.rig
-        await channel.close()
+        try:
+            yield found.rig
+        finally:
+            await channel.close()
 
 
-RIGS: dict[str, Callable[[Clock], Any]] = {"mail": mail, "mqtt": mqtt, "sms": sms, "smpp": smpp, "broadcast": broadcast}
+@contextlib.asynccontextmanager
+async def telegram(clock: Clock) -> AsyncIterator[Rig]:
+    """Telegram to a faithful Bot API."""
+    async with desk(lambda head, body: Came(body["text"], not body["disable_notification"], (head, body))) as (
+        found,
+        base,
+    ):
+        found.answers = {
+            "good": (200, {"ok": True, "result": {"message_id": 5}}),
+            "refuse": (400, {"ok": False, "error_code": 400, "description": "Bad Request: chat not found"}),
+            "gone": (403, {"ok": False, "error_code": 403, "description": "Forbidden: bot was blocked by the user"}),
+            "later": (429, {"ok": False, "error_code": 429, "parameters": {"retry_after": 33}}),
+        }
+        channel = Telegram(kit(clock), Bot("1:token", base, timeout_s=PATIENCE_S, rest_s=0.2))
+        found.rig = Rig(channel, "12345", found.came, more=found)
+        try:
+            yield found.rig
+        finally:
+            await channel.close()
+
+
+@contextlib.asynccontextmanager
+async def voice(clock: Clock, audio: bool = True) -> AsyncIterator[Rig]:
+    """Voice to a call gateway."""
+    async with desk(lambda head, body: Came(body["text"], body["priority"], (head, body))) as (found, base):
+        own = msgspec.structs.replace(VOICES["plain"], gone=("410",))
+        chosen = Chosen(own=own, slots={"base": base + "/calls", "key": "k"}, timeout_s=3 * PATIENCE_S, rest_s=0.2)
+        channel = Voice(kit(clock), VoiceTable(chosen, audio=audio))
+        found.rig = Rig(channel, "+380441234567", found.came, more=found)
+        try:
+            yield found.rig
+        finally:
+            await channel.close()
+
+
+DEVICE_KEY = b"0123456789abcdef0123456789abcdef"
+
+
+@contextlib.asynccontextmanager
+async def siren(clock: Clock, private: bytes = b"", public: bytes = b"") -> AsyncIterator[Rig]:
+    """Sirens over a real Mosquitto, with the reference receiver as the device; it obeys both realms in these tests."""
+    async with brokered() as broker:
+        secret = {"secret": DEVICE_KEY} if not public else {"public": public}
+        guards = [Guard("roof", realm, clock.now(), **secret) for realm in ("actual", "exercise")]
+        obeyed: list[Came] = []
+        seen = 0
+
+        def came() -> list[Came]:
+            nonlocal seen
+            commands = [one for one in broker.heard if str(one.topic).endswith("/command")]
+            for one in commands[seen:]:
+                for guard in guards:
+                    if (command := guard.take(bytes(one.payload), clock.now())) is not None:
+                        texts = [command.text[tag] for tag in sorted(command.text)]
+                        obeyed.append(Came("\n".join(texts), command.action, one))
+            seen = len(commands)
+            return obeyed
+
+        table = SirenTable(
+            Broker(port=broker.port, timeout_s=PATIENCE_S),
+            {"roof": b64encode(DEVICE_KEY).decode()},
+            b64encode(private).decode(),
+        )
+        receipts: list[tuple[str, str, Receipt]] = []
+        channel = Siren(kit(clock, receipts), table)
+        moods = frozenset({"good", "refuse", "hole", "slow"})
+        rig = Rig(channel, "roof", came, moods=moods, more=(broker, guards), change=broker.be, receipts=receipts)
+        try:
+            yield rig
+        finally:
+            await broker.be("good")
+            await channel.close()
+
+
+RIGS: dict[str, Callable[[Clock], Any]] = {
+    "mail": mail,
+    "mqtt": mqtt,
+    "sms": sms,
+    "smpp": smpp,
+    "broadcast": broadcast,
+    "telegram": telegram,
+    "voice": voice,
+    "siren": siren,
+}

@@ -29,11 +29,10 @@ REFUSES = 0x80
 
 
 class Broker(Struct, frozen=True, forbid_unknown_fields=True):
-    """The tables ``mqtt`` and ``siren``: the broker, and under which topics we speak there.
+    """The table ``mqtt``, and ``siren.broker``: the broker, and under which topics we speak there.
 
     ``tls`` with ``ca`` where the broker's certificate is not of a public authority. ``prefix`` starts every topic;
     ``client`` is our own name at the broker, of which there must be only one. ``timeout_s`` is for one answer.
-    ``keys`` of the table ``siren`` are the keys of the devices, by device, as base64.
     """
 
     host: str = "127.0.0.1"
@@ -46,7 +45,6 @@ class Broker(Struct, frozen=True, forbid_unknown_fields=True):
     client: str = ""
     timeout_s: float = 10.0
     keepalive_s: int = 15
-    keys: dict[str, str] = {}
 
 
 class BrokerRefusalError(Exception):

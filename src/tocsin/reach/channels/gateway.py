@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from base64 import b64encode
 from collections.abc import Mapping
@@ -37,7 +38,8 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
     """How one gateway is spoken to.
 
     ``body`` is ``json`` or ``form``; ``fields`` what is in it, with slots such as ``{to}`` in its texts; ``user`` and
-    ``password`` are for basic authentication. ``id_at`` and ``code_at`` are paths in the answer (``messages.0.messageId``).
+    ``password`` are for basic authentication. ``id_at``, ``code_at`` and ``after_at`` (seconds to wait) are paths in the
+    answer (``messages.0.messageId``).
     A code in ``gone``, ``refused`` or ``later`` decides whatever the status is. Of a receipt that the gateway posts back,
     ``receipt_id_at`` and ``receipt_state_at`` are paths and ``shown`` the states that mean that it has arrived.
     """
@@ -51,6 +53,7 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
     password: str = ""
     id_at: str = ""
     code_at: str = ""
+    after_at: str = ""
     gone: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     later: tuple[str, ...] = ()
@@ -118,14 +121,15 @@ class Gateway:
         if profile.user:
             pair = f"{_fill(profile.user, values)}:{_fill(profile.password, values)}"
             headers["authorization"] = "Basic " + b64encode(pair.encode()).decode()
-        body: dict[str, Any] = {"data": fields} if profile.body == "form" else {"data": msgspec.json.encode(fields)}
-        if content is not None:
-            body, headers["content-type"] = {"data": content}, kind
-        elif profile.body != "form":
-            headers.setdefault("content-type", "application/json")
+        if content is None and profile.body == "form":
+            body: Any = fields
+        else:
+            # Speech is a megabyte, and is written piece by piece.
+            body = io.BytesIO(msgspec.json.encode(fields) if content is None else content)
+            headers["content-type"] = kind or headers.get("content-type", "application/json")
         try:
             async with self._open().request(
-                profile.method, url, headers=headers, allow_redirects=False, **body
+                profile.method, url, headers=headers, data=body, allow_redirects=False
             ) as reply:
                 said = await reply.content.read(ANSWER_BYTES)
                 answer = self._judge(reply.status, said, reply.headers.get("Retry-After"))
@@ -165,7 +169,7 @@ class Gateway:
         if code and code in profile.refused:
             return Answer(refused(reason))
         if status in LATER or status >= 500 or (code and code in profile.later):
-            return Answer(later(asked_s(asked, self.clock.now()), reason))
+            return Answer(later(asked_s(at(said, profile.after_at) or asked, self.clock.now()), reason))
         if status in profile.ours:
             return Answer(later(60.0, f"{reason}: the gateway does not take our key", tried=False))
         if 200 <= status < 300:

@@ -31,6 +31,7 @@ from tocsin.clock import Clock
 from tocsin.reach import cbs
 from tocsin.reach.alphabet import letters
 from tocsin.reach.channel import Channel, Kit, Outcome
+from tocsin.reach.channels.apprise_ import Apprise, AppriseTable
 from tocsin.reach.channels.broadcast import CellBroadcast, Centre
 from tocsin.reach.channels.broker import Broker
 from tocsin.reach.channels.gateway import Chosen, Profile
@@ -562,6 +563,23 @@ async def siren(clock: Clock, private: bytes = b"", public: bytes = b"") -> Asyn
             await channel.close()
 
 
+@contextlib.asynccontextmanager
+async def longtail(clock: Clock) -> AsyncIterator[Rig]:
+    """Apprise in its worker, to a system that takes its JSON."""
+    async with desk(lambda head, body: Came(f"{body['title']}\n{body['message']}", body["type"], body)) as (
+        found,
+        base,
+    ):
+        channel = Apprise(kit(clock), AppriseTable(("json",), timeout_s=PATIENCE_S))
+        await channel.arm()
+        moods = frozenset({"good", "later", "hole", "slow"})
+        found.rig = Rig(channel, base.replace("http", "json") + "/?rto=2&cto=2", found.came, moods=moods, more=found)
+        try:
+            yield found.rig
+        finally:
+            await channel.close()
+
+
 RIGS: dict[str, Callable[[Clock], Any]] = {
     "mail": mail,
     "mqtt": mqtt,
@@ -571,4 +589,5 @@ RIGS: dict[str, Callable[[Clock], Any]] = {
     "telegram": telegram,
     "voice": voice,
     "siren": siren,
+    "apprise": longtail,
 }

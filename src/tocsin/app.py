@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import structlog
 import uvicorn
 
 from tocsin.cap.alert import Alert
@@ -47,6 +46,8 @@ from tocsin.store.answers import StoredAnswers
 from tocsin.store.batches import SqlBatches
 from tocsin.store.certificate import Certificates
 from tocsin.store.key import Keys, signed_by
+from tocsin.store.people import SqlPeople
+from tocsin.store.session import SqlSessions
 from tocsin.store.sqlite import SqliteStore
 from tocsin.store.subscriptions import SqlBook
 from tocsin.warn import policy as policies
@@ -56,11 +57,10 @@ from tocsin.warn.phrase import book
 from tocsin.warn.policy import Policy
 from tocsin.warn.publish import ALERT_PUBLISHED
 from tocsin.warn.situation import Situation
+from tocsin.web.console.identity import Identity
 from tocsin.web.health import holds
 from tocsin.web.house import House
 from tocsin.web.site import config
-
-log = structlog.get_logger()
 
 MIRROR = "mirror"
 BATCH = 500
@@ -147,6 +147,14 @@ class Program:
             outline=outline,
             gone=lambda subscription: self.subscribers.end(subscription, "gone"),
         )
+        self.identity = Identity(
+            settings,
+            self.clock,
+            self.store,
+            SqlPeople(self.store, self.data / "keys", realm),
+            SqlSessions(self.store, realm),
+            data=self.data,
+        )
         self.house = House(
             settings=settings,
             clock=self.clock,
@@ -160,6 +168,7 @@ class Program:
             hub=self.hub,
             dispatch=self.dispatch,
             subscriptions=self.subscribers,
+            identity=self.identity,
             data=self.data,
         )
 

@@ -154,6 +154,30 @@ class NotSignedInError(PersonError):
     code = "person.not-signed-in"
 
 
+class SignInRefusedError(PersonError):
+    """This did not sign you in. Try again, or use another way to sign in."""
+
+    code = "person.sign-in-refused"
+
+
+class NotFreshError(PersonError):
+    """Prove first that you are present, for exactly this step."""
+
+    code = "person.not-fresh"
+
+
+class InvitationSpentError(PersonError):
+    """This link was used before or has ended; ask an administrator for a new one."""
+
+    code = "person.invitation-spent"
+
+
+class ForgedFormError(PersonError):
+    """This did not come from a page opened here just now; load the page again and send it once more."""
+
+    code = "person.forged-form"
+
+
 class IllegalStepError(PersonError):
     """This step is not possible from where this stands."""
 

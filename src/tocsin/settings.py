@@ -126,6 +126,49 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             "relative to the data folder. A channel without its table waits, and nothing for it is lost."
         ),
     ] = "channels.toml"
+    session_idle_minutes: Annotated[
+        int,
+        Meta(
+            description="A console left alone for so long signs its person out: long enough to write a warning, short "
+            "enough that nobody finds it open after a break.",
+            ge=5,
+            le=240,
+        ),
+    ] = 30
+    session_hours: Annotated[
+        int,
+        Meta(description="The longest a person stays signed in, however active: one shift of duty.", ge=1, le=24),
+    ] = 12
+    session_warning_minutes: Annotated[
+        int,
+        Meta(
+            description="So long before a session ends the page says so and offers to go on (WCAG 2.2.1 asks 20 s).",
+            ge=1,
+            le=30,
+        ),
+    ] = 5
+    invitation_hours: Annotated[
+        int,
+        Meta(description="A link that enrols a person ends after so long, or with its first use.", ge=1, le=24),
+    ] = 24
+    oidc_issuer: Annotated[
+        str,
+        Meta(
+            description="The address of an OpenID Connect issuer whose people may sign in here once they are enrolled; "
+            "empty for none. Passkeys work without it, also when the network beyond this house is gone."
+        ),
+    ] = ""
+    oidc_client_id: Annotated[str, Meta(description="What the OpenID Connect issuer calls this installation.")] = ""
+    oidc_client_secret_file: Annotated[
+        str,
+        Meta(
+            description="The file with the client secret for the issuer, relative to the data folder; a file of its own "
+            "so that settings can be shown. Empty for a public client (PKCE protects both)."
+        ),
+    ] = ""
+    oidc_name: Annotated[str, Meta(description="What the button for signing in through the issuer says.")] = (
+        "OpenID Connect"
+    )
     webhook_loopback: Annotated[
         bool,
         Meta(

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
-import pytest
-
 import tocsin
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from tools.docs import PAGES, REFERENCE  # noqa: E402 (the tools folder is no package of the program)
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_every_setting_error_command_and_path_is_documented(name: str) -> None:
-    """The reference pages are those that ``make docs`` would write now."""
-    assert (REFERENCE / name).read_text("utf-8") == PAGES[name](), "run: make docs"
+def test_every_setting_error_command_and_path_is_documented() -> None:
+    """The reference pages are those that ``make docs`` would write now (in a process of its own, as it does)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.docs", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr} run: make docs"
 
 
 def test_the_version_is_one() -> None:

@@ -89,8 +89,13 @@ def told(alert: Alert, problems: Iterable[Problem] = (), file: str = "") -> Told
         None if phase is None else str(phase),
         alert.version,
         alert.signed,
-        tuple(ToldProblem(one.code, one.message, one.path, one.line) for one in problems),
+        tuple(told_problem(one) for one in problems),
     )
+
+
+def told_problem(problem: Problem) -> ToldProblem:
+    """A departure from the standard as it is told."""
+    return ToldProblem(problem.code, problem.message, problem.path, problem.line)
 
 
 def _info(info: Info) -> ToldInfo:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from tocsin.warn.policy import Policy
+
 
 @click.group()
 def command() -> None:
@@ -16,18 +18,19 @@ def command() -> None:
     """
 
 
-@command.command("sign")
-@click.option(
+_DATA = click.option(
     "--data", default="data", show_default=True, type=click.Path(path_type=Path, exists=True), help="The data folder."
 )
+
+
+@command.command("sign")
+@_DATA
 def sign(data: Path) -> None:
     """Sign DATA/policy.toml with this installation's key, after checking it.
 
     Example: tocsin policy sign --data /var/lib/tocsin
     """
-    from tocsin.app import load_policy
     from tocsin.errors import PolicyError
-    from tocsin.sense.feeds import load as load_feeds
     from tocsin.settings import load
     from tocsin.store.key import Keys
 
@@ -36,33 +39,31 @@ def sign(data: Path) -> None:
     if not file.is_file():
         raise PolicyError(f"there is no {file}")
     keys = Keys(data / "keys", settings.realm)
-    feeds = data / settings.feeds
-    sources = {wire.id: wire.source() for wire in (load_feeds(feeds) if feeds.is_file() else ())}
     signature = file.with_suffix(file.suffix + ".sig")
     before = signature.read_bytes() if signature.exists() else None
     signature.write_bytes(base64.b64encode(keys.sign(file.read_bytes())))
     try:
-        policy = load_policy(data, settings, sources, keys)
+        policy = signed(data)
     except PolicyError:
         # A policy that does not hold must not stand there signed.
         signature.unlink() if before is None else signature.write_bytes(before)
         raise
-    for line in policy.mirror:
-        click.echo(
-            f"{line.source}: mirrored into {', '.join(line.areas)}{' for ' + ', '.join(line.hazards) if line.hazards else ''}"
-        )
+    tell(policy)
     click.echo(f"Signed with key {keys.key_id}.")
 
 
 @command.command("show")
-@click.option(
-    "--data", default="data", show_default=True, type=click.Path(path_type=Path, exists=True), help="The data folder."
-)
+@_DATA
 def show(data: Path) -> None:
     """Say what the signed policy mirrors.
 
     Example: tocsin policy show --data /var/lib/tocsin
     """
+    tell(signed(data))
+
+
+def signed(data: Path) -> Policy:
+    """The policy of the installation in ``data``, if it is signed and holds for its sources."""
     from tocsin.app import load_policy
     from tocsin.sense.feeds import load as load_feeds
     from tocsin.settings import load
@@ -71,8 +72,13 @@ def show(data: Path) -> None:
     settings = load(data)
     feeds = data / settings.feeds
     sources = {wire.id: wire.source() for wire in (load_feeds(feeds) if feeds.is_file() else ())}
-    policy = load_policy(data, settings, sources, Keys(data / "keys", settings.realm))
+    return load_policy(data, settings, sources, Keys(data / "keys", settings.realm))
+
+
+def tell(policy: Policy) -> None:
+    """A line for each source that is mirrored."""
+    for line in policy.mirror:
+        hazards = f" for {', '.join(line.hazards)}" if line.hazards else ""
+        click.echo(f"{line.source}: mirrored into {', '.join(line.areas)}{hazards}")
     if not policy.mirror:
         click.echo("Nothing is mirrored; every alert waits for a person.")
-    for line in policy.mirror:
-        click.echo(f"{line.source}: {', '.join(line.areas)}")

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 import orjson
 
 from tocsin.cap import xml
-from tocsin.cap.alert import Alert, Area, Info
-from tocsin.cap.phase import says
-from tocsin.cap.problem import Problem, clip
-from tocsin.clock import spell
+from tocsin.cap.problem import clip
+from tocsin.cap.telling import told, told_problem
 
 
 @click.command()
@@ -68,75 +67,14 @@ def lines(name: str) -> Iterator[dict[str, Any]]:
             "file": shown_name,
             "error": reading.refused.message,
             "code": reading.refused.code,
-            "problems": [_problem(each) for each in reading.problems],
+            "problems": msgspec.to_builtins([told_problem(each) for each in reading.problems]),
         }
         if reading.links:
             refused["links"] = [link.href for link in reading.links]
         yield refused
         return
     for alert, problems in zip(reading.alerts, reading.found, strict=True):
-        yield {"file": shown_name, **described(alert, problems)}
-
-
-def described(alert: Alert, problems: tuple[Problem, ...]) -> dict[str, Any]:
-    """An alert in the shape of the interface."""
-    phase = says(alert)
-    return {
-        "identifier": alert.identifier,
-        "sender": alert.sender,
-        "sent": _time(alert.sent),
-        "status": alert.status,
-        "msg_type": alert.msg_type,
-        "scope": alert.scope,
-        "references": [
-            {"sender": each.sender, "identifier": each.identifier, "sent": each.sent} for each in alert.references
-        ],
-        "infos": [_info(info) for info in alert.infos],
-        "phase": None if phase is None else str(phase),
-        "version": alert.version,
-        "signed": alert.signed,
-        "problems": [_problem(each) for each in problems],
-    }
-
-
-def _info(info: Info) -> dict[str, Any]:
-    return {
-        "language": info.language,
-        "event": info.event,
-        "category": list(info.categories),
-        "response_type": list(info.response_types),
-        "urgency": info.urgency,
-        "severity": info.severity,
-        "certainty": info.certainty,
-        "effective": _time(info.effective),
-        "onset": _time(info.onset),
-        "expires": _time(info.expires),
-        "headline": info.headline,
-        "description": info.description,
-        "instruction": info.instruction,
-        "audience": info.audience,
-        "areas": [_area(area) for area in info.areas],
-    }
-
-
-def _area(area: Area) -> dict[str, Any]:
-    geocodes: dict[str, list[str]] = {}
-    for each in area.geocodes:
-        geocodes.setdefault(each.name, []).append(each.value)
-    return {
-        "area_desc": area.description,
-        "polygons": len(area.polygons),
-        "circles": len(area.circles),
-        "geocodes": geocodes,
-    }
-
-
-def _problem(problem: Problem) -> dict[str, Any]:
-    return {"code": problem.code, "message": problem.message, "path": problem.path, "line": problem.line}
-
-
-def _time(at: Any) -> str | None:
-    return None if at is None else spell(at)
+        yield msgspec.to_builtins(told(alert, problems, shown_name))
 
 
 def shown(line: dict[str, Any]) -> str:

@@ -23,10 +23,12 @@ def command(data: Path, bind: str | None, realm: str | None) -> None:
 
     from tocsin.app import Program
     from tocsin.clock import SystemClock
+    from tocsin.errors import SettingsError
     from tocsin.place.pack import load as load_pack
     from tocsin.sense.feeds import load as load_feeds
     from tocsin.sense.feeds import open_feeds
     from tocsin.settings import load
+    from tocsin.web.console.enrol import may_listen
 
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = load(data, bind=bind, realm=realm)
@@ -35,6 +37,11 @@ def command(data: Path, bind: str | None, realm: str | None) -> None:
     wires = load_feeds(file) if settings.feeds and file.is_file() else ()
     packs = [load_pack((data / name).read_bytes(), Path(name).stem) for name in settings.area_packs]
     program = Program(settings, data, clock, [wire.source() for wire in wires], packs=packs)
+    if not may_listen(program.identity, settings.bind):
+        program.close()
+        raise SettingsError(
+            f"{settings.bind} can be reached from outside; enrol the first administrator on loopback first"
+        )
     feeds = open_feeds(wires, clock, gazetteer=program.gazetteer)
     for line in opening(program, bool(wires)):
         click.echo(line, err=True)
@@ -50,9 +57,12 @@ def command(data: Path, bind: str | None, realm: str | None) -> None:
 def opening(program: object, listens: bool) -> list[str]:
     """What the operator should know at the start: what is not there yet, and how to get it."""
     from tocsin.app import Program
+    from tocsin.web.console.enrol import first_link
 
     assert isinstance(program, Program)
     lines = []
+    if link := first_link(program.identity):
+        lines.append(f"There is no administrator yet. Enrol the first one within 24 hours, once, at {link}")
     if not listens:
         lines.append(
             f"No source is configured, so every place is unknown: write {program.data / program.settings.feeds}."

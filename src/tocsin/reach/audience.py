@@ -3,9 +3,11 @@
 - An area code concerns itself, everything it is part of and everything that is part of it: an alert for a raion
   concerns a subscriber of its oblast, and the reverse (F21).
 - For a point the issuer's own polygon decides where there is one; otherwise the point stands for the innermost area
-  that it lies in.
-- A restricted alert concerns staff only; a subscriber who wants certain phases is told of these and of the end of what
-  it was told of (:mod:`tocsin.reach.dispatch`).
+  that it lies in. A circle that is watched is concerned by what comes within its radius, of the issuer's shape or of
+  the outlines of the areas that the alert names; an area of one's own, by what touches it.
+- Who wants and may be told of what stands in :mod:`tocsin.reach.register`. A subscriber who wants certain phases is told
+  of these and of the end of what it was told of (:mod:`tocsin.reach.dispatch`).
+- Everybody is named once, however many places they have. A preview counts in the same way and makes no list.
 - It is in memory, follows each subscription as it is made and ended, and is built again from the journal at start.
 """
 
@@ -13,15 +15,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 import numpy as np
 from msgspec import Struct
 
+from tocsin.place.area import Shape
+from tocsin.reach import cell
 from tocsin.reach.delivery import Numbers
-from tocsin.reach.subscriber import Subscription
-
-NOBODY: Numbers = np.empty(0, dtype=np.int64)
+from tocsin.reach.fence import Truth
+from tocsin.reach.index import Asked, PointIndex
+from tocsin.reach.live import NOWHERE, LiveAreas, spot
+from tocsin.reach.register import Register, Tally
+from tocsin.reach.spots import Roster, Spots
+from tocsin.reach.subscriber import Point, Subscription
+from tocsin.reach.wanted import Wanted, Watch
 
 
 class Outline(Protocol):
@@ -59,8 +68,9 @@ class Why(Struct, frozen=True):
     """Why an alert concerns a subscription.
 
     ``relation`` is ``same``, ``contains`` (the alert's area contains the subscriber's), ``part`` (it is part of it),
-    ``inside`` (the point lies in the issuer's shape), ``overlaps`` (the issuer's shape touches the area) or ``told``
-    (an earlier version of it was sent here). ``alert_area`` and ``place`` are codes where there are any.
+    ``inside`` (the point lies in the issuer's shape), ``near`` (the shape comes within the radius that is watched),
+    ``overlaps`` (the shape touches the area) or ``told`` (an earlier version of it was sent here). ``alert_area`` and
+    ``place`` are codes where there are any.
     """
 
     relation: str
@@ -88,17 +98,25 @@ class Audience:
         self._lock = threading.RLock()
         self._all: dict[int, Subscription] = {}
         self._numbers: dict[str, int] = {}
-        self._by_code: dict[str, set[int]] = {}
-        self._by_spot: dict[str, set[int]] = {}
-        self._points = np.empty((0, 2), dtype=np.int64)
-        self._owners = NOBODY
-        self._used = 0
+        self._register = Register()
+        self._codes = Roster()
+        self._spots = Spots(places)
+        self._points = PointIndex()
+        self._polygons: LiveAreas[int] = LiveAreas()
+        # The outlines of the areas that somebody subscribed to, for shapes without codes; an unknown one has none.
+        self._outlines: LiveAreas[str] = LiveAreas()
+        self._outlined: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._all)
 
     def __contains__(self, subscription: object) -> bool:
         return subscription in self._numbers
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the points and the register take."""
+        return self._points.nbytes + self._register.nbytes
 
     def subscription(self, number: int) -> Subscription | None:
         """The live subscription with this number."""
@@ -112,12 +130,47 @@ class Audience:
         """Take in a subscription under its number, in place of what stood there."""
         with self._lock:
             self.remove(number)
-            self._all[number] = one
-            self._numbers[one.id] = number
-            for code in one.areas:
-                self._by_code.setdefault(code, set()).add(number)
+            self._enter(number, one)
             for latitude, longitude in one.points:
-                self._point(number, latitude, longitude)
+                self._points.add(number, latitude, longitude)
+            for watch in _watches(one):
+                self._points.add(number, watch.latitude, watch.longitude, watch.radius_m)
+
+    def load(self, ones: Iterable[tuple[int, Subscription]]) -> None:
+        """Take in many new subscriptions under their numbers at once, and have everything ready."""
+        with self._lock:
+            numbers: list[int] = []
+            points: list[Point] = []
+            radii: list[int] = []
+            for number, one in ones:
+                self.remove(number)
+                self._enter(number, one)
+                places = [*((*point, 0) for point in one.points)]
+                places += [(watch.latitude, watch.longitude, watch.radius_m) for watch in _watches(one)]
+                numbers.extend(number for _ in places)
+                points.extend((latitude, longitude) for latitude, longitude, _ in places)
+                radii.extend(radius for _, _, radius in places)
+            self._points.load(
+                np.array(numbers, dtype=np.int64), np.array(points, dtype=np.int64).reshape(-1, 2), np.array(radii)
+            )
+            self.ready()
+
+    def ready(self) -> None:
+        """Do in calm what the next question would have to do first."""
+        with self._lock:
+            self._spots.settle()
+            self._draw()
+
+    def _enter(self, number: int, one: Subscription) -> None:
+        self._all[number] = one
+        self._numbers[one.id] = number
+        self._register.put(number, one)
+        for area in one.areas:
+            self._codes.add(area, number)
+        for latitude, longitude in _spots(one):
+            self._spots.add(number, latitude, longitude)
+        if (shape := _own(one)) is not None:
+            self._polygons.put(number, shape)
 
     def remove(self, number: int) -> None:
         """Forget a subscription."""
@@ -126,45 +179,61 @@ class Audience:
             if one is None:
                 return
             del self._numbers[one.id]
-            for code in one.areas:
-                _discard(self._by_code, code, number)
-            if one.points:
-                for code in [code for code, numbers in self._by_spot.items() if number in numbers]:
-                    _discard(self._by_spot, code, number)
-                kept = self._owners[: self._used] != number
-                count = int(kept.sum())
-                self._points[:count] = self._points[: self._used][kept]
-                self._owners[:count] = self._owners[: self._used][kept]
-                self._used = count
+            self._register.drop(number)
+            for area in one.areas:
+                self._codes.remove(area, number)
+            for latitude, longitude in _spots(one):
+                self._spots.remove(number, latitude, longitude)
+            for latitude, longitude in one.points:
+                self._points.remove(number, latitude, longitude)
+            for watch in _watches(one):
+                self._points.remove(number, watch.latitude, watch.longitude, watch.radius_m)
+            self._polygons.drop(number)
 
     def match(
-        self, areas: Sequence[str], phase: str, scope: str = "Public", shape: Outline | None = None
+        self,
+        areas: Sequence[str],
+        phase: str,
+        scope: str = "Public",
+        shape: Outline | None = None,
+        *,
+        severity: str = "",
+        role: str = "",
+        at: datetime | None = None,
     ) -> dict[str, Numbers]:
-        """Whom an alert concerns: by channel, subscription numbers in rising order."""
+        """Whom an alert concerns: by channel, subscription numbers in rising order.
+
+        ``severity`` as in CAP, empty when nobody said it; ``role`` the one a restricted alert is for, if it names one;
+        ``at`` the moment, for stays that have ended.
+        """
         with self._lock:
-            reach = related(self.places, areas)
-            numbers = _union(self._by_code, reach)
-            if shape is None:
-                numbers |= _union(self._by_spot, reach)
-            else:
-                if self._used:
-                    inside = shape.covers_many(self._points[: self._used])
-                    numbers.update(self._owners[: self._used][inside].tolist())
-                if not areas:
-                    for code, subscribed in self._by_code.items():
-                        outline = self.places.shape(code) if code in self.places else None
-                        if outline is not None and shape.overlaps(outline):
-                            numbers |= subscribed
-            return self.by_channel(number for number in numbers if self._wants(number, phase, scope))
+            return self._register.split(self._marks(areas, phase, scope, shape, severity, role, at))
+
+    def preview(
+        self,
+        areas: Sequence[str],
+        phase: str,
+        scope: str = "Public",
+        shape: Outline | None = None,
+        *,
+        severity: str = "",
+        role: str = "",
+        at: datetime | None = None,
+    ) -> Tally:
+        """How many :meth:`match` would find, by channel, first language and audience."""
+        with self._lock:
+            return self._register.tally(self._marks(areas, phase, scope, shape, severity, role, at))
+
+    def over(self, at: datetime) -> list[str]:
+        """The subscriptions whose last moment has come by ``at``, for their end to be put on record."""
+        with self._lock:
+            return [self._all[number].id for number in self._register.over(at).tolist()]
 
     def by_channel(self, numbers: Iterable[int]) -> dict[str, Numbers]:
         """``numbers`` of live subscriptions by their channel, in rising order."""
         with self._lock:
-            split: dict[str, list[int]] = {}
-            for number in numbers:
-                if (one := self._all.get(number)) is not None:
-                    split.setdefault(one.channel, []).append(number)
-            return {name: np.unique(np.array(found, dtype=np.int64)) for name, found in sorted(split.items())}
+            listed = numbers if isinstance(numbers, np.ndarray) else np.array(list(numbers), dtype=np.int64)
+            return self._register.by_channel(self._register.live(listed))
 
     def why(self, number: int, areas: Sequence[str], shape: Outline | None = None) -> tuple[Why, ...]:
         """Why an alert for ``areas`` and ``shape`` concerns a subscription; empty if it does not."""
@@ -175,16 +244,97 @@ class Audience:
             found = [why for code in one.areas if (why := self._relation(areas, code)) is not None]
             if shape is not None and not areas:
                 for code in one.areas:
-                    outline = self.places.shape(code) if code in self.places else None
+                    outline = self._outline(code)
                     if outline is not None and shape.overlaps(outline):
                         found.append(Why("overlaps", place=code))
             for latitude, longitude in one.points:
                 if shape is not None:
                     if shape.covers(latitude, longitude):
                         found.append(Why("inside"))
-                elif (spots := self.places.at(latitude, longitude)) and (why := self._relation(areas, spots[0].code)):
+                elif (why := self._at(areas, latitude, longitude)) is not None:
                     found.append(why)
+            found.extend(self._why_near(one, areas, shape))
             return tuple(found)
+
+    def _why_near(self, one: Subscription, areas: Sequence[str], shape: Outline | None) -> list[Why]:
+        """Why by the circles it watches and the area of its own."""
+        found: list[Why] = []
+        drawn = self._drawn(areas) if shape is None else shape
+        asked = Asked(drawn) if isinstance(drawn, Shape) and _watches(one) else None
+        for watch in _watches(one):
+            if shape is not None and shape.covers(watch.latitude, watch.longitude):
+                found.append(Why("inside"))
+            elif shape is None and (why := self._at(areas, watch.latitude, watch.longitude)) is not None:
+                found.append(why)
+            elif asked is not None and _concerned(asked, watch):
+                found.append(Why("near"))
+        if (own := _own(one)) is not None:
+            if drawn is not None and drawn.overlaps(own):
+                found.append(Why("overlaps"))
+            elif shape is None and (why := self._at(areas, *spot(own))) is not None:
+                found.append(why)
+        return found
+
+    def _marks(
+        self,
+        areas: Sequence[str],
+        phase: str,
+        scope: str,
+        shape: Outline | None,
+        severity: str,
+        role: str,
+        at: datetime | None,
+    ) -> Truth:
+        """Everybody concerned, as one mark a number."""
+        marks: Truth = np.zeros(self._register.rows, dtype=np.bool_)
+        reach = related(self.places, areas)
+        self._codes.mark(reach, marks)
+        if shape is None:
+            self._spots.mark(reach, marks)
+            # A circle may reach over the border into an area that its middle does not lie in.
+            if (drawn := self._drawn(areas)) is not None:
+                self._points.mark(Asked(drawn), marks, only_circles=True)
+                marks[self._polygons.touching(drawn)] = True
+        elif isinstance(shape, Shape):
+            self._points.mark(Asked(shape), marks)
+            marks[self._polygons.touching(shape)] = True
+            if not areas:
+                self._draw()
+                self._codes.mark(frozenset(self._outlines.touching(shape)), marks)
+        else:
+            self._ask_each(shape, marks, not areas)
+        self._register.choose(marks, phase, scope, severity, role, at)
+        return marks
+
+    def _ask_each(self, shape: Outline, marks: Truth, by_outline: bool) -> None:
+        """Mark whom a shape of some other make concerns, which can only be asked about each point."""
+        numbers, points = self._points.every()
+        marks[numbers[shape.covers_many(points)]] = True
+        if by_outline:
+            hit = [code for code in self._codes if (o := self._outline(code)) is not None and shape.overlaps(o)]
+            self._codes.mark(frozenset(hit), marks)
+
+    def _outline(self, code: str) -> Any:
+        return self.places.shape(code) if code in self.places else None
+
+    def _drawn(self, areas: Sequence[str]) -> Shape | None:
+        """The outlines of areas as one shape; None where nobody needs them, or the map has none."""
+        if not self._points.watched and not len(self._polygons):
+            return None
+        shapes = [outline for code in areas if isinstance(outline := self._outline(code), Shape)]
+        return Shape.union(shapes) if shapes else None
+
+    def _draw(self) -> None:
+        """Have the outlines of all areas that somebody subscribed to."""
+        for code in self._codes:
+            if code not in self._outlined:
+                self._outlined.add(code)
+                if isinstance(outline := self._outline(code), Shape):
+                    self._outlines.put(code, outline)
+
+    def _at(self, areas: Sequence[str], latitude: int, longitude: int) -> Why | None:
+        spots = self.places.at(latitude, longitude)
+        return self._relation(areas, spots[0].code) if spots else None
 
     def _relation(self, areas: Sequence[str], place: str) -> Why | None:
         if place in areas:
@@ -199,41 +349,27 @@ class Audience:
                 return Why("part", area, place)
         return None
 
-    def _wants(self, number: int, phase: str, scope: str) -> bool:
-        one = self._all[number]
-        if scope != "Public" and not (scope == "Restricted" and one.audience == "staff"):
-            return False
-        return not one.phases or phase in one.phases
 
-    def _point(self, number: int, latitude: int, longitude: int) -> None:
-        if self._used == len(self._owners):
-            room = max(1024, 2 * self._used)
-            points, owners = np.empty((room, 2), dtype=np.int64), np.empty(room, dtype=np.int64)
-            points[: self._used], owners[: self._used] = self._points[: self._used], self._owners[: self._used]
-            self._points, self._owners = points, owners
-        self._points[self._used] = latitude, longitude
-        self._owners[self._used] = number
-        self._used += 1
-        if spots := self.places.at(latitude, longitude):
-            self._by_spot.setdefault(spots[0].code, set()).add(number)
+def _watches(one: Subscription) -> tuple[Watch, ...]:
+    return one.watches if isinstance(one, Wanted) else ()
 
 
-def _union(index: dict[str, set[int]], codes: frozenset[str]) -> set[int]:
-    found: set[int] = set()
-    # The smaller side is walked: a country with an area pack has thousands of codes, most of them without subscribers.
-    if len(codes) < len(index):
-        for code in codes:
-            if (numbers := index.get(code)) is not None:
-                found |= numbers
-    else:
-        for code, numbers in index.items():
-            if code in codes:
-                found |= numbers
+def _own(one: Subscription) -> Shape | None:
+    """The area of its own that a subscription has."""
+    if not isinstance(one, Wanted) or not one.polygons:
+        return None
+    shape = Shape.of([np.array(ring, dtype=np.int64).reshape(-1, 2) for ring in one.polygons])
+    return None if shape.empty else shape
+
+
+def _spots(one: Subscription) -> list[Point]:
+    """The points by which a subscription lies in areas: its own, the middles of circles, a corner of its polygons."""
+    found = [*one.points, *((watch.latitude, watch.longitude) for watch in _watches(one))]
+    if (shape := _own(one)) is not None and (corner := spot(shape)) != NOWHERE:
+        found.append(corner)
     return found
 
 
-def _discard(index: dict[str, set[int]], code: str, number: int) -> None:
-    if (numbers := index.get(code)) is not None:
-        numbers.discard(number)
-        if not numbers:
-            del index[code]
+def _concerned(asked: Asked, watch: Watch) -> bool:
+    at = np.array([cell.code(watch.latitude, watch.longitude)], dtype=np.uint64)
+    return bool(asked.concerns(at, np.array([watch.radius_m], dtype=np.int32))[0])

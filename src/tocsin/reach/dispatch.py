@@ -251,7 +251,14 @@ class Dispatch:
         reached = self.audience.by_channel(self.batches.reached(published.event_id).tolist()) if over else {}
         if published.phase == "retracted":
             return reached
-        present = self.audience.match(published.areas, published.phase, published.scope, self.outline(alert))
+        present = self.audience.match(
+            published.areas,
+            published.phase,
+            published.scope,
+            self.outline(alert),
+            severity=_worst(alert),
+            at=self.clock.now(),
+        )
         for channel, numbers in reached.items():
             present[channel] = np.union1d(present[channel], numbers) if channel in present else numbers
         return present
@@ -501,6 +508,12 @@ class Dispatch:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
         await self._flush()
+
+
+def _worst(alert: Alert) -> str:
+    """The gravest severity that any info of ``alert`` names; empty when none does."""
+    grave = ("Extreme", "Severe", "Moderate", "Minor")
+    return next((severity for severity in grave if any(info.severity == severity for info in alert.infos)), "")
 
 
 async def _sleep(clock: Clock, seconds: float) -> None:

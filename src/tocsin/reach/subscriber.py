@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -111,6 +111,8 @@ class Book(Protocol):
 class Roll(Protocol):
     """Who is told when subscriptions come and go: the audience."""
 
+    def load(self, ones: Iterable[tuple[int, Subscription]], /) -> None: ...
+
     def add(self, number: int, one: Subscription, /) -> None: ...
 
     def remove(self, number: int, /) -> None: ...
@@ -148,9 +150,11 @@ class Subscribers:
                 entry.at,
             )
         points, known = self.book.points(), self.book.numbers()
-        for one in live.values():
-            if one.number in known:
-                self.roll.add(one.number, msgspec.structs.replace(one, points=points.get(one.number, ())))
+        self.roll.load(
+            (one.number, msgspec.structs.replace(one, points=points.get(one.number, ())))
+            for one in live.values()
+            if one.number in known
+        )
         if unused := known - {one.number for one in live.values()}:
             self.book.erase(sorted(unused))
         return len(live)

@@ -4,38 +4,34 @@
   is remembered that the journal does not say.
 - What is approved is a digest of the alert and its retraction; publishing compiles them again and refuses unless the
   digest is the same (F7, req. 53 and 56). ``sent`` and the identifier are frozen then.
+- An update keeps its event. Who is no longer in its area gets an all-clear, who is new in it the alert, in the same
+  commit; it sounds again only for an escalation or a bigger area (F22, req. 43).
 - Taking back one's own fresh alert is one step of one person; anything else that calms needs two (practice.md section 6).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tocsin.cap.alert import Reference
+from tocsin.cap.alert import PHASE, VERSION, Alert, Reference
 from tocsin.cap.limits import TRUSTED
 from tocsin.cap.phase import Phase
 from tocsin.cap.xml import read
 from tocsin.clock import spell
-from tocsin.errors import IllegalStepError, NotAllowedError, NotFoundError
-from tocsin.journal import EXERCISE, Entry, Fact, fact
+from tocsin.errors import IllegalStepError, NotAllowedError
+from tocsin.journal import Fact, fact
 from tocsin.warn.approval import (
     BreakGlass,
-    Case,
-    Policy,
-    Progress,
-    Purpose,
-    Rule,
     State,
     Vote,
     check_break_glass,
-    progress,
     rule_for,
 )
-from tocsin.warn.compile import Compiled, Kit, compile_content, digest
+from tocsin.warn.board import Board
+from tocsin.warn.compile import HAZARD, Compiled, digest
 from tocsin.warn.draft import (
     DRAFT_APPROVED,
     DRAFT_BEGUN,
@@ -49,7 +45,6 @@ from tocsin.warn.draft import (
     Begun,
     Content,
     Draft,
-    Drafts,
     DraftState,
     Ended,
     Proposed,
@@ -57,25 +52,32 @@ from tocsin.warn.draft import (
     Where,
     after,
 )
-from tocsin.warn.person import Act, People
+from tocsin.warn.person import Act
+from tocsin.warn.promise import PROMISE_MADE, Promised
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published, Sign, published
 
 REVIEW_DUE = "review:due"
+TRANSLATE_IN = timedelta(minutes=10)
 
-Census = Callable[[Where], int | None]
-"""How many people live in an area; None when nobody can tell, which counts as many."""
-
-Guard = Callable[[Draft, Compiled], "tuple[Finding, ...]"]
-"""Looks at a compiled draft before it is proposed."""
+GUARD_OVERRIDDEN = "guard:overridden"
+TRANSLATION_DUE = "translation:due"
 
 
-class Finding(Struct, frozen=True):
-    """What a guard says. A ``blocking`` one stops the proposal; one with ``reason`` does until a reason is given."""
+class Overridden(Struct, frozen=True):
+    """The body of ``guard:overridden``; the subject is the draft. Who went past which guard, and with what reason."""
 
+    person: str
     code: str
     sentence: str
-    blocking: bool = False
-    reason: bool = False
+    reason: str
+
+
+class TranslationDue(Struct, frozen=True):
+    """The body of ``translation:due``; the subject is the alert. It left without these; ``by`` is when they are owed."""
+
+    draft: str
+    missing: tuple[str, ...]
+    by: datetime
 
 
 class ReviewDue(Struct, frozen=True):
@@ -86,114 +88,8 @@ class ReviewDue(Struct, frozen=True):
     what: str
 
 
-class Desk:
-    """Everything that is being written or stands published in one realm."""
-
-    def __init__(
-        self,
-        kit: Kit,
-        policy: Policy,
-        people: People,
-        drafts: Drafts,
-        *,
-        census: Census = lambda where: None,
-        guards: tuple[Guard, ...] = (),
-        still_warns: Callable[[Published], bool] = lambda alert: False,
-    ) -> None:
-        self.kit, self.policy, self.people, self.drafts = kit, policy, people, drafts
-        self.census, self.guards, self.still_warns = census, guards, still_warns
-        self._newest: dict[str, Published] = {}  # by event
-        self._event_of: dict[str, str] = {}  # by identifier
-        self._publisher: dict[str, tuple[str, datetime]] = {}  # identifier -> who published it, and when
-
-    def apply(self, entry: Entry) -> None:
-        """Take in one entry of the journal."""
-        self.people.apply(entry)
-        self.drafts.apply(entry)
-        if entry.kind == ALERT_PUBLISHED:
-            done = entry.read(Published)
-            self._event_of[done.identifier] = done.event_id
-            known = self._newest.get(done.event_id)
-            if known is None or known.version < done.version:
-                self._newest[done.event_id] = done
-        elif entry.kind == DRAFT_PUBLISHED:
-            ended = entry.read(Ended)
-            self._publisher[ended.detail] = (ended.person, entry.at)
-
-    # --- looking ---------------------------------------------------------------------------------------------------
-
-    def draft(self, name: str) -> Draft:
-        """The draft ``name``; raises :class:`NotFoundError` where there is none."""
-        found = self.drafts.get(name)
-        if found is None:
-            raise NotFoundError(f"there is no draft {name}")
-        return found
-
-    def standing(self, identifier: str) -> Published:
-        """The newest alert of the event that ``identifier`` belongs to."""
-        event = self._event_of.get(identifier)
-        if event is None:
-            raise NotFoundError(f"there is no alert {identifier}")
-        return self._newest[event]
-
-    def compiled(self, content: Content) -> Compiled:
-        """The alert and retraction that ``content`` comes to now."""
-        before = self._newest.get(content.event_id) if content.version > 1 else None
-        if content.version > 1:
-            if before is None or before.version != content.version - 1:
-                raise IllegalStepError("the alert that this updates is not the newest of its event any more")
-            if content.phase == Phase.RETRACTED:
-                return self._retraction(before)
-        elif content.event_id in self._newest:
-            raise IllegalStepError("this event has an alert already; write an update")
-        return compile_content(content, self.kit, self._reference(before) if before else None)
-
-    def case(self, content: Content, person: str, at: datetime) -> Case:
-        """What decides how many persons must agree on ``content``."""
-        before = self._newest.get(content.event_id) if content.version > 1 else None
-        purpose = Purpose.ISSUE if before is None else Purpose.UPDATE
-        own, age = False, timedelta(0)
-        if content.phase == Phase.RETRACTED:
-            purpose = Purpose.RETRACT
-        elif content.phase == Phase.ALL_CLEAR:
-            purpose = Purpose.ALL_CLEAR
-        if before is not None:
-            who, when = self._publisher.get(before.identifier, ("", before.sent))
-            own, age = who == person, at - when
-        return Case(
-            purpose,
-            content.phase,
-            self.kit.issuer.realm == EXERCISE,
-            content.scope == "Public",
-            content.template,
-            self.census(content.where),
-            any(self.kit.gazetteer.get(code).level == 0 for code in content.where.codes),
-            own,
-            age,
-            before is not None and self.still_warns(before),
-        )
-
-    def rule(self, draft: Draft, at: datetime) -> Rule:
-        """The rule that holds for ``draft``: the one it was proposed under, once it was."""
-        name = draft.rule
-        return self.policy.named(name) if name else rule_for(self.case(draft.content, draft.author, at), self.policy)
-
-    def progress(self, draft: Draft, at: datetime) -> Progress:
-        """Where the approval of ``draft`` stands."""
-        proposed = draft.proposed or at
-        return progress(
-            self.rule(draft, at), self.policy, self.people, draft.author, draft.digest, proposed, draft.votes, at
-        )
-
-    def findings(self, draft: Draft, compiled: Compiled) -> tuple[Finding, ...]:
-        """What the guards say; one whose reason was given no longer stops anything."""
-        return tuple(
-            replace(found, reason=False)
-            if found.reason and draft.content.reasons.get(found.code, "").strip()
-            else found
-            for guard in self.guards
-            for found in guard(draft, compiled)
-        )
+class Desk(Board):
+    """The board, and what persons do at it."""
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
@@ -205,6 +101,49 @@ class Desk:
         if not content.event_id:
             content = replace(content, event_id=f"evt.{name}")
         return [self._fact(DRAFT_BEGUN, name, Begun(person, content))]
+
+    def begin_twin(self, name: str, person: str, of: str, audience: str, at: datetime) -> list[Fact]:
+        """Begin the other version of draft ``of``, for another audience, and link both by their incident."""
+        first = self.draft(of)
+        if self.drafts.get(first.content.twin) is not None:
+            raise IllegalStepError(f"{of} has a twin already: {first.content.twin}")
+        incidents = first.content.incidents or (f"inc.{of}",)
+        other = replace(
+            first.content, audience=audience, twin=of, incidents=incidents, event_id="", version=1, supersedes=""
+        )
+        if other.scope == first.content.scope:
+            raise IllegalStepError("twins are one version for staff and one for the public")
+        linked = replace(first.content, twin=name, incidents=incidents)
+        return [*self.begin(name, person, other, at), *self.change(of, person, linked, at)]
+
+    def begin_update(
+        self, name: str, person: str, identifier: str, at: datetime, phase: str = "", where: Where | None = None
+    ) -> list[Fact]:
+        """Begin an update of the alert's event with everything as it stands, but for ``phase`` and ``where``."""
+        newest = self.standing(identifier)
+        draft = self.drafts.get(newest.draft) if newest.draft else None
+        base = draft.content if draft is not None else self._mirrored(newest, person)
+        content = replace(
+            base,
+            phase=phase or newest.phase,
+            where=self.where_of(newest) if where is None else where,
+            event_id=newest.event_id,
+            version=newest.version + 1,
+            supersedes=newest.identifier,
+            starts=at.replace(microsecond=0) if phase == Phase.ALL_CLEAR else base.starts,
+            ends=max(base.ends or at, at + timedelta(hours=1)).replace(microsecond=0),
+            next_update_by=None,
+            reasons={},
+        )
+        return self.begin(name, person, content, at)
+
+    def _mirrored(self, alert: Published, person: str) -> Content:
+        """What a mirrored alert comes to as content of our own."""
+        message = read(alert.cap.encode(), limits=TRUSTED).alerts[0]
+        hazard = message.parameter(HAZARD) or (
+            alert.event_id.split(".")[2] if alert.event_id[:4] == "sig." else "other"
+        )
+        return Content(hazard=hazard, owner=person, starts=alert.as_of or alert.sent)
 
     def change(self, name: str, person: str, content: Content, at: datetime) -> list[Fact]:
         """Replace what the draft says; a change after the proposal voids it with all its votes."""
@@ -226,13 +165,24 @@ class Desk:
         """Ask for approval of exactly what the draft says now."""
         draft = self._step(name, Step.PROPOSE, person, at)
         compiled = self.compiled(draft.content)
-        stops = [found.sentence for found in self.findings(draft, compiled) if found.blocking or found.reason]
+        for minder in filter(None, (draft.content.owner, draft.content.deputy)):
+            if not self.people.roles(minder, at):
+                raise IllegalStepError(f"{minder} does not work here and cannot mind the alert")
+        findings = self.findings(draft, compiled)
+        stops = [found.sentence for found in findings if found.blocking or found.reason]
         if stops:
             raise IllegalStepError(" ".join(stops))
+        reasons = {code: text.strip() for code, text in draft.content.reasons.items() if text.strip()}
+        overridden = [
+            self._fact(GUARD_OVERRIDDEN, name, Overridden(person, found.code, found.sentence, reasons[found.code]))
+            for found in findings
+            if found.code in reasons
+        ]
         case = self.case(draft.content, draft.author, at)
         if case.exercise and case.public and self._quiet(draft.content.where, at):
             raise IllegalStepError("no exercise goes to the public at night in its place")
-        return [self._fact(DRAFT_PROPOSED, name, Proposed(person, compiled.digest, rule_for(case, self.policy).name))]
+        rule = rule_for(case, self.policy).name
+        return [*overridden, self._fact(DRAFT_PROPOSED, name, Proposed(person, compiled.digest, rule))]
 
     # --- agreeing --------------------------------------------------------------------------------------------------
 
@@ -299,8 +249,8 @@ class Desk:
             raise IllegalStepError(f"there is nothing to take back: this event stands at {newest.phase}")
         content = Content(
             phase=Phase.RETRACTED.value,
-            hazard="other",
-            where=Where(codes=newest.areas),
+            hazard=read(newest.cap.encode(), limits=TRUSTED).alerts[0].parameter(HAZARD) or "other",
+            where=self.where_of(newest),
             owner=person,
             event_id=newest.event_id,
             version=newest.version + 1,
@@ -320,39 +270,46 @@ class Desk:
     def _publish(
         self, draft: Draft, compiled: Compiled, before: Published | None, person: str, sign: Sign, at: datetime
     ) -> list[Fact]:
-        phase = Phase(draft.content.phase)
-        alert = replace(compiled.alert, sent=at, original=None)
+        content = draft.content
+        alert, *beside = (replace(one, sent=at, original=None) for one in (compiled.alert, *compiled.beside))
         own = Reference(alert.sender, alert.identifier, spell(at))
         taken_back = compiled.retraction
         retraction = replace(taken_back, sent=at, references=(own,), original=None) if taken_back else None
-        if digest(alert, retraction) != draft.digest:
+        if digest(alert, retraction, tuple(beside)) != draft.digest:
             raise IllegalStepError("what would be signed is not what was approved")
-        done = published(
-            alert,
-            retraction,
-            event_id=draft.content.event_id,
-            version=draft.content.version,
-            phase=phase,
-            areas=draft.content.where.codes,
-            as_of=draft.content.starts or at,
-            sign=sign,
-            supersedes=before.identifier if before else "",
-            draft=draft.id,
-        )
-        return [
-            self._fact(ALERT_PUBLISHED, done.identifier, done),
-            self._fact(DRAFT_PUBLISHED, draft.id, Ended(person, done.identifier)),
-        ]
-
-    def _retraction(self, newest: Published) -> Compiled:
-        """The retraction that has been ready since ``newest`` was published."""
-        if not newest.retraction:
-            raise IllegalStepError(f"there is nothing to take back: this event stands at {newest.phase}")
-        alert = replace(read(newest.retraction.encode(), limits=TRUSTED).alerts[0], sent=None, original=None)
-        return Compiled(alert, None, digest(alert, None))
-
-    def _reference(self, before: Published) -> Reference:
-        return Reference(self.kit.issuer.sender, before.identifier, spell(before.sent))
+        made = []
+        for message in (*beside, alert):
+            phase = Phase(message.parameter(PHASE) or content.phase)
+            made.append(
+                published(
+                    message,
+                    retraction,
+                    event_id=content.event_id,
+                    version=int(message.parameter(VERSION) or content.version),
+                    phase=phase,
+                    areas=tuple(_codes(message)),
+                    as_of=content.starts or at,
+                    sign=sign,
+                    supersedes=before.identifier if before else "",
+                    draft=draft.id,
+                )
+            )
+        done = made[-1]
+        facts = [self._fact(ALERT_PUBLISHED, one.identifier, one) for one in made]
+        facts.append(self._fact(DRAFT_PUBLISHED, draft.id, Ended(person, done.identifier)))
+        if content.next_update_by is not None and done.phase in WARNS:
+            promised = Promised(content.event_id, content.next_update_by, content.owner, content.deputy)
+            facts.append(self._fact(PROMISE_MADE, done.identifier, promised))
+        if done.phase not in WARNS:
+            return facts
+        missing = [found.sentence for found in self.findings(draft, compiled) if found.follow_up]
+        if missing:
+            facts.append(
+                self._fact(
+                    TRANSLATION_DUE, done.identifier, TranslationDue(draft.id, tuple(missing), at + TRANSLATE_IN)
+                )
+            )
+        return facts
 
     def _step(self, name: str, step: Step, person: str, at: datetime) -> Draft:
         self.people.require(person, NEEDS[step], at)
@@ -369,3 +326,11 @@ class Desk:
 
     def _fact(self, kind: str, subject: str, body: object) -> Fact:
         return fact(kind, subject, body, self.kit.issuer.realm)
+
+
+def _codes(alert: Alert) -> list[str]:
+    """The area codes that ``alert`` names, as ours."""
+    found = []
+    for named in (code for area in alert.infos[0].areas for code in area.geocodes):
+        found.append(named.value if named.name.startswith("ISO3166") else f"{named.name}:{named.value}")
+    return found

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 
@@ -145,7 +145,7 @@ class People:
         elif entry.kind == DELEGATION_MADE:
             self._delegations.append((known.id, entry.read(Delegation)))
 
-    def __iter__(self) -> Iterable[Person]:
+    def __iter__(self) -> Iterator[Person]:
         return iter(self._by_id.values())
 
     def get(self, person: str) -> Person | None:

@@ -112,6 +112,7 @@ class House:
     hub: Any = None
     dispatch: Any = None
     subscriptions: Any = None
+    identity: Any = None
     data: Path | None = None
     checks: list[Callable[[datetime], Iterable[Ailment]]] = field(default_factory=list)
     listeners: list[Callable[[Entry], object]] = field(default_factory=list)

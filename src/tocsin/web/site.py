@@ -109,12 +109,13 @@ class Site:
 
 def create(house: House) -> Site:
     """The application of one house."""
+    from tocsin.web.console import routes as console
     from tocsin.web.public import routes as pages
 
     interface = Interface(house)
     interface.described = document(TABLE)
     routed = Starlette(
-        routes=[*routes(interface), *pages(house)],
+        routes=[*routes(interface), *(console(house) if house.identity is not None else ()), *pages(house)],
         exception_handlers={
             HTTPException: _refuse,
             TocsinError: _refuse,

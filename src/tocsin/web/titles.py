@@ -134,6 +134,26 @@ TITLES: dict[str, dict[str, str]] = {
         "de": "Unter dieser Adresse gibt es nichts.",
         "fr": "Il n'y a rien à cette adresse.",
     },
+    "person.sign-in-refused": {
+        "uk": "Увійти не вдалося. Спробуйте ще раз або скористайтеся іншим способом.",
+        "de": "Die Anmeldung ist nicht gelungen. Versuchen Sie es noch einmal oder auf einem anderen Weg.",
+        "fr": "La connexion n'a pas abouti. Réessayez ou utilisez un autre moyen.",
+    },
+    "person.not-fresh": {
+        "uk": "Спочатку підтвердьте свою присутність саме для цього кроку.",
+        "de": "Weisen Sie zuerst für genau diesen Schritt nach, dass Sie da sind.",
+        "fr": "Prouvez d'abord votre présence pour cette étape précise.",
+    },
+    "person.invitation-spent": {
+        "uk": "Це посилання вже використано або його строк минув; попросіть адміністратора про нове.",
+        "de": "Dieser Link wurde schon benutzt oder ist abgelaufen; bitten Sie die Verwaltung um einen neuen.",
+        "fr": "Ce lien a déjà servi ou a expiré ; demandez-en un nouveau à un administrateur.",
+    },
+    "person.forged-form": {
+        "uk": "Це надійшло не зі щойно відкритої тут сторінки; завантажте її знову й надішліть ще раз.",
+        "de": "Das kam nicht von einer hier eben geöffneten Seite; laden Sie sie neu und senden Sie es noch einmal.",
+        "fr": "Ceci ne vient pas d'une page ouverte ici à l'instant ; rechargez-la et renvoyez-le.",
+    },
     "other-side": {
         "uk": "Інша сторона не зробила свого.",
         "de": "Die Gegenseite hat ihren Teil nicht getan.",

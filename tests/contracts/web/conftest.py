@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -224,14 +225,18 @@ class Server:
         """GET ``path``."""
         return self.ask("GET", path, **headers)
 
-    def raw(self, data: bytes, wait: float = 5.0) -> bytes:
-        """Send bytes as they are and read until the server closes or nothing more comes."""
+    def raw(self, data: bytes, wait: float = 5.0, *, one: bool = False) -> bytes:
+        """Send bytes as they are and read until the server closes, nothing more comes, or (``one``) one answer is whole."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=wait) as wire:
             wire.sendall(data)
             taken = b""
             try:
                 while chunk := wire.recv(65536):
                     taken += chunk
+                    head, gap, body = taken.partition(b"\r\n\r\n")
+                    length = re.search(rb"(?im)^content-length: *(\d+)", head)
+                    if one and gap and len(body) >= (int(length[1]) if length else 0):
+                        break
             except TimeoutError:
                 pass
             return taken

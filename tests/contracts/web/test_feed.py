@@ -149,7 +149,7 @@ def test_the_wire_and_the_application_say_the_same(server: Server) -> None:
     for path in ("/alerts.atom", "/at/UA-30.json", "/at/UA-30.txt?lang=uk", f"/alerts/{one.identifier}.xml"):
         for more in ("", "Accept-Encoding: gzip\r\n", "If-None-Match: *\r\n", "Accept-Language: de\r\n"):
             head = f"GET {path} HTTP/1.1\r\nHost: x\r\n{more}"
-            whole = server.raw(f"{head}\r\n".encode() + b"", wait=0.2)
+            whole = server.raw(f"{head}\r\n".encode(), one=True)
             closing = server.raw(f"{head}Connection: close\r\n\r\n".encode())
             twice = server.raw(f"{head}\r\n{head}Connection: close\r\n\r\n".encode())
             assert parted(whole) == parted(closing), (path, more)

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+
 from tocsin.cap.phase import Phase, says
 from tocsin.cap.xml import read, write
-from tocsin.place.gazetteer import Gazetteer
-
 from tocsin.errors import GeometryError, IllegalStepError, NotAllowedError, NotFoundError
 from tocsin.journal import ACTUAL, EXERCISE, Entry, Fact, fact, link
+from tocsin.place.gazetteer import Gazetteer
 from tocsin.warn.approval import BreakGlass, Vote, default
 from tocsin.warn.compile import Issuer, Kit
 from tocsin.warn.desk import REVIEW_DUE, Desk

@@ -1,0 +1,242 @@
+"""Attribution: which words of a report are whose: quotations, indirect speech, according-to, refusals, and the rest.
+
+- A statement is found by its cue (said, according to, no comment) and never by what it says.
+- A quotation of several sentences is several statements of one speaker; one that goes on keeps its speaker.
+- What has no cue is the reporter's own narration, except German subjunctive speech, which goes on from the one before.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from tocsin.assess.indirect import IndirectSpeech
+from tocsin.assess.pack import Hit
+from tocsin.assess.sentence import Quotation, Sentence
+from tocsin.assess.speaker import MARKS, Statement
+
+_SPEAKING = ("say", "think", "confirm", "deny", "correct", "advise", "act")
+
+
+class Attribution(IndirectSpeech):
+    """One report's statements."""
+
+    def statements(self) -> list[Statement]:
+        by_sentence: list[list[Statement]] = []
+        spoken: Statement | None = None
+        quoted: dict[Quotation, Statement] = {}
+        paragraph = -1
+        for sentence in self.text.sentences:
+            if sentence.paragraph != paragraph:
+                if spoken is not None and spoken.kind != "quote":
+                    spoken = replace(spoken, sure=False)
+                paragraph = sentence.paragraph
+            self.spoken = spoken if spoken is not None and spoken.sure else None
+            here = self._sentence(sentence, spoken, quoted)
+            by_sentence.append(here)
+            voices = [one for one in here if one.kind not in ("narration", "no-comment") and one.named is not None]
+            if voices:
+                spoken = voices[-1]
+            elif not any(one.kind == "quote" for one in here):
+                spoken = None
+        return [one for here in by_sentence for one in here]
+
+    def _sentence(
+        self, sentence: Sentence, spoken: Statement | None, quoted: dict[Quotation, Statement]
+    ) -> list[Statement]:
+        first, last = sentence.first, sentence.last
+        declined = [hit for hit in self.hits["decline"] if first <= hit.first < last and hit.first not in self.quote_at]
+        if declined:
+            return self._declined(sentence, declined[0])
+        quotations = list(dict.fromkeys(self.quote_at[index] for index in range(first, last) if index in self.quote_at))
+        cues = [
+            hit
+            for hit in self.hits["speech"]
+            if first <= hit.first < last and hit.name in _SPEAKING and hit.first not in self.inside
+        ]
+        cues = self._distinct(cues)
+        found: list[Statement] = []
+        for quotation in quotations:
+            found += self._quotation(sentence, quotation, cues, spoken, quoted)
+        covered = {index for one in found for index in range(one.first - 1, one.last + 1)}
+        if found and found[0].cue and found[0].cue[0][0] >= found[-1].last and found[0].first - first > 6:
+            # "It decided to close, having “received ...”, it says on its page": the rest is the same speaker's.
+            begin, end = self._trim(first, found[0].first - 1)
+            small = self.pack.words["auxiliaries"] | self.pack.words["prepositions"] | {"having", "ayant"}
+            while end > begin and self.words[end - 1].low in small:
+                end -= 1
+            begin, end = self._trim(begin, end)
+            if self._verb(begin, end) or end - begin > 3:
+                found.insert(0, replace(found[0], first=begin, last=end, kind="indirect", quotation=None))
+        according = [
+            hit for hit in self.hits["according"] if first <= hit.first < last and hit.first not in self.inside
+        ]
+        found_by_source = self._according(sentence, according, covered) if according else []
+        found += found_by_source
+        if not found_by_source:
+            found += self._indirect(sentence, cues, covered, bool(quotations))
+        if not found:
+            if (
+                "subjunctive_speech" in self.pack.flags
+                and spoken is not None
+                and spoken.named is not None
+                and self._subjunctive(sentence)
+            ):
+                start, end = self._trim(first, last)
+                return [
+                    Statement(
+                        start,
+                        end,
+                        "indirect",
+                        spoken.named,
+                        "free",
+                        spoken.candidates,
+                        (),
+                        spoken.sure,
+                        None,
+                        spoken.via,
+                    )
+                ]
+            found = self._narration(first, last)
+        elif not quotations:
+            found += self._tail(sentence, found)
+        return found
+
+    def _quotation(
+        self,
+        sentence: Sentence,
+        quotation: Quotation,
+        cues: list[Hit],
+        spoken: Statement | None,
+        quoted: dict[Quotation, Statement],
+    ) -> list[Statement]:
+        words = self.words
+        start, end = max(sentence.first, quotation.first), min(sentence.last, quotation.last)
+        while end > start and words[end - 1].raw in MARKS:
+            end -= 1
+        if end <= start:
+            return []
+        known = quoted.get(quotation)
+        if known is None:
+            known = self._quoted_by(sentence, quotation, cues, spoken, quoted)
+            quoted[quotation] = known
+        return [replace(known, first=start, last=end, quotation=quotation)]
+
+    def _quoted_by(
+        self,
+        sentence: Sentence,
+        quotation: Quotation,
+        cues: list[Hit],
+        spoken: Statement | None,
+        quoted: dict[Quotation, Statement],
+    ) -> Statement:
+        """Who says a quotation: after it, before it, or as the quotation before it."""
+        blank = Statement(quotation.first, quotation.last, "quote", None, "say", (), (), False)
+        closing = next((s for s in self.text.sentences if s.first <= quotation.last - 1 < s.last), sentence)
+        after = list(
+            self._distinct(
+                [
+                    h
+                    for h in self.hits["speech"]
+                    if quotation.last <= h.first < closing.last and h.first not in self.inside
+                ]
+            )
+        )
+        so = [h for h in self.hits["according"] if h.name == "so" and quotation.last <= h.first <= quotation.last + 3]
+        if so:
+            mention = self._right(so[0].last, closing.last)
+            if mention is not None:
+                who, candidates = self._who(mention, closing)
+                return replace(
+                    blank, named=who, candidates=candidates, cue=((so[0].first, so[0].last),), sure=True, here=mention
+                )
+        if after and after[0].first - quotation.last <= 10:
+            cue = after[0]
+            mention = self._right(cue.head, closing.last) if cue.first - quotation.last <= 3 else None
+            if mention is None:
+                between = [m for m in self.mentions if quotation.last <= m.first and m.last <= cue.first and m.subject]
+                mention = between[0] if between else self._right(cue.head, closing.last) or self._phrase(cue, closing)
+            if mention is not None:
+                who, candidates = self._who(mention, closing, quotation)
+                return replace(
+                    blank,
+                    named=who,
+                    candidates=candidates,
+                    cue=((cue.first, cue.last),),
+                    verb=cue.name,
+                    sure=True,
+                    here=mention,
+                )
+        opening = sentence if sentence.first <= quotation.first < sentence.last else closing
+        before = [hit for hit in cues if hit.first < quotation.first and opening.first <= hit.first]
+        if before:
+            cue = before[-1]
+            mention = self._subject(cue, opening)
+            who, candidates = self._who(mention, opening)
+            if who is not None or candidates:
+                return replace(
+                    blank,
+                    named=who,
+                    candidates=candidates,
+                    cue=((cue.first, cue.last),),
+                    verb=cue.name,
+                    sure=True,
+                    here=mention,
+                )
+        if quotation.continued:
+            earlier = [q for q in quoted if q.last <= quotation.first]
+            if earlier:
+                return replace(quoted[earlier[-1]], cue=())
+        if spoken is not None and spoken.named is not None:
+            return replace(blank, named=spoken.named, sure=True, via=spoken.via)
+        # A colon after the sentence before: "The embassy wrote on its page:" and then the words.
+        previous = [s for s in self.text.sentences if s.last <= quotation.first and s.last >= quotation.first - 2]
+        if previous:
+            cues_before = [h for h in self.hits["speech"] if previous[-1].first <= h.first < previous[-1].last]
+            if cues_before:
+                who, candidates = self._who(self._subject(cues_before[-1], previous[-1]), previous[-1])
+                return replace(blank, named=who, candidates=candidates, sure=who is not None)
+        near = [
+            m
+            for m in self.mentions
+            if quotation.first - 40 <= m.first < quotation.first and m.kind in ("person", "institution", "office")
+        ]
+        names = tuple(dict.fromkeys(self.known.shown(self.known.resolve(m, m.first)[0]) for m in near[-4:]))
+        return replace(blank, candidates=names)
+
+    def _narration(self, first: int, last: int) -> list[Statement]:
+        """The reporter's own sentence, at its main joints."""
+        pieces: list[tuple[int, int]] = []
+        start = first
+        for hit in self.hits["split"]:
+            if start + 3 <= hit.first and hit.first + 3 < last and hit.first not in self.inside:
+                pieces.append((start, hit.first))
+                start = hit.first + 1 if self.words[hit.first].raw in ",;" else hit.first
+        pieces.append((start, last))
+        found = []
+        for begin, end in pieces:
+            begin, end = self._trim(begin, end)
+            if end - begin >= 2:
+                found.append(Statement(begin, end, "narration", None, ""))
+        return found
+
+    def _tail(self, sentence: Sentence, found: list[Statement]) -> list[Statement]:
+        """Words of a sentence outside what is attributed, and a closing "after ..." clause, which the reporter adds."""
+        if any(one.kind == "quote" for one in found):
+            return []
+        first = min(one.first for one in found)
+        last = max(max(one.last for one in found), max((cue[1] + 4 for one in found for cue in one.cue), default=0))
+        added: list[Statement] = []
+        cue_first = min((cue[0] for one in found for cue in one.cue), default=sentence.first)
+        if first > cue_first:
+            head = [h for h in self.hits["split"] if sentence.first + 4 <= h.first < cue_first]
+            if head:
+                added += self._narration(sentence.first, head[-1].first)
+        for hit in self.hits["split"]:
+            if first + 3 <= hit.first < sentence.last - 4 and hit.name in ("after", "day"):
+                begin, end = self._trim(hit.first + 1, sentence.last)
+                added.append(Statement(begin, end, "narration", None, ""))
+                break
+        elsewhere = [h for h in self.hits["split"] if h.name in ("after", "day") and first + 3 <= h.first]
+        if sentence.last - last > 6 and not elsewhere:
+            added += self._narration(last + 1, sentence.last)
+        return added

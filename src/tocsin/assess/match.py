@@ -1,0 +1,363 @@
+"""Matching: which reports are about one event, across languages and in whatever order they come.
+
+- A report is compared by what every language shares: topics, places, actors, names in one spelling, numbers, days; and
+  by its own words only with reports of its language.
+- Two thresholds: above ``JOIN`` a report joins an incident, above ``SUGGEST`` a person is asked.
+- A merge pass joins incidents that later reports have tied together, so the order of arrival hardly matters.
+- A person's split or merge is final: what was parted is not joined again by itself.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from tocsin.assess.extract import Reading
+from tocsin.assess.pack import pack
+from tocsin.assess.sentence import small
+
+JOIN = 0.20
+SUGGEST = 0.15
+MERGE = 0.20
+_PRIOR = 40.0
+_KIND = {
+    "t": (1.0, 6.0),
+    "c": (0.5, 14.0),
+    "p": (1.6, 1.5),
+    "a": (1.2, 4.0),
+    "n": (1.5, 1.0),
+    "q": (0.6, 2.0),
+    "d": (0.5, 4.0),
+    "w": (0.7, 2.0),
+}
+_CYRILLIC = dict(
+    zip(
+        "абвгґдеєжзиіїйклмнопрстуфхцчшщьъыэюя",
+        [
+            "a",
+            "b",
+            "v",
+            "g",
+            "g",
+            "d",
+            "e",
+            "e",
+            "zh",
+            "z",
+            "i",
+            "i",
+            "i",
+            "i",
+            "k",
+            "l",
+            "m",
+            "n",
+            "o",
+            "p",
+            "r",
+            "s",
+            "t",
+            "u",
+            "f",
+            "h",
+            "ts",
+            "ch",
+            "sh",
+            "sh",
+            "_",
+            "_",
+            "i",
+            "e",
+            "u",
+            "a",
+        ],
+        strict=True,
+    )
+)
+
+
+def spelt(name: str) -> str:
+    """A name as every script spells it alike: Latin letters, without vowels' differences ("Sybiha", "Сибіга": sbg)."""
+    latin = "".join(_CYRILLIC.get(letter, letter) for letter in small(name)).replace("_", "")
+    for old, new in (
+        ("sch", "sh"), ("tsch", "ch"), ("ż", "zh"), ("sz", "sh"), ("cz", "ch"), ("kh", "h"), ("ch", "h"), ("sh", "s"),
+        ("zh", "z"), ("j", "i"), ("y", "i"), ("w", "v"), ("ph", "f"), ("ck", "k"), ("x", "ks"), ("c", "k"), ("q", "k"),
+        ("ts", "s"), ("z", "s"), ("h", "g"), ("ł", "l"), ("ń", "n"), ("ś", "s"), ("ć", "s"),
+    ):  # fmt: skip
+        latin = latin.replace(old, new)
+    bones = re.sub(r"[^bdfgklmnprstv]", "", latin)
+    return re.sub(r"(.)\1+", r"\1", bones)
+
+
+def features(reading: Reading) -> dict[str, float]:
+    """What a report is compared by: each feature's name begins with its kind, its value is how often it occurs."""
+    found: dict[str, float] = {}
+    for topic, count in reading.topics.items():
+        found[f"t:{topic}"] = 1.0 + math.log(count)
+    for place in reading.places:
+        if "/" in place:
+            found[f"p:{place}"] = 1.0
+            found.setdefault(f"c:{place.split('/')[0]}", 0.7)
+        else:
+            found[f"c:{place}"] = 1.0
+    for actor in reading.actors:
+        if (
+            not actor.startswith("person:")
+            and not actor.startswith(":")
+            and ":" in actor
+            and not actor.endswith((":government", ":people"))
+        ):
+            found[f"a:{actor}"] = 1.0
+    for name in reading.names:
+        bones = spelt(name)
+        if len(bones) >= 2:
+            found[f"n:{bones}"] = 1.0
+    for number in reading.numbers:
+        if len(number) > 1:
+            found[f"q:{number.replace('.', '').replace(',', '')}"] = 1.0
+    for day in reading.dates:
+        found[f"d:{day}"] = 1.0
+    return found
+
+
+def lexical(reading: Reading) -> dict[str, float]:
+    """A report's own words, shortened to their first six letters, without the language's small words."""
+    known = pack(reading.language)
+    stop = known.words["stop"] if known is not None else frozenset()
+    found: dict[str, float] = defaultdict(float)
+    for word in re.findall(r"[^\W\d_]{4,}", reading.text[:4000]):
+        low = small(word)
+        if low not in stop:
+            found[f"w:{low[:6]}"] += 1.0
+    return {name: 1.0 + math.log(count) for name, count in found.items()}
+
+
+class _Member:
+    __slots__ = ("epoch", "features", "language", "lexical", "published", "report", "weighed")
+
+    def __init__(self, reading: Reading) -> None:
+        self.report = reading.source.report
+        self.language = reading.language
+        self.published = reading.source.published
+        self.features = features(reading)
+        self.lexical = lexical(reading)
+        self.epoch = -1
+        self.weighed: tuple[dict[str, float], dict[str, float]] = ({}, {})
+
+
+class Matcher:
+    """Incidents in the making. Memory is bounded: after ``horizon_days`` an incident takes no more reports."""
+
+    def __init__(
+        self, horizon_days: int = 10, join: float = JOIN, suggest: float = SUGGEST, merge: float = MERGE
+    ) -> None:
+        self.horizon, self.join_at, self.suggest_at, self.merge_at = horizon_days, join, suggest, merge
+        self.members: dict[str, _Member] = {}
+        self.incident_of: dict[str, int] = {}
+        self.incidents: dict[int, list[str]] = {}
+        self.suggestions: list[tuple[str, int, float]] = []
+        self.parted: set[frozenset[str]] = set()
+        self.tied: set[frozenset[str]] = set()
+        self._count = 0
+        self._seen: dict[str, int] = defaultdict(int)
+        self._index: dict[str, set[str]] = defaultdict(set)
+        self._next = 1
+        self._epoch = 0
+        self._weights: dict[str, float] = {}
+
+    # --- similarity -------------------------------------------------------------------------------------------------
+
+    def _weight(self, name: str) -> float:
+        """How telling a feature is: the rarer so far, the more; counted anew every 64 reports."""
+        known = self._weights.get(name)
+        if known is None:
+            weight, prior = _KIND[name[0]]
+            known = weight * max(0.1, math.log((_PRIOR + self._count) / (prior + self._seen.get(name, 0))))
+            self._weights[name] = known
+        return known
+
+    def _weighed(self, member: _Member) -> tuple[dict[str, float], dict[str, float]]:
+        """A report's features and words, weighed and brought to length one."""
+        if member.epoch != self._epoch:
+            member.weighed = tuple(self._unit(found) for found in (member.features, member.lexical))  # type: ignore[assignment]
+            member.epoch = self._epoch
+        return member.weighed
+
+    def _unit(self, found: dict[str, float]) -> dict[str, float]:
+        weighed = {name: value * self._weight(name) for name, value in found.items()}
+        size = math.sqrt(sum(value * value for value in weighed.values())) or 1.0
+        return {name: value / size for name, value in weighed.items()}
+
+    @staticmethod
+    def _cosine(one: dict[str, float], other: dict[str, float]) -> float:
+        if len(one) > len(other):
+            one, other = other, one
+        return sum(value * other[name] for name, value in one.items() if name in other)
+
+    def similarity(self, one: _Member, other: _Member) -> float:
+        """How much two reports are about the same event, 0 to 1, less for each day between them."""
+        mine, theirs = self._weighed(one), self._weighed(other)
+        shared = self._cosine(mine[0], theirs[0])
+        if one.language == other.language:
+            shared = 0.55 * shared + 0.45 * min(1.0, self._cosine(mine[1], theirs[1]) * 1.6)
+        if one.published is not None and other.published is not None:
+            apart = abs((one.published - other.published).days)
+            if apart > self.horizon:
+                return 0.0
+            shared *= math.exp(-max(0, apart - 1) / 6)
+        return shared
+
+    # --- reports come -----------------------------------------------------------------------------------------------
+
+    def add(self, reading: Reading) -> int:
+        """Take one report; the number of the incident that it joined or began."""
+        member = _Member(reading)
+        report = member.report
+        self._count += 1
+        if self._count % 64 == 1 or self._count < 64:
+            self._epoch += 1
+            self._weights.clear()
+        for name in member.features:
+            self._seen[name] += 1
+        for name in member.lexical:
+            self._seen[name] += 1
+        candidates = self._candidates(member)
+        best, score = 0, 0.0
+        by_incident: dict[int, list[float]] = defaultdict(list)
+        for other in candidates:
+            by_incident[self.incident_of[other]].append(self.similarity(member, self.members[other]))
+        for number, scores in by_incident.items():
+            if any(frozenset((report, other)) in self.parted for other in self.incidents[number]):
+                continue
+            value = self._linked(scores)
+            if value > score:
+                best, score = number, value
+        if score >= self.join_at:
+            number = best
+            self.incidents[number].append(report)
+        else:
+            number = self._next
+            self._next += 1
+            self.incidents[number] = [report]
+            if score >= self.suggest_at:
+                self.suggestions.append((report, best, score))
+        self.members[report] = member
+        self.incident_of[report] = number
+        for name in member.features:
+            if name[0] in "tpanc":
+                self._index[name].add(report)
+        return number
+
+    @staticmethod
+    def _linked(scores: Iterable[float]) -> float:
+        """How strongly a report is linked to an incident: the mean of its best ties, the best one counting double."""
+        best = sorted(scores, reverse=True)[:3]
+        return 0.6 * best[0] + 0.4 * sum(best) / len(best) if best else 0.0
+
+    def _candidates(self, member: _Member, limit: int = 60) -> list[str]:
+        overlap: dict[str, float] = defaultdict(float)
+        for name in member.features:
+            if name[0] in "tpanc":
+                weight = self._weight(name)
+                found = self._index.get(name, ())
+                if len(found) > 300 and name[0] in "ct":
+                    # What half of all reports have in common tells nothing, and would cost the most.
+                    continue
+                for report in found:
+                    overlap[report] += weight
+        ranked = sorted(overlap.items(), key=lambda item: (-item[1], item[0]))[:limit]
+        return [report for report, _ in ranked]
+
+    def settle(self) -> None:
+        """The merge pass: join incidents whose reports are, on the whole, about the same."""
+        changed = True
+        while changed:
+            changed = False
+            for one in sorted(self.incidents):
+                if one not in self.incidents:
+                    continue
+                near = {
+                    self.incident_of[report]
+                    for member in self.incidents[one][:4]
+                    for report in self._candidates(self.members[member], 30)
+                }
+                for other in sorted(near):
+                    if other > one and other in self.incidents and self._merge(one, other):
+                        changed = True
+
+    def _merge(self, one: int, other: int) -> bool:
+        mine, theirs = self.incidents[one], self.incidents[other]
+        if any(frozenset((a, b)) in self.parted for a in mine for b in theirs):
+            return False
+        tied = any(frozenset((a, b)) in self.tied for a in mine for b in theirs)
+        if not tied:
+            scores = [self.similarity(self.members[a], self.members[b]) for a in mine[:12] for b in theirs[:12]]
+            mean = sum(scores) / len(scores)
+            best = sorted(scores, reverse=True)[: max(1, len(scores) // 3)]
+            if 0.5 * mean + 0.5 * sum(best) / len(best) < self.merge_at:
+                return False
+        self.incidents[one] = mine + theirs
+        for report in theirs:
+            self.incident_of[report] = one
+        del self.incidents[other]
+        return True
+
+    def forget(self, before: date) -> int:
+        """Let go of reports published before a day; how many. Their incidents stay known by number."""
+        old = [r for r, m in self.members.items() if m.published is not None and m.published < before]
+        for report in old:
+            member = self.members.pop(report)
+            for name in member.features:
+                found = self._index.get(name)
+                if found is not None:
+                    found.discard(report)
+                    if not found:
+                        del self._index[name]
+            number = self.incident_of.pop(report)
+            left = [r for r in self.incidents[number] if r != report]
+            if left:
+                self.incidents[number] = left
+            else:
+                del self.incidents[number]
+        return len(old)
+
+    # --- a person decides --------------------------------------------------------------------------------------------
+
+    def split(self, report: str) -> int:
+        """A person takes a report out of its incident, for good; its new incident's number."""
+        number = self.incident_of[report]
+        rest = [r for r in self.incidents[number] if r != report]
+        self.parted.update(frozenset((report, other)) for other in rest)
+        if not rest:
+            return number
+        self.incidents[number] = rest
+        fresh = self._next
+        self._next += 1
+        self.incidents[fresh] = [report]
+        self.incident_of[report] = fresh
+        return fresh
+
+    def unite(self, one: int, other: int) -> None:
+        """A person merges two incidents, for good."""
+        mine, theirs = self.incidents[one], self.incidents[other]
+        for a in mine:
+            for b in theirs:
+                self.parted.discard(frozenset((a, b)))
+        self.tied.add(frozenset((mine[0], theirs[0])))
+        self._merge(one, other)
+
+
+def cluster(readings: Sequence[Reading]) -> list[list[Reading]]:
+    """The incidents of some reports, largest first, each in the order of its reports."""
+    matcher = Matcher()
+    for reading in readings:
+        matcher.add(reading)
+    matcher.settle()
+    by_report = {reading.source.report: reading for reading in readings}
+    order = {reading.source.report: place for place, reading in enumerate(readings)}
+    groups = [sorted(reports, key=order.__getitem__) for reports in matcher.incidents.values()]
+    groups.sort(key=lambda reports: (-len(reports), order[reports[0]]))
+    return [[by_report[report] for report in reports] for reports in groups]

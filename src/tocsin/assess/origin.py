@@ -1,0 +1,159 @@
+"""Origins: from how many mouths a statement really comes, when outlets copy, credit and quote one another.
+
+- Near-copies (word shingles), reports that credit one agency, and reports that quote one statement share an origin for
+  it; a translation has the words of no other, but its credit and its quoted speaker tell.
+- An institution speaks with one mouth: its spokesman, its page and its minister are one origin.
+- All unnamed officials of one country in one incident are one origin.
+- A reporter's own sentence adds no origin to what another report attributes to a speaker.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from zlib import crc32
+
+import numpy as np
+
+from tocsin.assess.claim import Claim
+from tocsin.assess.extract import Reading
+
+COPY = 0.30
+"""From this share of common shingles on, the smaller report is a copy of the other with little of its own."""
+_PERMUTATIONS = 64
+_PRIME = (1 << 61) - 1
+_RANDOM = np.random.default_rng(20241120)
+_A = _RANDOM.integers(1, 1 << 31, _PERMUTATIONS, dtype=np.uint64)
+_B = _RANDOM.integers(0, 1 << 31, _PERMUTATIONS, dtype=np.uint64)
+_WORDS = re.compile(r"\w+")
+
+
+def shingles(text: str, size: int = 4, limit: int = 20_000) -> np.ndarray:
+    """Hashes of every run of ``size`` words, without repeats."""
+    words = _WORDS.findall(text[:limit].lower())
+    runs = (
+        {crc32(" ".join(words[i : i + size]).encode()) for i in range(max(1, len(words) - size + 1))}
+        if words
+        else set()
+    )
+    return np.fromiter(sorted(runs), dtype=np.uint64, count=len(runs))
+
+
+def signature(hashes: np.ndarray) -> np.ndarray:
+    """The MinHash of a set of shingles: equal places of two signatures estimate their common share."""
+    if not len(hashes):
+        return np.zeros(_PERMUTATIONS, dtype=np.uint64)
+    return ((hashes[:, None] * _A + _B) % np.uint64(4294967291)).min(axis=0)  # type: ignore[no-any-return]
+
+
+def contained(one: np.ndarray, other: np.ndarray) -> float:
+    """Which share of the smaller set's shingles is in the other."""
+    if not len(one) or not len(other):
+        return 0.0
+    common = len(np.intersect1d(one, other, assume_unique=True))
+    return common / min(len(one), len(other))
+
+
+class Groups:
+    """Sets that grow together (union-find)."""
+
+    def __init__(self) -> None:
+        self._parent: dict[str, str] = {}
+
+    def find(self, item: str) -> str:
+        self._parent.setdefault(item, item)
+        while self._parent[item] != item:
+            self._parent[item] = self._parent[self._parent[item]]
+            item = self._parent[item]
+        return item
+
+    def join(self, one: str, other: str) -> None:
+        first, second = sorted((self.find(one), self.find(other)))
+        self._parent[second] = first
+
+    def groups(self, items: Iterable[str]) -> list[list[str]]:
+        found: dict[str, list[str]] = {}
+        for item in items:
+            found.setdefault(self.find(item), []).append(item)
+        return list(found.values())
+
+
+def report_origins(readings: Sequence[Reading]) -> tuple[Groups, dict[tuple[str, str], str]]:
+    """Which reports of an incident are one origin as a whole, and the reason for each pair joined."""
+    joined = Groups()
+    why: dict[tuple[str, str], str] = {}
+    sets = {reading.source.report: shingles(reading.text) for reading in readings}
+    by_credit: dict[str, str] = {}
+    outlets: dict[str, str] = {}
+    for reading in readings:
+        report = reading.source.report
+        for credit in reading.credits:
+            if credit in by_credit:
+                joined.join(by_credit[credit], report)
+                why[(by_credit[credit], report)] = f"both credit {credit}"
+            by_credit.setdefault(credit, report)
+        outlet = reading.source.outlet.lower()
+        if outlet:
+            if outlet in outlets:
+                joined.join(outlets[outlet], report)
+                why[(outlets[outlet], report)] = "the same outlet"
+            outlets.setdefault(outlet, report)
+    for credit, report in by_credit.items():
+        if credit in outlets:
+            joined.join(outlets[credit], report)
+            why[(outlets[credit], report)] = f"credits {credit}"
+    for index, one in enumerate(readings):
+        for other in readings[index + 1 :]:
+            if one.language != other.language:
+                continue
+            first, second = one.source.report, other.source.report
+            if contained(sets[first], sets[second]) >= COPY:
+                joined.join(first, second)
+                why[(first, second)] = "near-copies"
+    return joined, why
+
+
+def claim_origin(claim: Claim, reports: Groups, outlet: str = "") -> str:
+    """The mouth that a claim comes from."""
+    speaker = claim.speaker
+    if speaker.via and speaker.kind == "reporter":
+        return f"via:{speaker.via[0]}"
+    if speaker.kind == "anonymous":
+        return f"unnamed:{speaker.country}"
+    if speaker.kind in ("named", "office") and speaker.actor:
+        return institution(claim)
+    return f"report:{reports.find(claim.report)}"
+
+
+_SPEAKS_FOR = {"person:putin": "RU:president", "person:peskov": "RU:president", "person:zelensky": "UA:president"}
+
+
+def institution(claim: Claim) -> str:
+    """The body that a speaker speaks for: a minister is the ministry, a spokesman the office."""
+    actor = _SPEAKS_FOR.get(claim.speaker.actor, claim.speaker.actor)
+    if claim.speaker.function and claim.speaker.country and actor.startswith("person:"):
+        return f"{claim.speaker.country}:{claim.speaker.function}"
+    return actor
+
+
+def count_origins(claims: Sequence[Claim], reports: Groups) -> int:
+    """How many mouths say the same. A reporter's sentence counts only where nobody is named for it anywhere."""
+    voiced = {claim_origin(c, reports) for c in claims if c.speaker.kind in ("named", "office", "anonymous")}
+    facility = any(one.action in ("closed", "open") for claim in claims for one in claim.protective)
+    # "The United States" beside their embassy or their Pentagon is no second mouth.
+    countries = {origin.split(":")[0] for origin in voiced if not origin.endswith((":government", ":people"))}
+    voiced = {o for o in voiced if not (o.endswith(":government") and o.split(":")[0] in countries)}
+    if voiced:
+        own = {
+            claim_origin(c, reports)
+            for c in claims
+            if c.speaker.kind == "reporter" and c.kind == "narration" and c.speaker.via
+        }
+        return max(1, len(voiced | (own if not facility else set())))
+    narrated = {claim_origin(c, reports) for c in claims if c.speaker.kind == "reporter"}
+    if facility:
+        return 1
+    return max(1, len(narrated))
+
+
+__all__ = ["Groups", "claim_origin", "contained", "count_origins", "report_origins", "shingles", "signature"]

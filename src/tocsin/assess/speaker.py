@@ -1,0 +1,425 @@
+"""Speakers: who the subject of a word of saying is: before it, straight behind it, or carried on from before.
+
+- A mention behind a preposition or in an oblique case is no subject; an addressee is no speaker.
+- "... and accused" goes on with the subject of the clause before; a passive has another subject than its speaker.
+- Where several could be meant, the others are kept as candidates, and the claim does not count as certain.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from msgspec import Struct
+
+from tocsin.assess.actor import Known, Mention
+from tocsin.assess.pack import Hit, Pack
+from tocsin.assess.sentence import Quotation, Sentence, Text
+
+MARKS = frozenset('„“”"«»‚‘‹›')
+
+
+class Statement(Struct, frozen=True):
+    """Words ``first`` up to ``last`` and whose they are. ``cue`` are word ranges; ``named`` the mention that speaks."""
+
+    first: int
+    last: int
+    kind: str
+    named: Mention | None
+    verb: str = ""
+    candidates: tuple[str, ...] = ()
+    cue: tuple[tuple[int, int], ...] = ()
+    sure: bool = True
+    quotation: Quotation | None = None
+    via: tuple[str, ...] = ()
+    here: Mention | None = None
+    """The mention in the sentence itself, which may be a pronoun or only "the official"."""
+
+
+class Speakers:
+    """One report's mentions and cues, and who speaks by them."""
+
+    def __init__(self, text: Text, pack: Pack, hits: list[Hit], mentions: list[Mention], known: Known) -> None:
+        self.text, self.pack, self.known = text, pack, known
+        self.words = text.words
+        self.hits: dict[str, list[Hit]] = defaultdict(list)
+        capital = "capital_nouns" in pack.flags
+        for hit in hits:
+            if hit.kind in ("speech", "according", "decline", "split", "pronoun_self", "country"):
+                if (
+                    capital
+                    and hit.kind == "speech"
+                    and self.words[hit.first].raw[0].isupper()
+                    and not self._starts(hit.first)
+                ):
+                    continue
+                self.hits[hit.kind].append(hit)
+        self.mentions = mentions
+        self.spoken: Statement | None = None
+        self.rivals: tuple[Mention, ...] = ()
+        """Who else could be the subject that was found last."""
+        # Whom advice is for does not give it: "US citizens were told", «громадян США закликали».
+        told = {index for hit in hits if hit.kind == "audience" for index in range(hit.first, hit.last)}
+        self.addressed = {
+            m.first for m in mentions if m.kind in ("country", "people") and ({m.first - 1, m.first, m.last} & told)
+        }
+        self.by_first = {mention.first: mention for mention in mentions}
+        self.quote_at: dict[int, Quotation] = {}
+        self.full: set[Quotation] = set()
+        for quotation in text.quotations:
+            full = self._is_full(quotation)
+            if full:
+                self.full.add(quotation)
+                for index in range(quotation.first, quotation.last):
+                    self.quote_at[index] = quotation
+        self.inside = {i for q in text.quotations for i in range(q.first, q.last)}
+
+    def _starts(self, index: int) -> bool:
+        return (
+            index == 0
+            or self.words[index - 1].raw in MARKS
+            or self.words[index - 1].raw in ".!?:"
+            or any(sentence.first == index for sentence in self.text.sentences)
+        )
+
+    def _is_full(self, quotation: Quotation) -> bool:
+        """Whether a quotation is a statement and not a few words in quotation marks."""
+        size = quotation.last - quotation.first
+        if size >= 7 or quotation.continued:
+            return True
+        words = self.words
+        before = words[quotation.first - 2].raw if quotation.first >= 2 else ""
+        inner = words[quotation.last - 1].raw
+        if size >= 2 and (before == ":" or inner in ".!?,"):
+            return True
+        # A comma or a dash and then "said": short as it is, it is a statement.
+        at = quotation.last + 1
+        marks = 0
+        while at < len(words) and marks < 2 and words[at].raw in ",–—-":
+            at += 1
+            marks += 1
+        return size >= 2 and marks > 0 and any(hit.first in (at, at + 1) for hit in self.hits["speech"])
+
+    def _distinct(self, cues: list[Hit]) -> list[Hit]:
+        """One cue a place: the longest, and of equals the one the pack names first."""
+        kept: list[Hit] = []
+        for hit in sorted(cues, key=lambda h: (h.first, -(h.last - h.first))):
+            if kept and hit.first < kept[-1].head:
+                continue
+            kept.append(hit)
+        return kept
+
+    def _trim(self, first: int, last: int) -> tuple[int, int]:
+        """Without the marks around a clause."""
+        while first < last and (self.words[first].raw in ",;:–—-" or (self.words[first].raw in MARKS and False)):
+            first += 1
+        while last > first and self.words[last - 1].raw in ".,;:!?…–—":
+            last -= 1
+        return first, last
+
+    def _clear(self, first: int, last: int) -> bool:
+        """Only articles, adverbs and adjectives in small letters between a verb and its subject."""
+        words, pack = self.words, self.pack
+        for index in range(first, last):
+            word = words[index]
+            if word.raw in ",:;" or word.raw in MARKS or word.low in pack.words["that"]:
+                return False
+            if word.low in pack.words["prepositions"] and word.low not in pack.words["articles"]:
+                return False
+        return True
+
+    def _right(self, at: int, limit: int) -> Mention | None:
+        reach = 2 if self.pack.language == "en" else 6
+        for index in range(at, min(at + reach, limit)):
+            mention = self.by_first.get(index)
+            if mention is not None and index not in self.inside:
+                follows = mention.last < limit and self.words[mention.last].low in self.pack.words["finite"]
+                if follows and self.pack.language != "de":
+                    # "said the US was considering": what stands behind the verb begins what is said.
+                    return None
+                return mention if self._clear(at, index) else None
+        return None
+
+    def _left(self, cue: Hit, sentence: Sentence) -> Mention | None:
+        """The subject before a cue: the first mention of its clause that no preposition governs."""
+        words, pack = self.words, self.pack
+        start = cue.first
+        end = cue.first
+        best: Mention | None = None
+        while start > sentence.first:
+            start -= 1
+            word = words[start]
+            boundary = (
+                word.raw in ",;:()–—"
+                or word.raw in MARKS
+                or word.low in pack.words["subordinators"]
+                or word.low in pack.words["that"]
+            )
+            joint = word.low in pack.words["conjunctions"]
+            if not boundary and not joint and start > sentence.first:
+                continue
+            low = start + 1 if boundary or joint else start
+            inside = [m for m in self.mentions if low < m.last <= end and m.first not in self.inside]
+            plain = [m for m in inside if m.subject and not (cue.name == "advise" and m.first in self.addressed)]
+            if plain:
+                best = plain[0]
+                self.rivals = tuple(m for m in plain[1:] if m.key != best.key)
+                if joint and self._pair(start, best):
+                    continue
+                if word.raw == "," and not joint:
+                    # "a lawmaker, Park Sun-won, said": a subject between commas may only be a part of it.
+                    pass
+                return best
+            if joint or word.raw in ";:" or word.raw in MARKS:
+                if joint and not self._verb(low, end):
+                    end = start
+                    continue
+                return best
+            if word.low in pack.words["subordinators"] or word.low in pack.words["that"]:
+                return best
+            if word.raw == ",":
+                # Skip an aside between commas ("X, the oldest of them, said").
+                end = start
+        return best
+
+    def _pair(self, joint: int, mention: Mention) -> bool:
+        """Whether a conjunction joins two subjects ("Sonia und Willy Bogner teilten mit")."""
+        return any(m.last == joint and m.kind == mention.kind for m in self.mentions)
+
+    def _verb(self, first: int, last: int) -> bool:
+        return any(self.words[i].low in self.pack.words["finite"] for i in range(first, last))
+
+    def _who(
+        self, mention: Mention | None, sentence: Sentence, quotation: Quotation | None = None
+    ) -> tuple[Mention | None, tuple[str, ...]]:
+        if mention is None:
+            return None, ()
+        if mention.kind == "phrase":
+            return mention, ()
+        if mention.kind == "pronoun":
+            start = next(s.first for s in self.text.sentences if s.paragraph == sentence.paragraph)
+            spoken = self.spoken.named if self.spoken is not None else None
+            at = self.spoken.last if self.spoken is not None else 0
+            return self.known.pronoun(mention, start, spoken, at, self._others(quotation))
+        return self.known.resolve(mention, sentence.first)
+
+    def _others(self, quotation: Quotation | None) -> frozenset[str]:
+        """Countries whose people a quotation speaks of in the third person while its speaker says "we"."""
+        if quotation is None:
+            return frozenset()
+        inside = range(quotation.first, quotation.last)
+        if not any(hit.first in inside for hit in self.hits["pronoun_self"]):
+            return frozenset()
+        return frozenset(hit.name.rstrip("~") for hit in self.hits["country"] if hit.first in inside)
+
+    def _subject(self, cue: Hit, sentence: Sentence) -> Mention | None:
+        """The subject of a cue, wherever it stands; words that no list knows where nothing else can be it."""
+        found = self._mentioned(cue, sentence)
+        if found is None:
+            found = self._phrase(cue, sentence)
+        return found
+
+    def _phrase(self, cue: Hit, sentence: Sentence) -> Mention | None:
+        """A plain noun phrase straight before or behind the verb: "Die Veranstalter sagten", "sagte ein Zuschauer"."""
+        words, pack = self.words, self.pack
+        capital = "capital_nouns" in pack.flags
+        at = cue.head
+        if capital and at + 1 < sentence.last and words[at].low in pack.words["articles"]:
+            index = at + 1
+            while (
+                index < sentence.last
+                and index - at < 5
+                and words[index].raw[0].islower()
+                and words[index].raw.isalpha()
+            ):
+                index += 1
+            if (
+                index < sentence.last
+                and words[index].raw[0].isupper()
+                and words[index].low not in pack.words["notnames"]
+            ):
+                ends = self._genitive(index + 1, sentence.last)
+                if (
+                    cue.first == sentence.first
+                    or words[cue.first - 1].raw in ","
+                    or not self._articled(sentence.first, cue.first)
+                ):
+                    return Mention(at + 1, ends, "phrase", f"phrase:{words[index].low}", "", "", "")
+        start = self._clause_start(cue.first, sentence)
+        if words[start].low in pack.words["conjunctions"]:
+            start += 1
+        size = cue.first - start
+        while size > 1 and words[start + size - 1].low in pack.words["auxiliaries"]:
+            size -= 1
+        inside = words[start : start + size]
+        if not 1 <= size <= 7 or any(word.raw in MARKS or word.raw in ".,:;()" for word in inside):
+            return None
+        first = inside[0].low
+        if first in pack.words["prepositions"] or first in pack.words["subordinators"] or first in pack.words["that"]:
+            return None
+        skip = 1 if first in pack.words["articles"] and size > 1 else 0
+        if not skip and not (
+            inside[0].raw[0].isupper() and (size == 1 or capital or pack.language in ("uk", "ru", "pl"))
+        ):
+            return None
+        if any(self._verb(start + skip, start + size) for _ in (0,)):
+            return None
+        head = inside[-1] if not capital else next((word for word in inside[skip:] if word.raw[0].isupper()), None)
+        if head is None or head.low in pack.words["notnames"] or not head.raw[0].isalpha() or len(head.raw) < 3:
+            return None
+        return Mention(start + skip, start + size, "phrase", f"phrase:{head.low}", "", "", "")
+
+    def _articled(self, first: int, last: int) -> bool:
+        """Whether a noun phrase with an article, which could be the subject, stands before the verb."""
+        words, pack = self.words, self.pack
+        return any(
+            words[i].low in pack.words["articles"]
+            and (i == first or words[i - 1].low not in pack.words["prepositions"])
+            for i in range(first, last)
+        )
+
+    def _genitive(self, at: int, limit: int) -> int:
+        """Past "des Flughafens" behind a noun."""
+        words, pack = self.words, self.pack
+        if at + 1 < limit and words[at].low in ("des", "der") and words[at + 1].raw[0].isupper():
+            return at + 2
+        while at < limit and words[at].raw[0].isupper() and words[at].low not in pack.words["notnames"]:
+            at += 1
+        return at
+
+    def _mentioned(self, cue: Hit, sentence: Sentence) -> Mention | None:
+        self.rivals = ()
+        words = self.words
+        front = self._front(cue, sentence)
+        before = words[front - 1].raw if front > sentence.first else ""
+        inverted = front == sentence.first or (before in "," and bool(before)) or (before in MARKS and bool(before))
+        right = self._right(cue.head, sentence.last)
+        if inverted and right is not None:
+            return right
+        left = self._left(cue, sentence)
+        if left is not None and self.pack.language == "de" and right is not None:
+            # A verb in second place with an adverbial before it has its subject behind it.
+            gap = words[left.last : cue.first] if left.last <= cue.first else []
+            if not left.subject or (any(word.raw == "," for word in gap) and not self._aside(left.last, cue.first)):
+                return right
+        return left or right
+
+    def _aside(self, first: int, last: int) -> bool:
+        """Whether the words are asides between commas only."""
+        return self.words[last - 1].raw == "," or sum(self.words[i].raw == "," for i in range(first, last)) != 1
+
+    @property
+    def _as(self) -> frozenset[str]:
+        return self.pack.words.get("as", frozenset())
+
+    def _as_clause(self, cue: Hit, sentence: Sentence) -> int | None:
+        """Where a clause like ", wie die Polizei mitteilte" begins, when the cue stands in one."""
+        words = self.words
+        for index in range(cue.first - 1, max(sentence.first - 1, cue.first - 12), -1):
+            if words[index].low in self._as and (
+                index == sentence.first or words[index - 1].raw in ",(" or words[index - 1].raw in "–—"
+            ):
+                return index
+            if words[index].raw in ",;:":
+                return None
+        return None
+
+    def _clause_start(self, index: int, sentence: Sentence) -> int:
+        while index > sentence.first and self.words[index - 1].raw not in ",;:":
+            index -= 1
+        return index
+
+    def _that_after(self, cue: Hit, right: Mention, sentence: Sentence) -> bool:
+        """Whether words follow a subject that stands behind its verb: then they are what is said, not those before."""
+        at = right.last
+        for index in range(at, min(at + 3, sentence.last - 1)):
+            if self.words[index].raw in ",:" and self.words[index + 1].low in self.pack.words["that"]:
+                return True
+            if self.words[index].raw == ":":
+                return True
+        return False
+
+    def _joint(self, cue: Hit) -> int | None:
+        """The conjunction by which a cue goes on with the subject of the one before ("and accused", ", believing")."""
+        for index in range(cue.first - 1, max(-1, cue.first - 4), -1):
+            word = self.words[index]
+            if word.low in self.pack.words["conjunctions"]:
+                return index
+            if word.raw in ",;:." or word.raw in MARKS:
+                break
+        low = self.words[cue.first].low
+        if (
+            cue.first
+            and self.words[cue.first - 1].raw == ","
+            and low.endswith(tuple(self.pack.words.get("participle", ("\0",))))
+        ):
+            return cue.first - 1
+        return None
+
+    def _front(self, cue: Hit, sentence: Sentence) -> int:
+        """Where a verb begins with its auxiliaries ("a annoncé", "ha dicho")."""
+        at = cue.first
+        if self.pack.language in ("fr", "es"):
+            while at > sentence.first and self.words[at - 1].low in self.pack.words["auxiliaries"]:
+                at -= 1
+        return at
+
+    def _joined(self, cue: Hit) -> bool:
+        return self._joint(cue) is not None
+
+    def _passive(self, cue: Hit) -> bool:
+        """Whether a cue is a passive ("is feared", "was criticised by") and so has another subject than its speaker."""
+        passive = self.pack.words.get("passive", frozenset())
+        if self.pack.language == "de":
+            first = next((s.first for s in self.text.sentences if s.first <= cue.first < s.last), cue.first)
+            if self.words[cue.first].low.endswith(("te", "ten", "tet")):
+                return False
+            end = cue.last >= len(self.words) or not self.words[cue.last].raw[0].isalpha()
+            return end and any(
+                self.words[i].low in ("wird", "wurde", "werden", "wurden")
+                for i in range(max(first, cue.first - 14), cue.first)
+            )
+        return any(self.words[i].low in passive for i in range(max(0, cue.first - 2), cue.first))
+
+    def _behind(self, hit: Hit, last: int) -> Mention | None:
+        """Who stands behind "according to": a mention after articles and adjectives, else the plain words there."""
+        words, pack = self.words, self.pack
+        at = hit.last
+        for index in range(at, min(at + 5, last)):
+            if (mention := self.by_first.get(index)) is not None:
+                return mention
+            word = words[index]
+            if word.low in pack.words["articles"] or word.low in pack.words["links"]:
+                continue
+            if not word.raw[0].isalpha():
+                return None
+            if word.raw[0].islower() and not ("capital_nouns" not in pack.flags and index > at):
+                continue
+            end = index + 1
+            while end < last and words[end].raw[0].isupper() and end - index < 4:
+                end += 1
+            if "capital_nouns" in pack.flags and index == at:
+                # "Nach Angaben neun Menschen": without an article nobody is named.
+                return (
+                    Mention(index, end, "phrase", f"phrase:{word.low}", "", "", "") if words[at].raw.isupper() else None
+                )
+            return Mention(index, end, "phrase", f"phrase:{word.low}", "", "", "")
+        return None
+
+    def _ends_with(self, sentence: Sentence, cue: Hit) -> Mention | None:
+        """The subject in a closing ", the official said": a comma, a mention, the cue, and little more."""
+        words = self.words
+        if sentence.last - cue.last > 6:
+            return None
+        for mention in reversed(self.mentions):
+            if mention.last <= cue.first and mention.first > sentence.first + 3:
+                at = mention.first
+                while at > sentence.first and (words[at - 1].low in self.pack.words["articles"]):
+                    at -= 1
+                plain = all(words[i].low in self.pack.words["auxiliaries"] for i in range(mention.last, cue.first))
+                if words[at - 1].raw == "," and plain and mention.subject:
+                    after = words[cue.last].raw if cue.last < sentence.last else "."
+                    if after in ",:" or (cue.last < sentence.last and words[cue.last].low in self.pack.words["that"]):
+                        return None
+                    return mention
+                return None
+        return None

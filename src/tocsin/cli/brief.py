@@ -1,0 +1,177 @@
+"""``tocsin brief``: news reports in, an incident briefing out; offline, in seconds."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tocsin.assess.brief import as_json, brief
+from tocsin.assess.extract import Source
+from tocsin.assess.incident import Incident, Pointer
+from tocsin.assess.pack import guess
+from tocsin.errors import InputError, TooLargeError
+
+MAX_BYTES = 64 * 1024 * 1024
+HTML_CHARACTERS = 400_000
+"""A page is cut to this, without its scripts and styles, before its article is looked for."""
+_NO_TEXT = re.compile(r"(?is)<(script|style|svg|noscript|template|iframe)\b.*?</\1\s*>|<!--.*?-->")
+_LONG_TAG = re.compile(r"<[^<>]{8000,}>")
+_ENCODINGS = ("cp1252", "cp1251", "koi8-u", "iso8859-2", "cp1250", "cp866")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--published", help="Day of publication (YYYY-MM-DD) of reports for which the manifest gives none.")
+@click.option("--manifest", type=click.Path(path_type=Path), help="JSON: file to its published, source and url.")
+@click.option("--lang", default="", help="Language of the reports, where it need not be guessed.")
+@click.option("--json", "as_json_", is_flag=True, help="The briefing as JSON.")
+@click.option("--html", "as_html", is_flag=True, help="The briefing as one HTML page.")
+def command(
+    files: tuple[Path, ...], published: str | None, manifest: Path | None, lang: str, as_json_: bool, as_html: bool
+) -> None:
+    """Read news reports and tell which incidents they are about, who says what, what conflicts, and what to do.
+
+    Example: tocsin brief report-de.txt report-en.txt --published 2024-11-20 --json
+    """
+    known = _manifest(manifest)
+    texts = []
+    for order, file in enumerate(files):
+        about = known.get(str(file)) or known.get(file.name) or {}
+        text, title = read(file)
+        source = Source(
+            report=str(file),
+            published=_day(about.get("published") or published, str(file)),
+            language=lang or str(about.get("language") or ""),
+            outlet=str(about.get("source") or ""),
+            url=str(about.get("url") or ""),
+            title=title,
+            order=order,
+        )
+        texts.append((text, source))
+    readings, incidents = brief(texts)
+    if as_json_:
+        click.echo(json.dumps(as_json(readings, incidents), ensure_ascii=False))
+    elif as_html:
+        from tocsin.assess.page import page
+
+        click.echo(page(readings, incidents))
+    else:
+        for incident in incidents:
+            _show(incident)
+
+
+def _manifest(path: Path | None) -> dict[str, dict[str, Any]]:
+    if path is None:
+        return {}
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"The manifest {path} cannot be read: {error}") from error
+    if isinstance(data, list):
+        data = {str(one.get("file")): one for one in data if isinstance(one, dict)}
+    if not isinstance(data, dict):
+        raise InputError(f"The manifest {path} is no JSON object of files.")
+    return {str(name): about for name, about in data.items() if isinstance(about, dict)}
+
+
+def _day(value: object, what: str) -> date | None:
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(str(value)[:10])
+    except ValueError as error:
+        raise InputError(f"{what}: {value!r} is no day (YYYY-MM-DD).") from error
+
+
+def read(file: Path) -> tuple[str, str]:
+    """A report's decoded text and its headline. A page is cut down to its article; a text is taken as it is."""
+    try:
+        size = file.stat().st_size
+        if size > MAX_BYTES:
+            raise TooLargeError(f"{file} has {size:,} bytes.")
+        content = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror or error}") from error
+    head = content[:2000].lstrip().lower()
+    if file.suffix.lower() in (".html", ".htm", ".xhtml") or head.startswith((b"<!doctype html", b"<html")):
+        return _article(content)
+    text = decode(content)
+    first = next((line.strip() for line in text.split("\n") if line.strip()), "")
+    return text, first[:300]
+
+
+def decode(content: bytes) -> str:
+    """Bytes as text: by their mark, as UTF-8, else by the encoding whose letters fit best; newlines are kept as one."""
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if content.startswith(mark):
+            return content.decode(encoding, errors="replace")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    sample = content[:20_000]
+    best, score = "cp1252", -1.0
+    for encoding in _ENCODINGS:
+        text = sample.decode(encoding, errors="replace")
+        # The right table gives small letters beside one another and words that some language has.
+        high = [letter for letter in text if letter > "\x7f"]
+        small = sum(letter.islower() for letter in high) / max(1, len(high))
+        value = small + 2 * guess(text)[1] - text.count("\ufffd")
+        if value > score:
+            best, score = encoding, value
+    return content.decode(best, errors="replace")
+
+
+def _article(content: bytes) -> tuple[str, str]:
+    """The article of a page, its headline on the first line; an empty text where there is none."""
+    import trafilatura
+    from lxml import etree
+
+    document = _LONG_TAG.sub("", _NO_TEXT.sub("", decode(content)))[:HTML_CHARACTERS]
+    try:
+        found = trafilatura.bare_extraction(document, include_comments=False, include_tables=False, with_metadata=True)
+    except (ValueError, etree.LxmlError, RecursionError):
+        found = None
+    if found is None:
+        return "", ""
+    title = str(getattr(found, "title", "") or "")
+    body = str(getattr(found, "text", "") or "")
+    if title and not body.startswith(title):
+        body = f"{title}\n{body}"
+    return body, title
+
+
+def _words(pointers: tuple[Pointer, ...]) -> str:
+    return ", ".join(f"{Path(one.report).name}:{one.start}-{one.end}" for one in pointers)
+
+
+def _show(incident: Incident) -> None:
+    """An incident for a person: what to do first, then who says what."""
+    title = next(iter(incident.title.values()), incident.id)
+    click.echo(f"\n{title[:110]}\n{'=' * min(110, len(title))}")
+    where = ", ".join(name for _, name in incident.places[:6])
+    click.echo(f"When: {incident.when or 'not said'}   Where: {where}   Reports: {len(incident.reports)}")
+    if incident.actions:
+        click.echo("\nWhat people are told:")
+    for line in incident.actions:
+        who = line.facility or line.audience or "public"
+        extra = "; ".join(x for x in (line.condition, line.area, line.date) if x)
+        click.echo(
+            f"  {line.action.replace('_', ' ')}: {who} ({extra}) [{line.origins} origin] {_words(line.evidence)}"
+        )
+    for correction in incident.corrections:
+        click.echo(f"\nCorrected: {correction.wrong!r}\n     now: {correction.right!r}")
+    for conflict in incident.contradictions:
+        click.echo(f"\nIn conflict ({conflict.about}):")
+        for side in conflict.sides:
+            click.echo(f"  - {side.text!r}  {_words(side.evidence)}")
+    click.echo("\nWho says what:")
+    for claim in incident.claims:
+        speaker = claim.speaker.name or f"unclear ({', '.join(claim.speaker.candidates) or 'nobody named'})"
+        mark = "" if claim.standing == "claimed" else f" [{claim.standing}]"
+        click.echo(f"  {speaker} {claim.stance}{mark}: {claim.text[:160]}")

@@ -1,0 +1,333 @@
+"""Guards: what stops or questions a draft before it is proposed, each of them because of something that happened.
+
+- The linter's blocking rules stop; its others advise. L11 is judged by the hazard that was chosen as well (F25).
+- An area far from the source's, a whole country, very many people, or three times as many as usual ask for a reason or
+  for the area's name to be typed (F1, F4; practice.md section 6).
+- No double standard: what staff are told and the public is not needs a reason in the journal (req. 25).
+- Languages never stop a warning: what is missing is sent later (F14). Nothing in a text may change the realm (F16).
+
+Each guard is a function of the draft and what it compiles to; :func:`standard` binds them to one desk's surroundings.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from msgspec.structs import replace
+
+from tocsin.cap.alert import Alert
+from tocsin.cap.lint import BLOCKING, RULES, _asks, lint
+from tocsin.cap.phase import Phase
+from tocsin.cap.realm import mark, realm
+from tocsin.cap.vocabulary import vocabulary
+from tocsin.errors import TocsinError
+from tocsin.warn.approval import Policy
+from tocsin.warn.compile import Compiled, Kit
+from tocsin.warn.draft import Content, Draft, DraftState, Where
+from tocsin.warn.extent import codes_under, difference
+from tocsin.warn.fatigue import Tally
+from tocsin.warn.finding import Finding, Guard
+from tocsin.warn.hazard import hazard
+from tocsin.warn.publish import WARNS
+
+DROP = 0.30
+"""From this share on, an area that differs from the source's needs a word why."""
+USUAL = 3
+"""An alert for so many times as many people as usual needs the area's name typed."""
+
+_FACT = re.compile(r"\d+(?:[.,:]\d+)*|(?<![.!?\n]\s)(?<!^)\b[A-ZА-ЯҐЄІЇ][\w’'-]+")
+_SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
+
+
+def wording(draft: Draft, compiled: Compiled, *, kit: Kit, domains: tuple[str, ...] = ()) -> tuple[Finding, ...]:
+    """L1 to L16 on the alert and its retraction, in every language."""
+    proper = _proper(draft.content, compiled, kit)
+    found: dict[tuple[str, str], Finding] = {}
+    messages = [compiled.alert] if compiled.retraction is None else [compiled.alert, compiled.retraction]
+    for alert in messages:
+        for one in lint(replace(alert, sent=None), domains):
+            if one.code != "L15":  # numbers and places across languages have a guard of their own
+                quoted = re.search("“([^”]*)”", one.message)
+                # "Los Angeles time" is a name and no abbreviation, whatever its first word looks like.
+                named = one.code == "L7" and quoted is not None and quoted[1].casefold() in proper
+                kept = Finding(one.code, one.message, blocking=one.code in BLOCKING and not named, path=one.path)
+                found.setdefault((one.code, one.path), kept)
+    return tuple(found.values())
+
+
+def _proper(content: Content, compiled: Compiled, kit: Kit) -> frozenset[str]:
+    """The words of the names that the gazetteer gives: of the area's places and of its time zone."""
+    names = [kit.gazetteer.name(code, tag) for code in content.where.codes for tag in kit.issuer.languages]
+    names += [kit.gazetteer.get(code).zone for code in codes_under(content.where, kit.gazetteer)]
+    return frozenset(word.casefold() for name in names for word in re.findall(r"[^\W_]+", name))
+
+
+def action(draft: Draft, compiled: Compiled) -> tuple[Finding, ...]:
+    """Whether any text asks for what harms in the hazard that was chosen (F25)."""
+    forbidden = hazard(draft.content.hazard).forbidden
+    if Phase(draft.content.phase) not in WARNS:
+        return ()
+    found = []
+    for number, info in enumerate(compiled.alert.infos, 1):
+        words = vocabulary(info.language)
+        if words is None:
+            continue
+        said = f"{info.headline}\n{info.description}\n{info.instruction}"
+        asked = {name for name in forbidden if name in words.actions and _asks(words.actions[name], said)}
+        if asked:
+            sentence = f"{RULES['L11']} ({draft.content.hazard}: {', '.join(sorted(asked))})"
+            found.append(Finding("L11", sentence, blocking=True, path=f"alert/info[{number}]"))
+    return tuple(found)
+
+
+def same_in_every_language(draft: Draft, compiled: Compiled) -> tuple[Finding, ...]:
+    """L15: the book's words must agree in numbers and times, free texts among those languages that have one (req. 106)."""
+    content = draft.content
+    written = {tag: extra.text for tag, extra in content.extra.items() if extra.text.strip()}
+    plain = tuple(
+        replace(info, description=_without(info.description, written.get(info.language, "")))
+        for info in compiled.alert.infos
+    )
+    found = [
+        Finding("L15", one.message, blocking=True, path=one.path)
+        for one in lint(replace(compiled.alert, infos=plain))
+        if one.code == "L15"
+    ]
+    free = tuple(
+        replace(info, headline="", description=written[info.language], instruction="")
+        for info in compiled.alert.infos
+        if info.language in written
+    )
+    found += [
+        Finding("L15", one.message, reason=True, path=one.path)
+        for one in lint(replace(compiled.alert, infos=free))
+        if one.code == "L15"
+    ]
+    return tuple(found)
+
+
+def _without(text: str, part: str) -> str:
+    return text.rpartition("\n")[0] if part and text.endswith(part.strip()) else text
+
+
+def languages(draft: Draft, compiled: Compiled, *, required: Callable[[Where], Iterable[str]]) -> tuple[Finding, ...]:
+    """Which languages that the area needs are missing; it is sent all the same, and the rest follows."""
+    content, found = draft.content, []
+    spoken = {info.language for info in compiled.alert.infos}
+    missing = sorted({*required(content.where)} - spoken)
+    if missing:
+        found.append(
+            Finding("languages", f"No reviewed words in {', '.join(missing)}: send them after.", follow_up=True)
+        )
+    written = {tag for tag, extra in content.extra.items() if extra.text.strip()}
+    if written and (lacking := sorted(spoken - written)):
+        sentence = f"The free text is missing in {', '.join(lacking)}: send it after."
+        found.append(Finding("languages-free", sentence, follow_up=True))
+    if unread := sorted(tag for tag in written if not content.extra[tag].confirmed_by):
+        found.append(Finding("unconfirmed", f"Nobody has read the free text in {', '.join(unread)}; it is marked so."))
+    if unsaid := sorted(written - spoken):
+        found.append(Finding("unsaid", f"The free text in {', '.join(unsaid)} goes nowhere.", blocking=True))
+    if content.where.name and (unnamed := sorted(spoken - {*content.where.name})) and not content.where.codes:
+        found.append(Finding("unnamed", f"The area has no name in {', '.join(unnamed)}.", follow_up=True))
+    return tuple(found)
+
+
+def reviewed(draft: Draft, compiled: Compiled, *, kit: Kit) -> tuple[Finding, ...]:
+    """No act in words that nobody has read, and none in the words of another hazard without saying so."""
+    content = draft.content
+    found = []
+    tags = [info.language for info in compiled.alert.infos]
+    if unread := [tag for tag in tags if not kit.phrases.usable(content.hazard, content.phase, tag)]:
+        found.append(Finding("unreviewed", f"Nobody has reviewed these words in {', '.join(unread)}.", blocking=True))
+    if content.hazard != "other" and content.phase not in kit.phrases.phases(content.hazard):
+        sentence = f"There are no words for {content.hazard} in {content.phase}; the general ones are taken."
+        found.append(Finding("general", sentence, reason=True))
+    return tuple(found)
+
+
+def area(draft: Draft, compiled: Compiled, *, kit: Kit) -> tuple[Finding, ...]:
+    """The area against the source's own: more than 30 % away from it needs a word why (F4)."""
+    content = draft.content
+    if not content.source_where:
+        return ()
+    try:
+        differs = difference(content.where, content.source_where, kit.gazetteer)
+    except TocsinError as wrong:
+        return (Finding("area", f"The area cannot be compared with the source's: {wrong}.", reason=True),)
+    if differs is None:
+        return (Finding("area", "The area cannot be compared with the source's.", reason=True),)
+    if differs.most <= DROP:
+        return ()
+    sentence = f"The area leaves out {differs.misses:.0%} of the source's, and {differs.beyond:.0%} of it lies beyond."
+    return (Finding("area", sentence, reason=True),)
+
+
+def width(
+    draft: Draft,
+    compiled: Compiled,
+    *,
+    kit: Kit,
+    census: Callable[[Where], int | None],
+    policy: Policy,
+    tally: Tally | None = None,
+) -> tuple[Finding, ...]:
+    """A whole country, very many people, or many times as many as usual: the area's name has to be typed."""
+    content = draft.content
+    if Phase(content.phase) not in WARNS:
+        return ()
+    people = census(content.where)
+    usual = tally.usual(census) if tally is not None else None
+    if any(kit.gazetteer.get(code).level == 0 for code in content.where.codes):
+        why = "This is a whole country."
+    elif people is None:
+        why = "Nobody knows how many people live there."
+    elif people > policy.wide_people:
+        why = f"{people:,} people live there."
+    elif usual is not None and people > USUAL * usual:
+        why = f"{people:,} people live there, more than {USUAL} times as many as usual."
+    else:
+        return ()
+    names = _names(content.where, kit)
+    if _typed(content.reasons.get("wide", ""), names):
+        return (Finding("wide", f"{why} The name was typed."),)
+    name = names[0] if names else ""
+    return (Finding("wide", f"{why} Type the name of the area: {name}.", blocking=True, type_this=name),)
+
+
+def _names(where: Where, kit: Kit) -> list[str]:
+    """What the area is called, in the issuer's languages; the first is the one to be shown."""
+    tags = kit.issuer.languages
+    if where.codes:
+        names = [", ".join(kit.gazetteer.name(code, tag) for code in where.codes) for tag in tags]
+        names += [", ".join(kit.gazetteer.short_name(code, tag) for code in where.codes) for tag in tags]
+    else:
+        names = []
+    return [*(where.name[tag] for tag in tags if where.name.get(tag)), *names]
+
+
+def _typed(text: str, names: Iterable[str]) -> bool:
+    return bool(text.strip()) and " ".join(text.casefold().split()) in {" ".join(n.casefold().split()) for n in names}
+
+
+def letters(draft: Draft, compiled: Compiled) -> tuple[Finding, ...]:
+    """No letters that nobody sees: they turn a text around, or make a word look like another (F18)."""
+    written = [extra.text for extra in draft.content.extra.values()] + [*draft.content.where.name.values()]
+    hidden = sorted({letter for text in written for letter in text if _hidden(letter)})
+    if not hidden:
+        return ()
+    told = ", ".join(f"U+{ord(letter):04X}" for letter in hidden)
+    return (Finding("letters", f"Remove the letters that nobody sees: {told}.", blocking=True),)
+
+
+def _hidden(letter: str) -> bool:
+    """Control, format and private letters; the joiners that some scripts need are none of them."""
+    return unicodedata.category(letter) in ("Cc", "Cf", "Co") and letter not in "\n\t\u200c\u200d\u00ad"
+
+
+def promise(draft: Draft, compiled: Compiled) -> tuple[Finding, ...]:
+    """A warning without a time for the next word leaves people to look for it elsewhere (F30)."""
+    if draft.content.next_update_by is not None or Phase(draft.content.phase) not in WARNS:
+        return ()
+    return (Finding("promise", "Say when the next word comes."),)
+
+
+def own_realm(draft: Draft, compiled: Compiled, *, kit: Kit) -> tuple[Finding, ...]:
+    """No word in it may make machines take the message for one of the other realm (F16)."""
+    messages: list[Alert] = [compiled.alert] if compiled.retraction is None else [compiled.alert, compiled.retraction]
+    for alert in messages:
+        if realm(alert) != kit.issuer.realm:
+            return (Finding("realm", f"Machines would take this for a test: {mark(alert)}.", blocking=True),)
+    return ()
+
+
+def twins(draft: Draft, compiled: Compiled, *, find: Callable[[str], Draft | None]) -> tuple[Finding, ...]:
+    """No double standard: whatever staff are told of the threat must stand in the public version too (req. 25)."""
+    content = draft.content
+    other = find(content.twin) if content.twin else None
+    if other is not None and other.state is DraftState.WITHDRAWN:
+        other = None
+    if content.scope != "Public" and content.audience == "staff" and Phase(content.phase) in WARNS and other is None:
+        sentence = "Staff are warned and the public is not. Write the public version, or say why there is none."
+        return (Finding("twin", sentence, reason=True),)
+    if other is None or Phase(content.phase) not in WARNS:
+        return ()
+    if (content.scope == "Public") == (other.content.scope == "Public"):
+        return ()
+    staff, public = (other.content, content) if content.scope == "Public" else (content, other.content)
+    lacking = untold(staff, public)
+    if not lacking:
+        return ()
+    return (Finding("twin", f"Staff are told what the public is not: {'; '.join(lacking)}.", reason=True),)
+
+
+def untold(staff: Content, public: Content) -> tuple[str, ...]:
+    """The facts of the staff version that the public one lacks, each as a few words."""
+    found = []
+    if staff.hazard != public.hazard:
+        found.append(f"the hazard {staff.hazard}")
+    if staff.facility and staff.facility != public.facility:
+        found.append(f"the house is {staff.facility}")
+    if lost := sorted({*staff.where.codes} - {*public.where.codes}):
+        found.append(f"the places {', '.join(lost)}")
+    if (staff.where.polygons, staff.where.circles) != (public.where.polygons, public.where.circles):
+        found.append("the area that is drawn")
+    for name, theirs, ours in (
+        ("begins", staff.starts, public.starts),
+        ("ends", staff.ends, public.ends),
+        ("next word", staff.next_update_by, public.next_update_by),
+    ):
+        if theirs is not None and theirs != ours:
+            found.append(f"{name} {theirs:%d.%m. %H:%M} UTC")
+    for tag, extra in staff.extra.items():
+        open_text = public.extra[tag].text if tag in public.extra else ""
+        found.extend(_untold_words(extra.text, open_text, tag))
+    return tuple(dict.fromkeys(found))
+
+
+def _untold_words(staff: str, public: str, tag: str) -> list[str]:
+    """Sentences of the staff's free text that the public's lacks, but for advice that states no fact of its own."""
+    words = vocabulary(tag)
+    told = {_plain(sentence) for sentence in _SENTENCE.split(public)}
+    facts = {*_FACT.findall(public)}
+    found = []
+    for sentence in _SENTENCE.split(staff.strip()):
+        if not sentence.strip() or _plain(sentence) in told:
+            continue
+        more = [fact for fact in _FACT.findall(sentence) if fact not in facts]
+        advice = words is not None and words.lists["verb"].match(sentence.strip()) is not None
+        if more or not advice:
+            found.append(f"“{sentence.strip()[:80]}”")
+    return found
+
+
+def _plain(sentence: str) -> str:
+    return " ".join(re.findall(r"\w+", sentence.casefold()))
+
+
+def standard(
+    kit: Kit,
+    *,
+    find: Callable[[str], Draft | None],
+    census: Callable[[Where], int | None] = lambda where: None,
+    policy: Policy,
+    tally: Tally | None = None,
+    domains: tuple[str, ...] = (),
+    required: Callable[[Where], Iterable[str]] | None = None,
+) -> tuple[Guard, ...]:
+    """Every guard, for one desk. ``find`` gives a draft by its name; ``required`` the languages that an area needs."""
+    return (
+        partial(own_realm, kit=kit),
+        partial(wording, kit=kit, domains=domains),
+        action,
+        letters,
+        promise,
+        same_in_every_language,
+        partial(languages, required=required or (lambda where: kit.issuer.languages)),
+        partial(reviewed, kit=kit),
+        partial(area, kit=kit),
+        partial(width, kit=kit, census=census, policy=policy, tally=tally),
+        partial(twins, find=find),
+    )

@@ -1,0 +1,1 @@
+"""The matching engine beside a real PostGIS."""

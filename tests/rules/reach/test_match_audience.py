@@ -1,0 +1,218 @@
+"""Whom an alert concerns when subscribers have many places, circles, areas of their own, wishes and an end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from tests.rules.place.test_area import E6, ring
+from tests.rules.reach.stage import NIGHT, Map
+from tocsin.place.area import Shape
+from tocsin.place.gazetteer import Gazetteer
+from tocsin.reach.audience import Audience, Why
+from tocsin.reach.subscriber import Subscription
+from tocsin.reach.wanted import Wanted, Watch
+
+
+class DrawnMap(Map):
+    """The map of seven places with outlines: a degree square each."""
+
+    def shape(self, code: str) -> Shape | None:
+        for (south, west), owner in self.squares.items():
+            if owner == code:
+                return Shape.of([box(south, west, south + 1, west + 1)])
+        return None
+
+
+def box(south: float, west: float, north: float, east: float) -> np.ndarray:
+    """A rectangle in degrees."""
+    return ring((south, west), (south, east), (north, east), (north, west))
+
+
+def audience(*ones: Subscription, at_once: bool = False) -> Audience:
+    found = Audience(DrawnMap())
+    numbered = list(enumerate(ones, 1))
+    if at_once:
+        found.load(numbered)
+    else:
+        for number, one in numbered:
+            found.add(number, one)
+    return found
+
+
+def told(room: Audience, *areas: str, shape: Shape | None = None, **how: object) -> list[int]:
+    """Everybody whom an act alert concerns, by number."""
+    found = room.match(areas, "act", shape=shape, **how)  # type: ignore[arg-type]
+    return sorted(number for numbers in found.values() for number in numbers.tolist())
+
+
+AREA = Shape.of([box(50.2, 30.2, 50.4, 30.4)])
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_two_hundred_places_of_one(at_once: bool) -> None:
+    """Someone with 200 points, circles and codes that an alert all touches is told once, and not at all once gone."""
+    points = tuple((50_200_000 + 500 * k, 30_300_000) for k in range(200))
+    watches = tuple(Watch(latitude, longitude, 5_000) for latitude, longitude in points)
+    room = audience(
+        Wanted("many", "notes", ("UA", "UA-30"), points, watches=watches),
+        Subscription("else", "notes", points=((49_000_000, 36_000_000),)),
+        at_once=at_once,
+    )
+    assert told(room, "UA-30", shape=AREA) == [1]
+    assert told(room, shape=AREA) == [1]
+    assert told(room, "UA-30") == [1]
+    assert room.preview(("UA-30",), "act", shape=AREA).total == 1
+    room.remove(1)
+    assert told(room, "UA-30", shape=AREA) == []
+    assert told(room, "UA") == [2]
+    assert room.nbytes < 100_000
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_circle_that_the_area_only_touches(at_once: bool) -> None:
+    """Who stands outside an area is told when it comes within the circle that they watch, and otherwise not."""
+    # 0.1 degrees of latitude are 11.1 km.
+    room = audience(
+        Wanted("near", "notes", watches=(Watch(50_500_000, 30_300_000, 12_000),)),
+        Wanted("far", "notes", watches=(Watch(50_500_000, 30_300_000, 10_000),)),
+        Wanted("in", "notes", watches=(Watch(50_300_000, 30_300_000, 10),)),
+        Wanted("point", "notes", points=((50_500_000, 30_300_000),)),
+        at_once=at_once,
+    )
+    assert told(room, shape=AREA) == [1, 3]
+    assert room.why(1, (), AREA) == (Why("near"),)
+    assert room.why(2, (), AREA) == ()
+    assert room.why(3, (), AREA) == (Why("inside"),)
+    circle = Shape.of(circles=[(50_300_000, 30_300_000, 12.5)])
+    assert told(room, shape=circle) == [1, 2, 3]
+
+
+def test_a_circle_over_the_border_of_a_named_area() -> None:
+    """An alert that names an area and draws none concerns the circles that reach over its border."""
+    room = audience(
+        Wanted("over", "notes", watches=(Watch(50_500_000, 29_990_000, 2_000),)),
+        Wanted("short", "notes", watches=(Watch(50_500_000, 29_990_000, 500),)),
+    )
+    assert told(room, "UA-30") == [1]
+    assert room.why(1, ("UA-30",)) == (Why("near"),)
+    assert told(room, "UA-32") == [1, 2]
+
+
+def test_an_area_of_ones_own() -> None:
+    """A campus drawn by its owner is concerned by whatever touches it, though no corner of either is in the other."""
+    campus = ((50_250_000, 30_000_000), (50_250_000, 30_900_000), (50_260_000, 30_900_000), (50_260_000, 30_000_000))
+    room = audience(Wanted("campus", "notes", polygons=(campus,)), Wanted("other", "notes", points=((0, 0),)))
+    assert told(room, shape=AREA) == [1]
+    assert room.why(1, (), AREA) == (Why("overlaps"),)
+    assert told(room, "UA-30") == [1]
+    assert told(room, "UA-63") == []
+    assert told(room, shape=Shape.of([box(50.27, 30, 50.3, 31)])) == []
+    room.remove(1)
+    assert told(room, shape=AREA) == []
+    assert told(room, "UA-30") == []
+
+
+def test_a_stay_ends_by_itself() -> None:
+    """A traveller is told until the last moment of the stay and not from then on; the end is named for the record."""
+    room = audience(
+        Wanted("stay", "notes", ("UA-30",), until=NIGHT + timedelta(hours=1)), Subscription("home", "notes", ("UA",))
+    )
+    assert told(room, "UA-30", at=NIGHT) == [1, 2]
+    assert told(room, "UA-30", at=NIGHT + timedelta(minutes=59, seconds=59.9)) == [1, 2]
+    assert told(room, "UA-30", at=NIGHT + timedelta(hours=1)) == [2]
+    assert room.over(NIGHT) == []
+    assert room.over(NIGHT + timedelta(hours=1)) == ["stay"]
+    room.remove(1)
+    assert room.over(NIGHT + timedelta(hours=1)) == []
+
+
+def test_phases_and_severities_wanted() -> None:
+    """A subscriber is told of the phases and severities it wants; one that nobody said is never a reason to be silent."""
+    room = audience(
+        Wanted("all", "notes", ("UA",)),
+        Wanted("grave", "notes", ("UA",), severities=("Extreme", "Severe")),
+        Wanted("act", "notes", ("UA",), phases=("act",), severities=("Minor",)),
+        Wanted("prepare", "notes", ("UA",), phases=("prepare",)),
+    )
+    assert told(room, "UA") == [1, 2, 3]
+    assert told(room, "UA", severity="Severe") == [1, 2]
+    assert told(room, "UA", severity="Minor") == [1, 3]
+    assert told(room, "UA", severity="Moderate") == [1]
+    assert [n.tolist() for n in room.match(("UA",), "prepare").values()] == [[1, 2, 4]]
+    assert [n.tolist() for n in room.match(("UA",), "hold").values()] == [[1, 2]]
+
+
+def test_audience_by_scope() -> None:
+    """What is public is for all; restricted for staff, or those who bear the role it names; private for nobody."""
+    room = audience(
+        Wanted("citizen", "notes", ("UA",), audience="citizen"),
+        Wanted("staff", "notes", ("UA",), audience="staff"),
+        Wanted("warden", "notes", ("UA",), audience="staff", roles=("warden", "medic")),
+        Wanted("pretender", "notes", ("UA",), roles=("warden",)),
+    )
+    assert told(room, "UA") == [1, 2, 3, 4]
+    assert told(room, "UA", scope="Restricted") == [2, 3]
+    assert told(room, "UA", scope="Restricted", role="role:warden") == [3]
+    assert told(room, "UA", scope="Restricted", role="role:driver") == []
+    assert told(room, "UA", scope="Private") == []
+
+
+def test_preview_counts_whom_the_match_names() -> None:
+    """The composer's counts by channel, language and audience are those of the very people who would be told."""
+    rng = np.random.default_rng(1)
+    ones = [
+        Wanted(
+            f"s{k}",
+            ("notes", "hook")[k % 2],
+            points=((int(rng.integers(50 * E6, 51 * E6)), int(rng.integers(30 * E6, 31 * E6))),),
+            languages=(("uk",), ("en", "uk"), ())[k % 3],
+            audience=("public", "staff")[k % 5 == 0],
+        )
+        for k in range(400)
+    ]
+    room = audience(*ones, at_once=True)
+    found = room.match((), "act", shape=AREA)
+    named = [ones[number - 1] for numbers in found.values() for number in numbers.tolist()]
+    tally = room.preview((), "act", shape=AREA)
+    assert 0 < tally.total == len(named) < 400
+    assert tally.channels == {name: len(numbers) for name, numbers in sorted(found.items())}
+    for count, of in [
+        (tally.languages, lambda one: one.languages[0] if one.languages else ""),
+        (tally.audiences, lambda one: one.audience),
+    ]:
+        assert count == {name: sum(of(one) == name for one in named) for name in {of(one) for one in named}}
+    everybody = {number for numbers in found.values() for number in numbers.tolist()}
+    assert {number for number in range(1, 401) if room.why(number, (), AREA)} == everybody
+
+
+def test_shape_without_codes_finds_those_who_gave_codes() -> None:
+    """An alert that only draws concerns who subscribed to an area that the drawing touches."""
+    room = audience(
+        Subscription("a", "notes", ("UA-30",)),
+        Subscription("b", "notes", ("UA-63",)),
+        Subscription("c", "notes", ("X",)),
+    )
+    assert told(room, shape=AREA) == [1]
+    assert told(room, "UA-63", shape=AREA) == [2]
+
+
+def test_many_points_are_settled_in_areas_together() -> None:
+    """Of 3,000 points, an alert that only names an oblast concerns just those whose innermost area the map puts there."""
+    world = Gazetteer.world()
+    rng = np.random.default_rng(2)
+    points = rng.integers([46 * E6, 23 * E6], [51 * E6, 39 * E6], (3_000, 2)).tolist()
+    room = Audience(world)
+    room.load((n, Subscription(f"s{n}", "notes", points=((lat, lon),))) for n, (lat, lon) in enumerate(points))
+    expected = []
+    for n, (lat, lon) in enumerate(points):
+        spots = world.at(lat, lon)
+        if spots and (spots[0].code == "UA-32" or spots[0].code in world.ancestors("UA-32")):
+            expected.append(n)
+    assert len(expected) > 20
+    assert told(room, "UA-32") == expected
+    for n in expected[::2]:
+        room.remove(n)
+    assert told(room, "UA-32") == expected[1::2]

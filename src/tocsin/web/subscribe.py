@@ -26,6 +26,7 @@ from tocsin.web.problem import Refusal
 from tocsin.web.state import PhaseName
 
 if TYPE_CHECKING:
+    from tocsin.web.confirm import Confirmations
     from tocsin.web.house import House
 
 WEBHOOK = "webhook"
@@ -36,11 +37,16 @@ HOUR = 3600
 class Subscribe(Struct, frozen=True, forbid_unknown_fields=True):
     """What a system wants to be told, and where."""
 
-    channel: Literal["webhook"]
-    url: Annotated[str, Meta(min_length=8, max_length=2000, pattern="^https?://", description="Where to POST alerts.")]
+    channel: Literal["webhook", "mail", "sms", "telegram"]
     areas: Annotated[
         tuple[Code, ...], Meta(min_length=1, max_length=500, description="Area codes; F21 holds both ways.")
     ]
+    url: Annotated[
+        str, Meta(max_length=2000, pattern="^(https?://.{1,1990})?$", description="For webhook: where to POST alerts.")
+    ] = ""
+    address: Annotated[
+        str, Meta(max_length=320, description="For mail, sms and telegram: where to ask whether warnings are wanted.")
+    ] = ""
     phases: Annotated[tuple[PhaseName, ...], Meta(max_length=7, description="Only these phases; none means all.")] = ()
     languages: Annotated[
         tuple[Annotated[str, Meta(min_length=2, max_length=35, pattern="^[A-Za-z0-9-]+$")], ...],
@@ -57,10 +63,28 @@ class Subscribed(Struct, frozen=True):
     secret: Annotated[str, Meta(description="Verifies deliveries (Standard Webhooks) and ends the subscription.")]
 
 
+class Asked(Struct, frozen=True):
+    """Somebody is asked at the address, and a subscription begins with their yes; the same whether it is known."""
+
+    channel: str
+    areas: tuple[str, ...]
+    confirm: Annotated[str, Meta(description="How it goes on: by the link that is sent to the address.")] = "link"
+
+
+async def ask(house: House, confirmations: Confirmations, wanted: Subscribe) -> Asked:
+    """Ask at the address whether it is to be warned. An unknown area raises UnknownPlaceError."""
+    areas = tuple(dict.fromkeys(house.place(code).code for code in wanted.areas))
+    wish = Wish(wanted.channel, "", areas=areas, phases=wanted.phases, languages=wanted.languages)
+    await confirmations.ask(wanted.channel, wanted.address, wish, MOST_PER_ADDRESS)
+    return Asked(wanted.channel, areas)
+
+
 async def make(house: House, wanted: Subscribe) -> Subscribed:
     """Make a subscription; it is on disk on return. An unknown area raises UnknownPlaceError."""
     if house.subscriptions is None:
         raise NotReadyError("no subscriptions are taken here")
+    if not wanted.url:
+        raise ParameterError("url: a webhook needs one")
     # A code that nobody knows would be a subscriber who waits for ever.
     areas = tuple(dict.fromkeys(house.place(code).code for code in wanted.areas))
     try:

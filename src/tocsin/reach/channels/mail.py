@@ -94,6 +94,22 @@ class Mail:
         for session in idle:
             await session.quit()
 
+    async def tell(self, address: str, subject: str, text: str) -> Outcome:
+        """Send one plain mail that is no alert: whether warnings are wanted there."""
+        if _MAILBOX.fullmatch(address) is None:
+            return refused("address.malformed", tried=False)
+        message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
+        user, _, domain = self.relay.sender.rpartition("@")
+        message["From"] = Mailbox(self.settings.sender_name, user, domain)
+        message["To"] = address
+        message["Date"] = format_datetime(self.clock.now())
+        message["Subject"] = " ".join(subject.split())
+        message["Message-ID"] = f"<{_short('tell', address, text)}@{domain}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(text + "\n", cte="quoted-printable")
+        content = message.as_bytes().replace(b"\r\n.", b"\r\n..")
+        return (await self._hand_over([Envelope(self.relay.sender, address, content)]))[0]
+
     async def _hand_over(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
         session = None
         try:

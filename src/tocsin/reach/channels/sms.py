@@ -14,6 +14,7 @@ import hashlib
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ from tocsin.reach.channel import ACCEPTED, GONE, Channel, Kit, Outcome, later, r
 from tocsin.reach.channels.gateway import Chosen, Gateway, Profile
 from tocsin.reach.channels.smpp import Centre, LineError, Short, Smpp
 from tocsin.reach.channels.way import Order, Unset, way
-from tocsin.reach.delivery import Delivery, Receipt
+from tocsin.reach.delivery import Address, Delivery, Receipt
 from tocsin.reach.wording import Told, Wordings, fit
 
 URGENT = frozenset({"act", "hold", "retracted"})
@@ -163,6 +164,14 @@ class Sms:
     def _fits(self, text: str) -> bool:
         wide = gsm7_septets(text) is None
         return sms_parts(text) <= (self.table.parts_wide if wide else self.table.parts)
+
+    async def tell(self, address: str, subject: str, text: str) -> Outcome:
+        """Send one message that is no alert: whether warnings are wanted there; its subject is left out."""
+        now = self.clock.now()
+        to = Address(0, "", address)
+        asked = Delivery(f"tell {address}", "", 0, "", "actual", now + timedelta(days=1), b"", to)
+        plain = " ".join(text.split())
+        return await (self._by_line(asked, plain) if self.line is not None else self._by_gateway(asked, plain))
 
     async def _one(self, delivery: Delivery) -> Outcome:
         if _NUMBER.fullmatch(delivery.to.address) is None:

@@ -64,6 +64,15 @@ class Telegram:
         """Close the connections that are kept."""
         await self.gateway.close()
 
+    async def tell(self, address: str, subject: str, text: str) -> Outcome:
+        """Send one message that is no alert: whether warnings are wanted there."""
+        body = {
+            "chat_id": address,
+            "text": f"{subject}\n\n{text}"[:MOST],
+            "link_preview_options": {"is_disabled": True},
+        }
+        return (await self.gateway.send({}, msgspec.json.encode(body), "application/json")).outcome
+
     async def _one(self, delivery: Delivery) -> Outcome:
         if _CHAT.fullmatch(delivery.to.address) is None:
             return refused("address.malformed", tried=False)

@@ -80,8 +80,10 @@ class Wordings:
     def of(self, delivery: Delivery) -> Told:
         """The words of a delivery's alert. A body that is no bulletin raises ``msgspec.ValidationError``."""
         kept = self._kept.get(delivery.alert)
-        if kept is None or kept[0] != delivery.body:
-            xml = self._cap(delivery.alert)
+        stale = kept is None or kept[0] != delivery.body
+        # Deliveries may be ahead of whoever gives the message, so as long as it is missing it is asked for again.
+        xml = self._cap(delivery.alert) if kept is None or stale or kept[1].alert is None else None
+        if kept is None or stale or xml:
             kept = delivery.body, tell(_BULLETIN.decode(delivery.body), read_alert(xml) if xml else None)
             self._kept[delivery.alert] = kept
             if len(self._kept) > KEPT:

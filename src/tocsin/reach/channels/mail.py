@@ -69,7 +69,7 @@ class Mail:
         self.lanes = relay.connections
         self.words = Wordings(kit.cap)
         self.order = Order(kit.clock)
-        self._rendered: OrderedDict[tuple[bytes, tuple[str, ...]], Rendered] = OrderedDict()
+        self._rendered: OrderedDict[tuple[bytes, tuple[str, ...], bool], Rendered] = OrderedDict()
         self._idle: list[Session] = []
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
@@ -152,13 +152,13 @@ class Mail:
             return refused("address.malformed", tried=False)
         if (stopped := self.order.stops(delivery)) is not None:
             return stopped
-        key = delivery.body, delivery.to.languages
+        try:
+            told = self.words.of(delivery)
+        except msgspec.DecodeError:
+            return refused("bulletin", tried=False)
+        key = delivery.body, delivery.to.languages, told.alert is not None
         rendered = self._rendered.get(key)
         if rendered is None:
-            try:
-                told = self.words.of(delivery)
-            except msgspec.DecodeError:
-                return refused("bulletin", tried=False)
             rendered = self._rendered[key] = self.render(told, told.all_for(delivery.to.languages))
             if len(self._rendered) > RENDERED:
                 self._rendered.popitem(last=False)

@@ -58,7 +58,7 @@ from tocsin.warn.compile import Issuer, Kit
 from tocsin.warn.mirror import REPORT_WAITING, Mirror
 from tocsin.warn.phrase import book
 from tocsin.warn.policy import Policy
-from tocsin.warn.publish import ALERT_PUBLISHED
+from tocsin.warn.publish import ALERT_PUBLISHED, Published
 from tocsin.warn.situation import Situation
 from tocsin.web.console.identity import Identity
 from tocsin.web.health import holds
@@ -144,7 +144,7 @@ class Program:
             age=timedelta(days=settings.webpush_prepared_days),
         )
         self.vapid = VapidKey(self.data / "keys", realm)
-        self.channels = all_channels(ChannelKit(settings, self.clock, self.vapid, self.prekeys))
+        self.channels = all_channels(ChannelKit(settings, self.clock, self.vapid, self.prekeys, self.data, self._cap_of))
         self.dispatch = Dispatch(
             self.store,
             self.batches,
@@ -296,6 +296,14 @@ class Program:
     def _server(self) -> uvicorn.Server:
         host, _, port = self.settings.bind.rpartition(":")
         return uvicorn.Server(config(self.house, host=host.strip("[]"), port=int(port)))
+
+    def _cap_of(self, identifier: str) -> bytes | None:
+        """The CAP XML of a published alert: broadcast centres take the message itself."""
+        known = self.situation.alert(identifier)
+        if known is None:
+            entries = self.store.about(ALERT_PUBLISHED, identifier, 1)
+            known = entries[0].read(Published) if entries else None
+        return known.cap.encode() if known is not None else None
 
     def _is_idle(self) -> bool:
         """Whether nothing is being sent: keys are prepared in calm only."""

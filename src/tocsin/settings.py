@@ -119,6 +119,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             "themselves are not counted as one listener."
         ),
     ] = ("127.0.0.1", "::1")
+    channels: Annotated[
+        str,
+        Meta(
+            description="The file with the ways out (mail relay, broker, gateways) and their keys, one table a channel; "
+            "relative to the data folder. A channel without its table waits, and nothing for it is lost."
+        ),
+    ] = "channels.toml"
     session_idle_minutes: Annotated[
         int,
         Meta(

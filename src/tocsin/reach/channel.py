@@ -12,13 +12,14 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
 import tocsin.reach.channels
 from tocsin.clock import Clock
-from tocsin.reach.delivery import Delivery
+from tocsin.reach.delivery import Delivery, Receipt
 from tocsin.reach.prekey import PreKeys
 from tocsin.reach.vapid import Signer
 from tocsin.settings import Settings
@@ -70,13 +71,29 @@ class Channel(Protocol):
         ...
 
 
+def _nothing(identifier: str) -> bytes | None:
+    return None
+
+
+def _nobody(alert: str, subscription: str, level: Receipt) -> object:
+    return None
+
+
 class Kit(Struct, frozen=True):
-    """What a channel is made with. ``signer`` and ``prekeys`` are for Web Push."""
+    """What a channel is made with.
+
+    ``data`` is the installation's folder. ``cap`` gives the CAP XML of a published alert by its identifier, or None;
+    ``receipt`` is told what the other side says later of a delivery (alert, subscription, level). ``signer`` and
+    ``prekeys`` are for Web Push.
+    """
 
     settings: Settings
     clock: Clock
     signer: Signer | None = None
     prekeys: PreKeys | None = None
+    data: Path | None = None
+    cap: Callable[[str], bytes | None] = _nothing
+    receipt: Callable[[str, str, Receipt], object] = _nobody
 
 
 Make = Callable[[Kit], Channel]
@@ -90,7 +107,8 @@ def makers() -> dict[str, Make]:
     for module in pkgutil.iter_modules(tocsin.reach.channels.__path__):
         make = getattr(importlib.import_module(f"tocsin.reach.channels.{module.name}"), "make", None)
         if make is not None:
-            found[module.name] = make
+            # A file named for a package it drives ends in an underscore; the channel's name does not.
+            found[module.name.rstrip("_")] = make
     return found
 
 

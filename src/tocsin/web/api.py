@@ -22,6 +22,7 @@ from tocsin.cap.phase import Phase
 from tocsin.cap.telling import told as telling
 from tocsin.errors import MediaTypeError, NotFoundError, NotReadyError, NotSignedInError, ParameterError, TooSlowError
 from tocsin.reach.heartbeat import Position, SourceContact, heartbeat
+from tocsin.web import confirm
 from tocsin.web.feed import FEED, FOR_EVER, Feed
 from tocsin.web.feed import address_of as message_at
 from tocsin.web.geojson import MEDIA_TYPE as GEOJSON
@@ -52,7 +53,7 @@ from tocsin.web.shapes import (
 )
 from tocsin.web.state import Freshness, moment, words
 from tocsin.web.submit import MEDIA_TYPES, address_of, submit
-from tocsin.web.subscribe import Subscribe, end, make
+from tocsin.web.subscribe import WEBHOOK, WEBPUSH, Subscribe, ask, end, make
 from tocsin.web.titles import language_of
 from tocsin.web.token import SUBMIT
 
@@ -64,6 +65,9 @@ if TYPE_CHECKING:
 SEARCHES_KEPT = 1000
 
 
+_PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+
+
 class Interface:
     """The handlers, and what they keep between requests. ``described`` is the OpenAPI document."""
 
@@ -71,6 +75,7 @@ class Interface:
         self.house = house
         self.feed, self.states = Feed(house.register, house.settings), States(house)
         self.listing, self.doctor, self.repeats = Listing(house), Doctor(house), Repeats(house.answers)
+        self.confirmations = confirm.Confirmations(house)
         self.described: dict[str, object] = {}
         self._described: Ready | None = None
         self._found: OrderedDict[tuple[str, str, str | None, int], Ready] = OrderedDict()
@@ -242,7 +247,7 @@ class Interface:
     # --- subscriptions ---------------------------------------------------------------------------------------------
 
     async def subscribe(self, request: Request) -> ASGIApp:
-        """Subscribe a webhook or a device."""
+        """Subscribe a webhook or a device, or ask at an address whether it is to be warned."""
         house = self.house
         owner = house.limits.visitor(request.client)
         house.limits.write(owner)
@@ -251,6 +256,9 @@ class Interface:
         wanted = decoded(content, Subscribe)
 
         async def work() -> Response:
+            if wanted.channel not in (WEBHOOK, WEBPUSH):
+                asked_there = await ask(house, self.confirmations, wanted)
+                return Response(msgspec.json.encode(asked_there), 202, {"Cache-Control": "no-store"}, JSON)
             made = await make(house, wanted)
             headers = {"Location": f"/v1/subscriptions/{made.id}", "Cache-Control": "no-store"}
             return Response(msgspec.json.encode(made), 201, headers, JSON)
@@ -266,6 +274,27 @@ class Interface:
             raise NotSignedInError
         await end(house, request.path_params["id"], authorization[7:].strip())
         return Response(status_code=204, headers={"Cache-Control": "no-store"})
+
+    async def confirm_page(self, request: Request) -> ASGIApp:
+        """The page that asks whether warnings are wanted."""
+        tag = language_of(request, confirm.languages())
+        return HTMLResponse(self.confirmations.page(request.path_params["token"], tag), headers=_PRIVATE)
+
+    async def confirm(self, request: Request) -> ASGIApp:
+        """Yes: warnings are wanted."""
+        self.house.limits.write(self.house.limits.visitor(request.client))
+        tag = language_of(request, confirm.languages())
+        return HTMLResponse(await self.confirmations.confirm(request.path_params["token"], tag), headers=_PRIVATE)
+
+    async def stop_page(self, request: Request) -> ASGIApp:
+        """The page that asks whether warnings are to stop."""
+        return HTMLResponse(confirm.stop_page(language_of(request, confirm.languages())), headers=_PRIVATE)
+
+    async def stop(self, request: Request) -> ASGIApp:
+        """End a subscription with the key that stands in its mails (RFC 8058)."""
+        self.house.limits.write(self.house.limits.visitor(request.client))
+        parts, tag = request.path_params, language_of(request, confirm.languages())
+        return HTMLResponse(await confirm.stop(self.house, parts["id"], parts["key"], tag), headers=_PRIVATE)
 
     # --- the installation ------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from tocsin.web.problem import Refusal
 from tocsin.web.state import PhaseName
 
 if TYPE_CHECKING:
+    from tocsin.web.confirm import Confirmations
     from tocsin.web.house import House
 
 WEBHOOK, WEBPUSH = "webhook", "webpush"
@@ -46,10 +47,11 @@ class DeviceKeys(Struct, frozen=True, forbid_unknown_fields=True):
 class Subscribe(Struct, frozen=True, forbid_unknown_fields=True):
     """What a system or a device wants to be told, and where.
 
-    A webhook gives ``url``; a device gives ``endpoint`` and ``keys`` as its Push API does.
+    A webhook gives ``url``; a device gives ``endpoint`` and ``keys`` as its Push API does; mail, sms and telegram give
+    ``address``, where a yes is asked for first.
     """
 
-    channel: Literal["webhook", "webpush"]
+    channel: Literal["webhook", "webpush", "mail", "sms", "telegram"]
     areas: Annotated[
         tuple[Code, ...], Meta(min_length=1, max_length=500, description="Area codes; F21 holds both ways.")
     ]
@@ -66,6 +68,9 @@ class Subscribe(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(min_length=9, max_length=2000, pattern="^https://", description="Web Push: the push service's address."),
     ] = ""
     keys: DeviceKeys | None = None
+    address: Annotated[
+        str, Meta(max_length=320, description="For mail, sms and telegram: where to ask whether warnings are wanted.")
+    ] = ""
     expires: Annotated[
         float | None, Meta(description="Web Push: as browsers give it; a push service says itself when it has ended.")
     ] = field(default=None, name="expirationTime")
@@ -80,6 +85,22 @@ class Subscribed(Struct, frozen=True):
     secret: Annotated[
         str, Meta(description="Ends the subscription; a webhook verifies deliveries with it (Standard Webhooks).")
     ]
+
+
+class Asked(Struct, frozen=True):
+    """Somebody is asked at the address, and a subscription begins with their yes; the same whether it is known."""
+
+    channel: str
+    areas: tuple[str, ...]
+    confirm: Annotated[str, Meta(description="How it goes on: by the link that is sent to the address.")] = "link"
+
+
+async def ask(house: House, confirmations: Confirmations, wanted: Subscribe) -> Asked:
+    """Ask at the address whether it is to be warned. An unknown area raises UnknownPlaceError."""
+    areas = tuple(dict.fromkeys(house.place(code).code for code in wanted.areas))
+    wish = Wish(wanted.channel, "", areas=areas, phases=wanted.phases, languages=wanted.languages)
+    await confirmations.ask(wanted.channel, wanted.address, wish, MOST_PER_ADDRESS)
+    return Asked(wanted.channel, areas)
 
 
 def _where(wanted: Subscribe, secret: str) -> tuple[str, str, tuple[str, ...]]:

@@ -30,7 +30,7 @@ from tocsin.web.shapes import (
 )
 from tocsin.web.state import State
 from tocsin.web.submit import MEDIA_TYPES, Receipt
-from tocsin.web.subscribe import Subscribe, Subscribed
+from tocsin.web.subscribe import Asked, Subscribe, Subscribed
 from tocsin.web.token import SUBMIT
 
 _STATE = {"code": "Area code, however its letters are cased."}
@@ -195,8 +195,11 @@ TABLE: tuple[Operation, ...] = (
         "POST",
         "/v1/subscriptions",
         Interface.subscribe,
-        "Subscribe a webhook, or a device by Web Push, to places.",
-        (Answer(201, "Subscribed. The secret is shown once.", JSON, Subscribed),),
+        "Subscribe a webhook or a device to places, or ask at a mail address, telephone or chat whether it wants warnings.",
+        (
+            Answer(201, "A webhook or a device is subscribed. The secret is shown once.", JSON, Subscribed),
+            Answer(202, "Asked at the address; the subscription begins with the yes there.", JSON, Asked),
+        ),
         takes={JSON: Subscribe},
         faults=(_UNKNOWN, "operator.not-ready"),
         idempotent=True,
@@ -209,6 +212,39 @@ TABLE: tuple[Operation, ...] = (
         (Answer(204, "Nothing is sent under this id with this secret any more.", ""),),
         bearer=True,
         parameters={"id": "The subscription's id."},
+    ),
+    Operation(
+        "GET",
+        "/v1/confirm/{token}",
+        Interface.confirm_page,
+        "The page behind the link that was sent to an address: it asks whether warnings are wanted.",
+        (Answer(200, "A page.", "text/html"),),
+        parameters={"token": "What stands in the link."},
+    ),
+    Operation(
+        "POST",
+        "/v1/confirm/{token}",
+        Interface.confirm,
+        "Yes: warnings are wanted here. The same answer whenever it is sent.",
+        (Answer(200, "A page.", "text/html"),),
+        parameters={"token": "What stands in the link."},
+    ),
+    Operation(
+        "GET",
+        "/v1/unsubscribe/{id}/{key}",
+        Interface.stop_page,
+        "The page that asks whether warnings are to stop.",
+        (Answer(200, "A page.", "text/html"),),
+        parameters={"id": "The subscription's id.", "key": "What stands in its mails."},
+    ),
+    Operation(
+        "POST",
+        "/v1/unsubscribe/{id}/{key}",
+        Interface.stop,
+        "One-click unsubscribe (RFC 8058): the same answer whether there was a subscription or not.",
+        (Answer(200, "A page.", "text/html"),),
+        faults=("operator.not-ready",),
+        parameters={"id": "The subscription's id.", "key": "What stands in its mails."},
     ),
     Operation(
         "GET",

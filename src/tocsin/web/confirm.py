@@ -1,0 +1,193 @@
+"""Confirming: who is to be warned at an address is asked there first, and a subscription begins with their yes.
+
+- The link goes to the address itself, so nobody is subscribed by another; opening it only asks, because programs that
+  look into mails open every link, and the button is what counts.
+- The answer to whoever asks is the same whether the address is known, confirmed or asked too often.
+- The same link once more is the same subscription. It holds for a day; after a restart one asks again.
+- Ending needs one click (RFC 8058) with the key that stands in each mail, and says nothing of whether there was one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from html import escape
+from secrets import token_urlsafe
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from tocsin.errors import NotReadyError, ParameterError
+from tocsin.place.language import negotiate
+from tocsin.reach.channels import mail, sms, telegram
+from tocsin.reach.channels.mail import unsubscribe_key
+from tocsin.reach.channels.webhook import new_secret
+from tocsin.reach.subscriber import Wish
+from tocsin.reach.wording import exercise_mark
+
+if TYPE_CHECKING:
+    from tocsin.web.house import House
+
+ADDRESSES: Mapping[str, Callable[[str], str]] = {
+    "mail": mail.address,
+    "sms": sms.address,
+    "telegram": telegram.address,
+}
+"""The channels by which a person can be warned after a yes, and what reads their addresses."""
+HOLDS = timedelta(hours=24)
+WAITING = 20_000
+ASKED_MOST = 3
+
+WORDS = {
+    "en": (
+        "Confirm your warnings",
+        "Somebody asked for warnings for {places} to be sent here. If it was you, open this and confirm:",
+        "If it was not you, do nothing.",
+        "Yes, warn me here",
+        "You will be warned here.",
+        "This link no longer holds. Please ask again.",
+        "Stop these warnings",
+        "Nothing more is sent by this subscription.",
+    ),
+    "uk": (
+        "Підтвердьте попередження",
+        "Хтось попросив надсилати сюди попередження для: {places}. Якщо це ви, відкрийте й підтвердьте:",
+        "Якщо це не ви, нічого не робіть.",
+        "Так, попереджайте мене тут",
+        "Вас попереджатимуть тут.",
+        "Це посилання вже не діє. Попросіть ще раз.",
+        "Більше не надсилати",
+        "За цією підпискою більше нічого не надсилається.",
+    ),
+    "de": (
+        "Bestätigen Sie Ihre Warnungen",
+        "Jemand hat gebeten, Warnungen für {places} hierher zu senden. Wenn Sie das waren, öffnen und bestätigen Sie:",
+        "Wenn Sie es nicht waren, tun Sie nichts.",
+        "Ja, warnen Sie mich hier",
+        "Sie werden hier gewarnt.",
+        "Dieser Link gilt nicht mehr. Bitte fragen Sie erneut an.",
+        "Diese Warnungen beenden",
+        "Über dieses Abonnement wird nichts mehr gesendet.",
+    ),
+    "fr": (
+        "Confirmez vos alertes",
+        "Quelqu'un a demandé l'envoi ici des alertes pour {places}. Si c'est vous, ouvrez et confirmez :",
+        "Si ce n'est pas vous, ne faites rien.",
+        "Oui, alertez-moi ici",
+        "Vous serez alerté ici.",
+        "Ce lien n'est plus valable. Veuillez refaire la demande.",
+        "Arrêter ces alertes",
+        "Plus rien n'est envoyé par cet abonnement.",
+    ),
+}
+_TITLE, _ASKS, _OTHERWISE, _YES, _DONE, _OVER, _STOP, _STOPPED = range(8)
+
+
+class _Asked(Struct):
+    wish: Wish
+    at: datetime
+    done: bool = False
+
+
+class Confirmations:
+    """What was asked at addresses and is not answered yet."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self._asked: OrderedDict[str, _Asked] = OrderedDict()
+        self._lock = asyncio.Lock()
+        self._telling: set[asyncio.Task[Any]] = set()
+
+    async def ask(self, channel: str, text: str, wish: Wish, live_most: int) -> None:
+        """Ask at an address whether it is to be warned. An address that cannot be one raises ParameterError."""
+        house = self.house
+        address = ADDRESSES[channel](text)
+        tell = getattr(_channel(house, channel), "tell", None)
+        if house.subscriptions is None or tell is None:
+            raise NotReadyError(f"nothing is sent by {channel} here")
+        now = house.now()
+        while self._asked and (len(self._asked) >= WAITING or next(iter(self._asked.values())).at + HOLDS < now):
+            self._asked.popitem(last=False)
+        same = sum(one.wish.channel == channel and one.wish.address == address for one in self._asked.values())
+        known = await asyncio.to_thread(house.subscriptions.book.find, channel, address)
+        if same >= ASKED_MOST or len(known) >= live_most:
+            return
+        token = token_urlsafe(16)
+        kept = Wish(channel, address, (new_secret(),), wish.areas, (), wish.phases, wish.languages)
+        self._asked[token] = _Asked(kept, now)
+        tag = negotiate(", ".join(wish.languages), tuple(WORDS))
+        words, mark = WORDS[tag], exercise_mark(house.settings.realm, tag)
+        places = ", ".join(house.gazetteer.name(code, tag) for code in wish.areas[:5])
+        link = f"{house.settings.public_url.rstrip('/')}/v1/confirm/{token}"
+        lines = (mark + words[_ASKS].format(places=places), link, words[_OTHERWISE])
+        # It is not waited for: how long it takes would tell whether the address is known.
+        task = asyncio.create_task(tell(address, mark + words[_TITLE], "\n\n".join(lines)))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    def page(self, token: str, tag: str) -> str:
+        """The page that a link leads to: it asks."""
+        asked = self._live(token)
+        words = WORDS[tag]
+        return _page(words[_TITLE], words[_OVER] if asked is None else "", "" if asked is None else words[_YES], tag)
+
+    async def confirm(self, token: str, tag: str) -> str:
+        """Begin the subscription that a link stands for; the page that says so."""
+        words = WORDS[tag]
+        async with self._lock:
+            asked = self._live(token)
+            if asked is None:
+                return _page(words[_TITLE], words[_OVER], "", tag)
+            if not asked.done:
+                await asyncio.to_thread(self.house.subscriptions.make, asked.wish)
+                asked.done = True
+        return _page(words[_TITLE], words[_DONE], "", tag)
+
+    def _live(self, token: str) -> _Asked | None:
+        asked = self._asked.get(token)
+        return asked if asked is not None and asked.at + HOLDS >= self.house.now() else None
+
+
+def stop_page(tag: str) -> str:
+    """The page that a person's click on unsubscribe leads to."""
+    return _page(WORDS[tag][_STOP], "", WORDS[tag][_STOP], tag)
+
+
+async def stop(house: House, subscription: str, key: str, tag: str) -> str:
+    """End a subscription if this is its key; the page is the same either way."""
+    if house.subscriptions is None:
+        raise NotReadyError("no subscriptions are taken here")
+    number = house.subscriptions.roll.number(subscription)
+    known = await asyncio.to_thread(house.subscriptions.book.addresses, [number if number is not None else 0])
+    secrets = known[number].secrets if number in known else ()
+    given = key.encode("utf-8", "surrogateescape")
+    same = [hmac.compare_digest(given, unsubscribe_key(one).encode()) for one in (*secrets, new_secret())]
+    if any(same[:-1]):
+        await asyncio.to_thread(house.subscriptions.end, subscription, "owner")
+    return _page(WORDS[tag][_STOP], WORDS[tag][_STOPPED], "", tag)
+
+
+def languages() -> tuple[str, ...]:
+    """The languages of these pages."""
+    return tuple(WORDS)
+
+
+def _channel(house: House, name: str) -> Any:
+    lanes = getattr(house.dispatch, "lanes", {})
+    if name not in ADDRESSES:
+        raise ParameterError(f"channel: nobody is warned by {name} here")
+    return lanes[name].channel if name in lanes else None
+
+
+def _page(title: str, said: str, button: str, tag: str) -> str:
+    form = f'<form method="post"><button style="font-size:20px;padding:12px">{escape(button)}</button></form>'
+    return (
+        f'<!DOCTYPE html><html lang="{tag}"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">'
+        '<meta name="referrer" content="no-referrer"></head>'
+        f"<body><main><h1>{escape(title)}</h1>"
+        f"{f'<p>{escape(said)}</p>' if said else ''}{form if button else ''}</main></body></html>"
+    )

@@ -11,12 +11,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import inspect
+import logging
 import resource
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -24,7 +27,7 @@ from tocsin.cap.alert import Alert
 from tocsin.cap.limits import TRUSTED
 from tocsin.cap.xml import read as read_cap
 from tocsin.clock import Clock
-from tocsin.errors import PolicyError
+from tocsin.errors import ChannelError, PolicyError
 from tocsin.journal import follow
 from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
@@ -54,16 +57,24 @@ from tocsin.store.sqlite import SqliteStore
 from tocsin.store.subscriptions import SqlBook
 from tocsin.store.vapid import VapidKey
 from tocsin.warn import policy as policies
+from tocsin.warn.approval import default as approval
 from tocsin.warn.compile import Issuer, Kit
+from tocsin.warn.desk import Desk
+from tocsin.warn.draft import Drafts
+from tocsin.warn.guard import standard
 from tocsin.warn.mirror import REPORT_WAITING, Mirror
+from tocsin.warn.person import People
 from tocsin.warn.phrase import book
 from tocsin.warn.policy import Policy
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
 from tocsin.warn.situation import Situation
+from tocsin.web.console.desk_room import DeskRoom
 from tocsin.web.console.identity import Identity
 from tocsin.web.health import holds
 from tocsin.web.house import House
 from tocsin.web.site import config
+
+log = logging.getLogger("tocsin.app")
 
 MIRROR = "mirror"
 BATCH = 500
@@ -117,7 +128,17 @@ class Program:
         self.intake.on_heard(self.situation.heard)
         issuer = Issuer(settings.sender, settings.sender_name, realm, settings.languages)
         self.certificates = Certificates(self.data / "keys", realm, settings.sender, self.clock.now())
-        self.mirror = Mirror(Kit(self.gazetteer, book(), issuer), self.policy, self.sources, self.certificates.sign)
+        kit = Kit(self.gazetteer, book(), issuer)
+        self.mirror = Mirror(kit, self.policy, self.sources, self.certificates.sign)
+        drafts, host = Drafts(), urlsplit(settings.public_url).hostname or ""
+        self.desk = Desk(
+            kit,
+            approval(),
+            People(),
+            drafts,
+            guards=standard(kit, find=drafts.get, policy=approval(), domains=(host,)),
+            still_warns=self._still_warns,
+        )
         self._remember()
         self.hub = StreamHub(
             self.store,
@@ -144,7 +165,9 @@ class Program:
             age=timedelta(days=settings.webpush_prepared_days),
         )
         self.vapid = VapidKey(self.data / "keys", realm)
-        self.channels = all_channels(ChannelKit(settings, self.clock, self.vapid, self.prekeys, self.data, self._cap_of))
+        self.channels = all_channels(
+            ChannelKit(settings, self.clock, self.vapid, self.prekeys, self.data, self._cap_of)
+        )
         self.dispatch = Dispatch(
             self.store,
             self.batches,
@@ -180,6 +203,8 @@ class Program:
             dispatch=self.dispatch,
             subscriptions=self.subscribers,
             identity=self.identity,
+            desk=self.desk,
+            certificates=self.certificates,
             data=self.data,
         )
 
@@ -248,6 +273,7 @@ class Program:
         ``started`` is told the address once the page can be opened.
         """
         raise_open_files()
+        await self._arm()
         self.subscribers.load()
         self.settle()
         works: dict[str, Callable[[], Any]] = {
@@ -258,6 +284,7 @@ class Program:
             "dispatch": self.dispatch.follow,
             "refill": Refill(self.prekeys, self.book, self.clock, idle=self._is_idle).run,
             "dates": self._keep_dates,
+            "desk": DeskRoom.of(self.house).keep_watch,
         }
         for feed in feeds:
             works[f"feed {feed.wire.id}"] = partial(feed.run, self.intake)
@@ -286,6 +313,18 @@ class Program:
             await asyncio.gather(*tasks, *ending, return_exceptions=True)
             await asyncio.gather(*(channel.close() for channel in self.channels.values()))
 
+    async def _arm(self) -> None:
+        """Do in calm what a channel would otherwise do at the alarm: connections, workers, last wills."""
+        for name, channel in self.channels.items():
+            arm = getattr(channel, "arm", None)
+            try:
+                done = arm() if arm is not None else None
+                if inspect.isawaitable(done):
+                    await done
+            except (ChannelError, OSError) as wrong:
+                # A channel that cannot be armed must not keep the others from warning; readiness says so.
+                log.warning("channel %s is not armed: %s", name, wrong)
+
     async def _keep_watching(self) -> None:
         """Look regularly whether a source has fallen silent."""
         pause = min((source.interval_s for source in self.sources.values()), default=30.0) / 2
@@ -296,6 +335,16 @@ class Program:
     def _server(self) -> uvicorn.Server:
         host, _, port = self.settings.bind.rpartition(":")
         return uvicorn.Server(config(self.house, host=host.strip("[]"), port=int(port)))
+
+    def _still_warns(self, alert: Published) -> bool:
+        """Whether the official source of a mirrored alert has not ended it: taking it back then needs two persons."""
+        if not alert.source or not alert.areas:
+            return False
+        at = self.clock.now()
+        return any(
+            live.published.source == alert.source and live.published.event_id == alert.event_id
+            for live in self.situation.live(at)
+        )
 
     def _cap_of(self, identifier: str) -> bytes | None:
         """The CAP XML of a published alert: broadcast centres take the message itself."""

@@ -113,6 +113,9 @@ class House:
     dispatch: Any = None
     subscriptions: Any = None
     identity: Any = None
+    desk: Any = None
+    certificates: Any = None
+    desk_room: Any = None
     data: Path | None = None
     checks: list[Callable[[datetime], Iterable[Ailment]]] = field(default_factory=list)
     listeners: list[Callable[[Entry], object]] = field(default_factory=list)

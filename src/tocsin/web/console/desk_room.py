@@ -31,7 +31,7 @@ from tocsin.place.map import country_map
 from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED
 from tocsin.sense.report import REPORT_RECEIVED, Report
 from tocsin.warn.desk import REVIEW_DUE, Desk
-from tocsin.warn.draft import Where
+from tocsin.warn.draft import Draft, Where
 from tocsin.warn.fatigue import Tally
 from tocsin.warn.mirror import REPORT_WAITING
 from tocsin.warn.owner import REPORT_DECIDED, Watch
@@ -48,6 +48,7 @@ from tocsin.web.console.visit import Visit, environment
 from tocsin.web.text import Texts, texts
 
 if TYPE_CHECKING:
+    from tocsin.web.console.preview import Shown
     from tocsin.web.house import House
 
 STOPWATCH_STOPPED = "stopwatch:stopped"
@@ -181,6 +182,7 @@ class DeskRoom:
         self.failed: dict[str, str] = {}
         self.versions: OrderedDict[str, list[Published]] = OrderedDict()
         self.receipts: OrderedDict[str, list[Note]] = OrderedDict()
+        self.shown: OrderedDict[str, tuple[Draft, Draft | None, datetime, Shown]] = OrderedDict()
         self._names: dict[str, str] = {}
         self._spent: OrderedDict[str, float] = OrderedDict()
         self.steady = time.monotonic

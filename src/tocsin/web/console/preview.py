@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from babel import Locale
@@ -21,6 +21,11 @@ from tocsin.warn.tier import Tier
 
 if TYPE_CHECKING:
     from tocsin.web.console.desk_room import DeskRoom
+
+
+KEEP = timedelta(seconds=10)
+"""So long may the numbers of people and subscribers be those of a moment ago."""
+MOST = 64
 
 
 class Remark(Struct, frozen=True):
@@ -68,7 +73,19 @@ class Shown(Struct, frozen=True):
 
 
 def preview(room: DeskRoom, draft: Draft, at: datetime) -> Shown:
-    """What ``draft`` comes to at ``at``."""
+    """What ``draft`` comes to at ``at``; what was found a moment ago holds while neither it nor its twin has changed."""
+    twin = room.desk.drafts.get(draft.content.twin) if draft.content.twin else None
+    kept = room.shown.get(draft.id)
+    if kept is not None and kept[0] is draft and kept[1] is twin and at - kept[2] < KEEP:
+        return kept[3]
+    shown = _preview(room, draft, at)
+    room.shown[draft.id] = (draft, twin, at, shown)
+    while len(room.shown) > MOST:
+        room.shown.popitem(last=False)
+    return shown
+
+
+def _preview(room: DeskRoom, draft: Draft, at: datetime) -> Shown:
     seen = previews.preview(room.desk, draft.id, at, counter=room.counter, tally=room.tally)
     of = {message.kind: message for message in seen.messages}
     return Shown(

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from tocsin.cli import tocsin
-from tocsin.cli.brief import decode
+from tocsin.sense.page import decode
 from tocsin.errors import InputError
 
 RUSSIAN = "Посольство США в Киеве закрылось.\nСотрудникам велено оставаться в укрытии."

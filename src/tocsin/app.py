@@ -20,7 +20,8 @@ from typing import Any
 
 import uvicorn
 
-from tocsin.cap.alert import Alert
+from tocsin.assess.newsroom import Newsroom, Official
+from tocsin.cap.alert import Alert, Scope
 from tocsin.cap.limits import TRUSTED
 from tocsin.cap.xml import read as read_cap
 from tocsin.clock import Clock
@@ -53,7 +54,7 @@ from tocsin.warn.compile import Issuer, Kit
 from tocsin.warn.mirror import REPORT_WAITING, Mirror
 from tocsin.warn.phrase import book
 from tocsin.warn.policy import Policy
-from tocsin.warn.publish import ALERT_PUBLISHED
+from tocsin.warn.publish import ALERT_PUBLISHED, Published
 from tocsin.warn.situation import Situation
 from tocsin.web.health import holds
 from tocsin.web.house import House
@@ -61,6 +62,7 @@ from tocsin.web.site import config
 
 MIRROR = "mirror"
 BATCH = 500
+NEWS_BATCH = 50
 
 
 class Program:
@@ -109,6 +111,7 @@ class Program:
             settings.stale_after_intervals,
         )
         self.intake.on_heard(self.situation.heard)
+        self.newsroom = Newsroom(self.gazetteer)
         issuer = Issuer(settings.sender, settings.sender_name, realm, settings.languages)
         self.certificates = Certificates(self.data / "keys", realm, settings.sender, self.clock.now())
         self.mirror = Mirror(Kit(self.gazetteer, book(), issuer), self.policy, self.sources, self.certificates.sign)
@@ -158,6 +161,7 @@ class Program:
             dispatch=self.dispatch,
             subscriptions=self.subscribers,
             data=self.data,
+            newsroom=self.newsroom,
         )
 
         self.house.checks += [
@@ -194,6 +198,44 @@ class Program:
         self.house.catch_up()
 
     async def _keep_mirroring(self) -> None:
+        await self._keep(self.mirror_once)
+
+    # --- the newsroom's step ---------------------------------------------------------------------------------------
+
+    def read_news(self) -> bool:
+        """Read what came since for the newsroom, a few entries at a time; False when there is nothing more."""
+        if self.newsroom.seq == 0:
+            self.newsroom.seq = self._days_ago(self.newsroom.days)
+        entries = self.store.read(self.newsroom.seq, NEWS_BATCH, (*Newsroom.KINDS, ALERT_PUBLISHED))
+        for entry in entries:
+            if entry.kind == ALERT_PUBLISHED:
+                voice = official(entry.read(Published))
+                if voice is not None:
+                    self.newsroom.hear(voice)
+            self.newsroom.apply(entry)
+        if len(entries) < NEWS_BATCH:
+            self.newsroom.refresh()
+        return len(entries) == NEWS_BATCH
+
+    def _days_ago(self, days: int) -> int:
+        """The journal's number from which on its entries are at most ``days`` old."""
+        floor = self.clock.now() - timedelta(days=days)
+        low, high = 0, self.store.head().seq
+        while low < high:
+            middle = (low + high) // 2
+            found = self.store.read(middle, 1)
+            if found and found[0].at < floor:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    async def _keep_reading(self) -> None:
+        # In a thread of its own: a report that takes long to read delays no warning.
+        await self._keep(self.read_news)
+
+    async def _keep(self, step: Callable[[], bool]) -> None:
+        """Take ``step`` until it has nothing more to do, again whenever something was recorded."""
         loop, fresh = asyncio.get_running_loop(), asyncio.Event()
 
         def told(_: int) -> None:
@@ -204,7 +246,7 @@ class Program:
         try:
             while True:
                 fresh.clear()
-                while await asyncio.to_thread(self.mirror_once):
+                while await asyncio.to_thread(step):
                     pass
                 await fresh.wait()
         finally:
@@ -229,6 +271,7 @@ class Program:
         self.settle()
         works: dict[str, Callable[[], Any]] = {
             "mirror": self._keep_mirroring,
+            "newsroom": self._keep_reading,
             "house": self.house.follow,
             "watch": self._keep_watching,
             "stream": self.hub.run,
@@ -288,6 +331,16 @@ def raise_open_files() -> None:
 def parse(published: bytes) -> Alert:
     """The alert in the XML of a published one."""
     return read_cap(published, limits=TRUSTED).alerts[0]
+
+
+def official(done: Published) -> Official | None:
+    """A published alert as a voice beside the news; None where it is not for everybody."""
+    if done.scope != Scope.PUBLIC:
+        return None
+    infos = parse(done.cap.encode()).infos
+    said = {info.language.split("-")[0].lower(): info.headline or info.event for info in infos}
+    at = done.as_of or done.sent
+    return Official(done.identifier, done.event_id, at, done.source, done.phase, done.areas, said)
 
 
 def outline(alert: Alert) -> Shape | None:

@@ -3,7 +3,7 @@
 - Each article is fetched and fails by itself. A page that shows no article (consent, paywall, nothing) is refused with
   its code, and the feed's own summary stands in where it says enough.
 - New words at the same address are a new report that names the one before; the same words are none (ETag, words).
-- What counts as heard is the newest time that the feed itself bears; a silent newsroom makes no place unknown.
+- Every whole answer counts as heard: a newsroom with no news is no fault, and its silence makes no place unknown.
 - An article is asked for again when the feed says that it changed, and every ten intervals for a day, because
   corrections come under the same address.
 """
@@ -22,7 +22,7 @@ import fastfeedparser
 from msgspec import Struct
 
 from tocsin.clock import Clock
-from tocsin.errors import SourceError
+from tocsin.errors import SettingsError, SourceError
 from tocsin.sense.feeds import State, Wire, options, poll
 from tocsin.sense.feeds.fetch import PER_HOST, Answer, Fetcher, looks_like_page
 from tocsin.sense.feeds.index import moment
@@ -126,23 +126,17 @@ class NewsFeed:
         loop = asyncio.get_running_loop()
         until = loop.time() + self.total_s
         answer = await self._get(self.wire.url, self._index, self.total_s)
-        heard: list[datetime] = []
         if not answer.unchanged and looks_like_page(answer.content):
             # A single page that is watched: it is its own only entry.
             item = Item(answer.address, version=answer.etag or answer.modified)
             known = self._known.setdefault(item.address, _Known(self.clock.now()))
             await self._page(intake, item, known, answer)
             self._keep(self._index, answer)
-            heard.append(self.clock.now())
         elif not answer.unchanged:
             self._title, self._listed = await asyncio.to_thread(read_feed, answer.content, answer.address)
             self._keep(self._index, answer)
-            heard += [item.published for item in self._listed if item.published is not None]
-        if answer.unchanged or self.wire.heard == "answer":
-            heard.append(self.clock.now())
         await asyncio.gather(*(self._one(intake, item, until) for item in self._due()))
-        if heard:
-            await intake.hear(self.source.id, max(heard))
+        await intake.hear(self.source.id, self.clock.now())
 
     def _due(self) -> list[Item]:
         """The entries to read now, newest first."""
@@ -243,5 +237,5 @@ class NewsFeed:
 def open_feed(wire: Wire, clock: Clock, **given: Any) -> NewsFeed:
     """A news feed for one entry of ``feeds.toml``. One that calls itself official is refused: news never warns."""
     if wire.official or wire.covers:
-        raise SourceError(f"source {wire.id!r}: a news feed is never official and its silence makes no place unknown")
+        raise SettingsError(f"source {wire.id!r}: a news feed is never official and its silence makes no place unknown")
     return NewsFeed(wire, clock, options(wire, Options), given.get("fetcher"))

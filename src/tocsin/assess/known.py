@@ -20,7 +20,7 @@ from tocsin.assess.newsroom import Story
 
 CHARACTERS = 260
 Standing = Literal["claimed", "confirmed", "disputed", "corrected", "withdrawn", "denied"]
-_RANK = {"corrected": 0, "disputed": 1, "denied": 2, "withdrawn": 2, "confirmed": 3, "claimed": 4}
+RANK: dict[str, int] = {"corrected": 0, "disputed": 1, "denied": 2, "withdrawn": 2, "confirmed": 3, "claimed": 4}
 
 
 class Known(Struct, frozen=True):
@@ -61,14 +61,16 @@ def known(story: Story, language: str, most: int = 4) -> tuple[Known, ...]:
     acting = [[claim for p in one.evidence if (claim := at(p)) is not None] for one in story.incident.actions]
     for group in (*acting, *_others(story, agreed)):
         # One sentence may say several things; a line shows the sentence, once.
-        fresh = [claim for claim in group if not any(_same(story, claim, other) for other in used)]
-        if not fresh or len(fresh) < len(group) / 2:
+        if not group:
             continue
-        chosen = _in_language(story, fresh, language)
+        chosen = _in_language(story, group, language)
+        shown = any(_same(story, chosen, other) for other in used)
         used += group
+        if shown:
+            continue
         standing: Standing = "denied" if chosen.stance == "denies" else chosen.standing
         lines.append(_line(story, chosen, standing))
-    lines.sort(key=lambda line: (_RANK[line.standing], not line.says, -line.at.timestamp()))
+    lines.sort(key=lambda line: (RANK[line.standing], not line.says, -line.at.timestamp()))
     return tuple(sorted(lines[:most], key=lambda line: line.at, reverse=True))
 
 
@@ -122,10 +124,11 @@ def _same(story: Story, one: Claim, other: Claim) -> bool:
 def _in_language(story: Story, claims: Sequence[Claim], language: str) -> Claim:
     """The one to show: in the reader's language, with a speaker, the fullest, not a headline."""
 
-    def rank(claim: Claim) -> tuple[bool, bool, bool, int]:
+    def rank(claim: Claim) -> tuple[bool, bool, bool, bool, int]:
         reading = story.reading(claim.report)
         return (
             reading.language != language,
+            reading.language != "en",
             claim.span.start < len(reading.source.title),
             claim.speaker.kind not in ("named", "office", "anonymous"),
             -len(claim.text),

@@ -34,7 +34,7 @@ from tocsin.place.map import Map, country_map
 from tocsin.web.day import DAY, Turn, turns
 from tocsin.web.ready import Ready
 from tocsin.web.text import offered, texts
-from tocsin.web.view import Facts, View, view
+from tocsin.web.view import KNOWN, STORIES, Facts, View, view
 
 if TYPE_CHECKING:
     from tocsin.warn.situation import Live
@@ -44,6 +44,8 @@ RELOAD_SECONDS = 30
 """A page without JavaScript loads itself anew this often: as often as a heartbeat is owed at the latest."""
 KEEP = 256
 """Rendered pages kept at a time; each is about 45 KB with its compressed form."""
+FIRST_BYTES = 14 * 1024 - 500
+"""The first response compressed, with room for its headers."""
 MAP_BYTES, NAME_BYTES = 6200, 16
 """What the map and the list of its regions may take of the first response: in all, and for a region's name and link."""
 STATIC = Path(str(files(__package__) / "static"))
@@ -130,6 +132,7 @@ def facts(house: House, code: str, at: datetime) -> Facts:
         languages=offered(settings.languages),
         heartbeat_seconds=settings.heartbeat_seconds,
         all_clear_for=all_clear_for,
+        stories=house.newsroom.touching(place.code)[:STORIES] if house.newsroom is not None else (),
     )
 
 
@@ -175,11 +178,19 @@ class Pages:
         key, age = (code, language, chosen), (house.head().seq, int(now.timestamp()))
         kept = self._kept.get(key)
         if kept is None or kept[0] != age:
-            html = page(view(facts(house, code, now), texts(language)), chosen)
-            kept = self._kept[key] = age, self._ready(html, language, f"/at/{code}")
+            kept = self._kept[key] = age, self._fit(facts(house, code, now), language, chosen)
             while len(self._kept) > KEEP:
                 self._kept.popitem(last=False)
         return kept[1]
+
+    def _fit(self, known: Facts, language: str, chosen: bool) -> Ready:
+        """The page, with as many lines of what is known as the first response can bear: they are what goes first."""
+        for lines in range(KNOWN if known.stories else 0, -1, -1):
+            html = page(view(known, texts(language), lines), chosen)
+            made = self._ready(html, language, f"/at/{known.code}")
+            if len(made.small) <= FIRST_BYTES:
+                break
+        return made
 
     @staticmethod
     def _ready(html: str, language: str, path: str) -> Ready:

@@ -32,6 +32,7 @@ from tocsin.cap.alert import Scope as AlertScope
 from tocsin.place.language import negotiate
 from tocsin.place.map import Map, country_map
 from tocsin.web.day import DAY, Turn, turns
+from tocsin.web.incident import incident_page, story_of
 from tocsin.web.ready import Ready
 from tocsin.web.text import offered, texts
 from tocsin.web.view import KNOWN, STORIES, Facts, View, view
@@ -52,16 +53,16 @@ STATIC = Path(str(files(__package__) / "static"))
 
 
 @cache
-def style() -> str:
-    """The page's style as it is sent: without comments and line breaks."""
-    text = (STATIC / "page.css").read_text("utf-8")
+def style(*names: str) -> str:
+    """A page's style as it is sent: without comments and line breaks. ``names``: what follows the common one."""
+    text = "".join((STATIC / f"{name}.css").read_text("utf-8") for name in ("page", *names))
     return re.sub(r"\s*\n\s*", "", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL))
 
 
 @cache
-def security_policy() -> bytes:
-    """The page's content security policy: its own files, and the one inline style by its hash."""
-    digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
+def security_policy(*names: str) -> bytes:
+    """A page's content security policy: its own files, and the one inline style by its hash."""
+    digest = base64.b64encode(hashlib.sha256(style(*names).encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'self'; style-src 'sha256-{digest}'; img-src 'self'; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -166,11 +167,32 @@ class Pages:
 
     async def at(self, request: Request) -> Response | Ready:
         """``/at/{code}``, and ``/`` for the home of the installation."""
+        language, chosen = self._language(request)
+        return self.ready(request.path_params.get("code", self.house.settings.home), language, chosen)
+
+    async def incident(self, request: Request) -> Response | Ready:
+        """``/incidents/{id}``."""
+        language, chosen = self._language(request)
+        story, t = story_of(self.house, request.path_params["id"]), texts(language)
+        html = (
+            environment()
+            .get_template("incident.html")
+            .render(
+                v=incident_page(self.house, story, t, self.house.now()),
+                t=t,
+                css=Markup(style("incident")),  # noqa: S704 - our own file, not anybody's input
+                choices=tuple((one, texts(one).say("name")) for one in offered(self.house.settings.languages)),
+                suffix=f"?lang={language}" if chosen else "",
+            )
+        )
+        return self._ready(html, language, f"/incidents/{story.id}", "incident")
+
+    def _language(self, request: Request) -> tuple[str, bool]:
+        """The language to answer in, and whether it was chosen by link."""
         languages = offered(self.house.settings.languages)
         wanted = request.query_params.get("lang", "")
         chosen = wanted in languages
-        language = wanted if chosen else negotiate(request.headers.get("accept-language", ""), languages)
-        return self.ready(request.path_params.get("code", self.house.settings.home), language, chosen)
+        return wanted if chosen else negotiate(request.headers.get("accept-language", ""), languages), chosen
 
     def ready(self, code: str, language: str, chosen: bool) -> Ready:
         """The bytes for one place and language as they hold now; an unknown place raises UnknownPlaceError."""
@@ -193,7 +215,7 @@ class Pages:
         return made
 
     @staticmethod
-    def _ready(html: str, language: str, path: str) -> Ready:
+    def _ready(html: str, language: str, path: str, *styles: str) -> Ready:
         return Ready(
             html.encode(),
             "text/html; charset=utf-8",
@@ -201,7 +223,7 @@ class Pages:
             cache="no-cache",
             vary="Accept-Encoding, Accept-Language",
             extra=(
-                (b"content-security-policy", security_policy()),
+                (b"content-security-policy", security_policy(*styles)),
                 (b"content-language", language.encode()),
             ),
         )
@@ -228,7 +250,11 @@ def routes(house: House) -> list[BaseRoute]:
         # Starlette calls what it is given as an ASGI application; a Ready is one.
         return await pages.at(request)  # type: ignore[return-value]
 
+    async def incident(request: Request) -> Response:
+        return await pages.incident(request)  # type: ignore[return-value]
+
     return [
+        Route("/incidents/{id}", incident, name="incident"),
         Route("/", at, name="home"),
         Route("/at/{code}", at, name="place"),
         Mount("/static", Files(directory=STATIC), name="static"),

@@ -236,7 +236,12 @@ def _voices(story: Story, words: Callable[..., Words], t: Texts) -> tuple[Voice,
         names.setdefault(key, named or f"{t.say('incident.unclear')}: {outlet}")
         said = groups.setdefault(key, [])
         about = f"{t.say(f'incident.stance.{claim.stance}')}, {t.say('known.told', outlet=outlet)}"
-        one = words(claim, about=about)
+        if claim.standing == "corrected" and any(
+            other.stance == "corrects" and other.report == claim.report and claim.span.covers(other.span)
+            for other in story.incident.claims
+        ):
+            continue  # it holds both halves, and only one of them is wrong
+        one = words(claim, whole=claim.standing == "claimed" and claim.stance != "corrects", about=about)
         if len(said) < STATEMENTS and not any(other.text == one.text for other in said):
             said.append(one)
     ordered = sorted(groups, key=lambda key: key.startswith("\0"))

@@ -36,8 +36,8 @@ _PAYWALL = re.compile(
 )
 
 
-class Article(Struct, frozen=True):
-    """The article of a page. ``refused`` is empty, or why there is none: ``page.empty``, ``.consent``, ``.paywall``."""
+class Cutting(Struct, frozen=True):
+    """The article cut out of a page. ``refused`` is empty, or why there is none: ``page.empty``, ``.consent``, ``.paywall``."""
 
     text: str = ""
     headline: str = ""
@@ -82,8 +82,8 @@ def _company(text: str, high: int) -> float:
     return together if cyrillic > 0.5 else 1.0 - together
 
 
-def article(content: bytes, known: Callable[[str], float] | None = None) -> Article:
-    """The article of a page, its headline on the first line; ``refused`` says why where there is none."""
+def article(content: bytes, known: Callable[[str], float] | None = None) -> Cutting:
+    """The article cut out of a page. its headline on the first line; ``refused`` says why where there is none."""
     import trafilatura
     from lxml import etree
 
@@ -98,7 +98,7 @@ def article(content: bytes, known: Callable[[str], float] | None = None) -> Arti
     if title and body and not body.startswith(title):
         body = f"{title}\n{body}"
     outlet, published = (str(getattr(found, name, "") or "") for name in ("sitename", "date"))
-    return Article(body, title, outlet, published, refused)
+    return Cutting(body, title, outlet, published, refused)
 
 
 def _refused(raw: str, document: str, body: str) -> str:

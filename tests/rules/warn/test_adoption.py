@@ -41,7 +41,8 @@ def book() -> PolicyBook:
 
 def fresh_book() -> PolicyBook:
     people = People(
-        entry(fact(PERSON_ENROLLED, person, Enrolled((role,))), AT - timedelta(days=1)) for person, role in ROLES.items()
+        entry(fact(PERSON_ENROLLED, person, Enrolled((role,))), AT - timedelta(days=1))
+        for person, role in ROLES.items()
     )
     return PolicyBook(default(), people)
 
@@ -52,7 +53,11 @@ def test_two_administrators_change_the_policy(book: PolicyBook) -> None:
         assert not book.apply(entry(item))
     (_, (_, policy)) = next(iter(book.proposed.items()))
     assert difference(book.current, policy) == ("wide_people: 500000 → 100000",)
-    for person, fresh, wrong in (("fay", AT, NotAllowedError), ("ann", AT, NotAllowedError), ("gil", None, NotAllowedError)):
+    for person, fresh, wrong in (
+        ("fay", AT, NotAllowedError),
+        ("ann", AT, NotAllowedError),
+        ("gil", None, NotAllowedError),
+    ):
         with pytest.raises(wrong):
             book.adopt(person, name(SECOND), fresh, AT)
     with pytest.raises(NotFoundError):

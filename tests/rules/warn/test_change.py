@@ -40,7 +40,9 @@ def situation(office: Office) -> Situation:
     return found
 
 
-def update(office: Office, first: Published, where: Where, phase: str = "", people: tuple[str, ...] = ("ben",)) -> list[Published]:
+def update(
+    office: Office, first: Published, where: Where, phase: str = "", people: tuple[str, ...] = ("ben",)
+) -> list[Published]:
     """Publish an update of ``first`` for ``where``; all messages that left, in their order."""
     office.at += 10 * MINUTE
     office.record(office.desk.begin_update("d2", "ann", first.identifier, office.at, phase, where))
@@ -119,7 +121,7 @@ def test_a_rest_that_is_not_clean_is_refused() -> None:
 
 
 def test_who_joins_a_hold_is_told_to_act() -> None:
-    """"Stay in the shelter" is no advice for who was not told to go there; taking it back reaches all of them."""
+    """ "Stay in the shelter" is no advice for who was not told to go there; taking it back reaches all of them."""
     office = Office()
     first = start(office, codes=("UA-30",))
     joining, staying = update(office, first, Where(codes=("UA-30", "UA-32")), "hold")

@@ -88,9 +88,7 @@ def test_words_that_make_a_test_of_an_alert_are_stopped() -> None:
 def test_an_area_far_from_the_sources_needs_a_word_why() -> None:
     """Half of the source's area is missing: a reason is asked for, and goes into the journal with the sentence."""
     office = Guarded()
-    content = office.content(
-        where=Where(polygons=(HALF,), name=NAME), source_where=Where(polygons=(BOX,)), reasons={}
-    )
+    content = office.content(where=Where(polygons=(HALF,), name=NAME), source_where=Where(polygons=(BOX,)), reasons={})
     found = office.findings(content)["area"]
     assert found.reason
     assert "50%" in found.sentence
@@ -101,7 +99,9 @@ def test_an_area_far_from_the_sources_needs_a_word_why() -> None:
     (logged,) = [msgspec.json.decode(item.body, type=Overridden) for item in facts if item.kind == GUARD_OVERRIDDEN]
     assert (logged.person, logged.code, logged.reason) == ("ann", "area", "the east is empty")
     assert "area" not in office.findings(replace(content, source_where=Where(polygons=(HALF,))))
-    assert office.findings(replace(content, where=Where(codes=("UA-30",)), source_where=Where(codes=("UA",))))["area"].reason
+    assert office.findings(replace(content, where=Where(codes=("UA-30",)), source_where=Where(codes=("UA",))))[
+        "area"
+    ].reason
 
 
 @pytest.mark.parametrize("typed", ["", "yes", "Kyiv Oblast", "I am sure"])
@@ -126,7 +126,11 @@ def test_three_times_as_many_as_usual_need_the_name() -> None:
         office.publish_all(f"d{number}", "act")
     office.desk.census = lambda where: 1_000 if where.codes == ("UA-30",) else 4_000
     office.desk.guards = standard(
-        office.desk.kit, find=office.desk.drafts.get, census=office.desk.census, policy=office.desk.policy, tally=office.tally
+        office.desk.kit,
+        find=office.desk.drafts.get,
+        census=office.desk.census,
+        policy=office.desk.policy,
+        tally=office.tally,
     )
     assert "wide" not in office.findings(office.content("act"))
     assert office.findings(office.content("act", where=Where(codes=("UA-32",))))["wide"].blocking

@@ -101,7 +101,7 @@ def test_an_alert_that_nobody_minds_is_recorded_once() -> None:
 
 
 def test_a_promise_is_kept_by_the_next_word_and_missed_without() -> None:
-    """"Next update by" is in the text and is watched; the next word in time keeps it, silence is said once."""
+    """ "Next update by" is in the text and is watched; the next word in time keeps it, silence is said once."""
     office = Watched()
     first = office.publish_all(phase="act", next_update_by=AT + timedelta(minutes=30))
     assert PROMISE_MADE in [entry.kind for entry in office.entries]

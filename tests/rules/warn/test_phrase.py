@@ -68,7 +68,11 @@ def test_every_language_has_the_same_hazards_phases_and_parts() -> None:
 
     def skeleton(language: str) -> dict[str, Any]:
         return {
-            f"{name}.{phase}": (sorted(text), len(text["instruction"]), len(text.get("staff", {}).get("instruction", ())))
+            f"{name}.{phase}": (
+                sorted(text),
+                len(text["instruction"]),
+                len(text.get("staff", {}).get("instruction", ())),
+            )
             for name, entry in raw(language).items()
             if name != "_"
             for phase, text in entry.items()
@@ -125,15 +129,28 @@ def test_no_wording_asks_for_what_harms_in_its_hazard(name: str, phase: str) -> 
         words = vocabulary(info.language)
         assert words is not None
         said = f"{info.headline}\n{info.description}\n{info.instruction}"
-        asked = {action for action in hazard(name).forbidden if action in words.actions and _asks(words.actions[action], said)}
+        asked = {
+            action
+            for action in hazard(name).forbidden
+            if action in words.actions and _asks(words.actions[action], said)
+        }
         assert asked == set(), info.language
 
 
 @pytest.mark.parametrize(("name", "phase"), [*CASES, *((name, "retracted") for name in hazards())])
 def test_texts_keep_to_their_tiers(name: str, phase: str) -> None:
     """90 and 360 letters in Latin, 70 and 280 in Cyrillic, with the source's own long name in them."""
-    made = compile_content(content(name, "act" if phase == "retracted" and "act" in book().phases(name) else
-                                   "prepare" if phase == "retracted" else phase), KIT)
+    made = compile_content(
+        content(
+            name,
+            "act"
+            if phase == "retracted" and "act" in book().phases(name)
+            else "prepare"
+            if phase == "retracted"
+            else phase,
+        ),
+        KIT,
+    )
     alert = made.retraction if phase == "retracted" else made.alert
     assert alert is not None
     for info in alert.infos:
@@ -147,7 +164,7 @@ def test_texts_keep_to_their_tiers(name: str, phase: str) -> None:
 
 
 def test_a_changed_letter_is_unreviewed_and_leaves_nowhere() -> None:
-    """"yn Vogel" for "ddiogel" (F7): the language with the changed letter is left out, and alone it stops everything."""
+    """ "yn Vogel" for "ddiogel" (F7): the language with the changed letter is left out, and alone it stops everything."""
     words = {tag: raw(tag) for tag in LANGUAGES}
     words["de"]["air"]["act"]["headline"] = words["de"]["air"]["act"]["headline"].replace("Luft", "Lufd")
     reviews = read_reviews((resources.files("tocsin.warn") / "data" / "reviewed.toml").read_bytes())

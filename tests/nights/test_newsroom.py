@@ -118,7 +118,8 @@ def test_an_official_alert_is_a_voice_of_its_own(program: Program) -> None:
     turn(program, NOTICE_AT)
     program.intake.receive([notice_report(alert, NOTICE_AT) for alert in notices(NOTICE_AT)])
     hear(program)
-    story = program.newsroom.incidents()[0]
+    story = program.newsroom.incident(program.newsroom.incidents()[0].id)
+    assert story is not None
     (voice,) = story.officials
     assert (voice.source, voice.at) == ("embassy-kyiv", NOTICE_AT)
     assert len(told(story)["sources"]) == 3

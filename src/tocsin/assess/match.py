@@ -271,12 +271,13 @@ class Matcher:
         ranked = sorted(overlap.items(), key=lambda item: (-item[1], item[0]))[:limit]
         return [report for report, _ in ranked]
 
-    def settle(self) -> None:
-        """The merge pass: join incidents whose reports are, on the whole, about the same."""
+    def settle(self, numbers: Iterable[int] | None = None) -> None:
+        """The merge pass: join incidents whose reports are, on the whole, about the same; all, or these with others."""
+        waiting = sorted(self.incidents if numbers is None else numbers)
         changed = True
         while changed:
             changed = False
-            for one in sorted(self.incidents):
+            for one in waiting:
                 if one not in self.incidents:
                     continue
                 near = {
@@ -285,8 +286,15 @@ class Matcher:
                     for report in self._candidates(self.members[member], 30)
                 }
                 for other in sorted(near):
-                    if other > one and other in self.incidents and self._merge(one, other):
+                    # In a pass over all, each pair is looked at from its older side; of one alone, from both.
+                    if other == one or (numbers is None and other < one):
+                        continue
+                    first, second = min(one, other), max(one, other)
+                    if first in self.incidents and second in self.incidents and self._merge(first, second):
                         changed = True
+                        if first != one:
+                            waiting = [first if number == one else number for number in waiting]
+                            break
 
     def _merge(self, one: int, other: int) -> bool:
         mine, theirs = self.incidents[one], self.incidents[other]

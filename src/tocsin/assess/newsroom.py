@@ -33,6 +33,8 @@ INCIDENT_SPLIT = "incident:split"
 NEAR = timedelta(hours=12)
 """An official alert belongs to an incident when it came at most so long before its first or after its last report."""
 VOICES = 20
+RECENT = 300
+"""So many of the newest incidents are asked where they are: a page is rendered every second on the night itself."""
 OFFICIALS = 2_000
 
 
@@ -79,7 +81,10 @@ class Telling(Struct, frozen=True):
 
 
 class Story(Struct, frozen=True):
-    """An incident with its reports as read, who told them, and the official voices. ``seq``: the entry it rests on."""
+    """An incident with its reports as read, who told them, and the official voices.
+
+    ``seq`` is the entry it rests on; ``places`` are the area codes that it is about, first the one named most.
+    """
 
     id: str
     seq: int
@@ -87,19 +92,8 @@ class Story(Struct, frozen=True):
     incident: Incident
     readings: tuple[Reading, ...]
     tellings: tuple[Telling, ...]
+    places: tuple[str, ...]
     officials: tuple[Official, ...] = ()
-
-    @property
-    def places(self) -> tuple[str, ...]:
-        """The area codes that it is about, first the one named most.
-
-        A country is what it is about where none of its regions is named, or where people there are told to act.
-        """
-        codes = tuple(dict.fromkeys(area_code(code, name) for code, name in self.incident.places))
-        if self.incident.actions:
-            return codes
-        parted = {code.partition("-")[0] for code in codes if "-" in code}
-        return tuple(code for code in codes if code not in parted)
 
     def telling(self, report: str) -> Telling:
         """Who told a report."""
@@ -108,6 +102,18 @@ class Story(Struct, frozen=True):
     def reading(self, report: str) -> Reading:
         """A report as read."""
         return next(one for one in self.readings if one.source.report == report)
+
+
+def places_of(incident: Incident) -> tuple[str, ...]:
+    """The area codes that an incident is about, first the one named most.
+
+    A country is what it is about where none of its regions is named, or where people there are told to act.
+    """
+    codes = tuple(dict.fromkeys(area_code(code, name) for code, name in incident.places))
+    if incident.actions:
+        return codes
+    parted = {code.partition("-")[0] for code in codes if "-" in code}
+    return tuple(code for code in codes if code not in parted)
 
 
 class Newsroom:
@@ -149,7 +155,6 @@ class Newsroom:
         self._officials[official.identifier] = official
         while len(self._officials) > OFFICIALS:
             self._officials.popitem(last=False)
-        self._dirty = True
 
     def _report(self, report: Report, entry: Entry) -> None:
         try:
@@ -170,13 +175,13 @@ class Newsroom:
         versions: tuple[str, ...] = ()
         if before is not None and before in self._readings:
             versions = (*self._tellings[before].versions, before)
-            self.matcher.supersede(before, reading)
+            number = self.matcher.supersede(before, reading)
             for name, named in self._named.items():
                 if named == before:
                     self._named[name] = report.id
             del self._readings[before], self._tellings[before], self._seqs[before]
         else:
-            self.matcher.add(reading)
+            number = self.matcher.add(reading)
             self._named[name_of(report.id)] = report.id
         self._readings[report.id] = reading
         self._tellings[report.id] = Telling(
@@ -186,6 +191,8 @@ class Newsroom:
         self._seqs[report.id] = (entry.seq, entry.at)
         if news.url:
             self._now_at[place] = report.id
+        # At each report and not at each look, so that the same journal always makes the same incidents.
+        self.matcher.settle((number,))
         self._added += 1
         self._forget(report.received)
         self._dirty = True
@@ -196,11 +203,11 @@ class Newsroom:
         if self._added % 64 == 0:
             floor = now - timedelta(days=self.days)
             old = [report for report, telling in self._tellings.items() if telling.received < floor]
-        over = len(self._readings) - len(old) - self.most
-        old += [report for report in self._readings if report not in set(old)][: max(0, over)]
-        if not old:
-            return
         gone = set(old)
+        if (over := len(self._readings) - len(gone) - self.most) > 0:
+            gone.update([report for report in self._readings if report not in gone][:over])
+        if not gone:
+            return
         self.matcher.drop(gone)
         for report in gone:
             del self._readings[report], self._tellings[report], self._seqs[report]
@@ -237,7 +244,6 @@ class Newsroom:
         if not self._dirty:
             return False
         self._dirty = False
-        self.matcher.settle()
         made, built = [], {}
         rank = {name: place for place, name in enumerate(self._named)}
         first = {report: name for name, report in reversed(self._named.items())}
@@ -251,8 +257,8 @@ class Newsroom:
             named = min((first[one] for one in ordered), key=rank.__getitem__)
             seq, changed = max(self._seqs[one] for one in ordered)
             tellings = tuple(self._tellings[one] for one in ordered)
-            story = Story(named, seq, changed, msgspec.structs.replace(incident, id=named), readings, tellings)
-            made.append(msgspec.structs.replace(story, officials=self._voices(story)))
+            named_so = msgspec.structs.replace(incident, id=named)
+            made.append(Story(named, seq, changed, named_so, readings, tellings, places_of(incident)))
         self._built = built
         self._stories = tuple(sorted(made, key=lambda story: -story.seq))
         return True
@@ -264,12 +270,15 @@ class Newsroom:
     def incident(self, name: str) -> Story | None:
         """The incident that is, or once was, called ``name``."""
         report = self._named.get(name)
-        return next((s for s in self._stories if any(t.report == report for t in s.tellings)), None) if report else None
+        found = next((s for s in self._stories if any(t.report == report for t in s.tellings)), None)
+        return msgspec.structs.replace(found, officials=self._voices(found)) if found is not None else None
 
     def touching(self, code: str) -> tuple[Story, ...]:
-        """The incidents whose places are this place, contain it or lie in it; those of its whole country too."""
+        """The newest incidents whose places are this place, contain it or lie in it."""
         return tuple(
-            story for story in self._stories if self._concerns(story.places, code, ("same", "contains", "part"))
+            story
+            for story in self._stories[:RECENT]
+            if self._concerns(story.places, code, ("same", "contains", "part"))
         )
 
     def _concerns(self, codes: Iterable[str], place: str, how: tuple[str, ...]) -> bool:
@@ -282,7 +291,7 @@ class Newsroom:
         places = [code for code in story.places if code in self.gazetteer]
         found = [
             one
-            for one in self._officials.values()
+            for one in tuple(self._officials.values())
             if first <= one.at <= last
             and any(self._concerns(one.areas, place, ("same", "contains")) for place in places)
         ]

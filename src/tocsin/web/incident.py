@@ -51,7 +51,6 @@ class IncidentShort(Struct, frozen=True):
     reports: int
     corrections: int
     contradictions: int
-    official: int
     address: str
 
 
@@ -86,7 +85,6 @@ def _short(story: Story) -> IncidentShort:
         len(story.tellings),
         len(one.corrections),
         len(one.contradictions),
-        len(story.officials),
         f"/v1/incidents/{story.id}",
     )
 

@@ -65,7 +65,8 @@ async def test_an_article_is_fetched_and_reported_once(
     assert report.media_type == NEWS_JSON
     assert (news.headline, news.outlet, news.url) == ("Fire in a block of flats", "The Courier", server.address + "/a")
     assert FEARED in news.text
-    assert news.published is not None and news.published.isoformat() == "2024-11-20T07:00:00+00:00"
+    assert news.published is not None
+    assert news.published.isoformat() == "2024-11-20T07:00:00+00:00"
     assert server.paths().count("/a") == 1
 
 
@@ -170,7 +171,8 @@ def test_three_kinds_of_feed_say_the_same(content: str) -> None:
     """RSS, Atom and JSON Feed with one entry are read alike."""
     title, (item,) = read_feed(content.encode(), "https://x.example/feed")
     assert (title, item.address, item.headline, item.summary) == ("The Courier", "https://x.example/a", "T", "S")
-    assert item.published is not None and item.published.isoformat() == "2024-11-20T07:00:00+00:00"
+    assert item.published is not None
+    assert item.published.isoformat() == "2024-11-20T07:00:00+00:00"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import asyncio
 import base64
 import contextlib
 import resource
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -231,11 +231,19 @@ class Program:
         return low
 
     async def _keep_reading(self) -> None:
-        # In a thread of its own: a report that takes long to read delays no warning.
-        await self._keep(self.read_news)
+        """In a thread, and for a fifth of the time at most: a report that takes long to read delays no warning."""
+        loop = asyncio.get_running_loop()
 
-    async def _keep(self, step: Callable[[], bool]) -> None:
-        """Take ``step`` until it has nothing more to do, again whenever something was recorded."""
+        async def rest(began: float) -> None:
+            await asyncio.sleep(min(5.0, 4 * (loop.time() - began)))
+
+        await self._keep(self.read_news, rest)
+
+    async def _keep(self, step: Callable[[], bool], rest: Callable[[float], Awaitable[None]] | None = None) -> None:
+        """Take ``step`` until it has nothing more to do, again whenever something was recorded.
+
+        ``rest`` waits after each step; it is told when the step began.
+        """
         loop, fresh = asyncio.get_running_loop(), asyncio.Event()
 
         def told(_: int) -> None:
@@ -246,8 +254,12 @@ class Program:
         try:
             while True:
                 fresh.clear()
-                while await asyncio.to_thread(step):
-                    pass
+                more = True
+                while more:
+                    began = loop.time()
+                    more = await asyncio.to_thread(step)
+                    if rest is not None:
+                        await rest(began)
                 await fresh.wait()
         finally:
             stop()

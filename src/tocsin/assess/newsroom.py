@@ -33,6 +33,8 @@ INCIDENT_SPLIT = "incident:split"
 NEAR = timedelta(hours=12)
 """An official alert belongs to an incident when it came at most so long before its first or after its last report."""
 VOICES = 20
+COMPARED = 200
+"""So many claims of one incident are compared with each other: a hot one is built anew with each report."""
 RECENT = 300
 """So many of the newest incidents are asked where they are: a page is rendered every second on the night itself."""
 OFFICIALS = 2_000
@@ -252,7 +254,7 @@ class Newsroom:
             incident = self._built.get(ordered)
             readings = tuple(self._readings[one] for one in ordered)
             if incident is None:
-                incident = build(0, readings)
+                incident = build(0, readings, COMPARED)
             built[ordered] = incident
             named = min((first[one] for one in ordered), key=rank.__getitem__)
             seq, changed = max(self._seqs[one] for one in ordered)

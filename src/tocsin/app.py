@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import logging
 import resource
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -59,6 +60,8 @@ from tocsin.warn.situation import Situation
 from tocsin.web.health import holds
 from tocsin.web.house import House
 from tocsin.web.site import config
+
+log = logging.getLogger("tocsin")
 
 MIRROR = "mirror"
 BATCH = 500
@@ -208,11 +211,14 @@ class Program:
             self.newsroom.seq = self._days_ago(self.newsroom.days)
         entries = self.store.read(self.newsroom.seq, NEWS_BATCH, (*Newsroom.KINDS, ALERT_PUBLISHED))
         for entry in entries:
-            if entry.kind == ALERT_PUBLISHED:
-                voice = official(entry.read(Published))
-                if voice is not None:
+            try:
+                if entry.kind == ALERT_PUBLISHED and (voice := official(entry.read(Published))) is not None:
                     self.newsroom.hear(voice)
-            self.newsroom.apply(entry)
+                self.newsroom.apply(entry)
+            except Exception:
+                # One report that cannot be read costs no other, and never the program that warns.
+                log.exception("the newsroom passes over entry %d", entry.seq)
+                self.newsroom.seq = entry.seq
         if len(entries) < NEWS_BATCH:
             self.newsroom.refresh()
         return len(entries) == NEWS_BATCH

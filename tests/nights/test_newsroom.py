@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tocsin.app import Program
+from tocsin.assess.extract import Reading, Source
 from tocsin.assess.known import known
 from tocsin.assess.newsroom import INCIDENT_MERGED, INCIDENT_SPLIT, Merged, Newsroom, Split, told
 from tocsin.clock import TurnedClock
@@ -174,6 +175,27 @@ def test_memory_is_bounded(program: Program) -> None:
     read(program)
     assert len(room.matcher.members) == 20
     assert sum(len(story.tellings) for story in room.incidents()) == 20
+
+
+def test_a_report_that_cannot_be_read_costs_no_other(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report on which reading fails is passed over, and the ones after it are read."""
+    from tocsin.assess import newsroom
+
+    real = newsroom.extract
+
+    def failing(text: str, source: Source) -> Reading:
+        if source.order == first:
+            raise RecursionError
+        return real(text, source)
+
+    program.intake.receive([ITEMS[0].report()])
+    first = program.store.head().seq
+    monkeypatch.setattr(newsroom, "extract", failing)
+    hear(program, 3)
+    assert [one.headline for story in program.newsroom.incidents() for one in story.tellings] == [
+        ITEMS[1].headline,
+        ITEMS[2].headline,
+    ]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

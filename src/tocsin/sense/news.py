@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tocsin.sense.report import NEWS_JSON, Report, report_id
 
-TEXT_CHARACTERS = 60_000
+TEXT_CHARACTERS = 30_000
 """An article is cut to this; the longest pages are feeds of everything and not one article."""
 
 

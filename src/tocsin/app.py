@@ -14,7 +14,7 @@ import contextlib
 import inspect
 import logging
 import resource
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,8 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from tocsin.cap.alert import Alert
+from tocsin.assess.newsroom import Newsroom, Official
+from tocsin.cap.alert import Alert, Scope
 from tocsin.cap.limits import TRUSTED
 from tocsin.cap.xml import read as read_cap
 from tocsin.clock import Clock
@@ -74,10 +75,11 @@ from tocsin.web.health import holds
 from tocsin.web.house import House
 from tocsin.web.site import config
 
-log = logging.getLogger("tocsin.app")
+log = logging.getLogger("tocsin")
 
 MIRROR = "mirror"
 BATCH = 500
+NEWS_BATCH = 50
 
 
 class Program:
@@ -126,6 +128,7 @@ class Program:
             settings.stale_after_intervals,
         )
         self.intake.on_heard(self.situation.heard)
+        self.newsroom = Newsroom(self.gazetteer)
         issuer = Issuer(settings.sender, settings.sender_name, realm, settings.languages)
         self.certificates = Certificates(self.data / "keys", realm, settings.sender, self.clock.now())
         kit = Kit(self.gazetteer, book(), issuer)
@@ -206,6 +209,7 @@ class Program:
             desk=self.desk,
             certificates=self.certificates,
             data=self.data,
+            newsroom=self.newsroom,
         )
 
         self.house.checks += [
@@ -242,6 +246,55 @@ class Program:
         self.house.catch_up()
 
     async def _keep_mirroring(self) -> None:
+        await self._keep(self.mirror_once)
+
+    # --- the newsroom's step ---------------------------------------------------------------------------------------
+
+    def read_news(self) -> bool:
+        """Read what came since for the newsroom, a few entries at a time; False when there is nothing more."""
+        if self.newsroom.seq == 0:
+            self.newsroom.seq = self._days_ago(self.newsroom.days)
+        entries = self.store.read(self.newsroom.seq, NEWS_BATCH, (*Newsroom.KINDS, ALERT_PUBLISHED))
+        for entry in entries:
+            try:
+                if entry.kind == ALERT_PUBLISHED and (voice := official(entry.read(Published))) is not None:
+                    self.newsroom.hear(voice)
+                self.newsroom.apply(entry)
+            except Exception:
+                # One report that cannot be read costs no other, and never the program that warns.
+                log.exception("the newsroom passes over entry %d", entry.seq)
+                self.newsroom.seq = entry.seq
+        if len(entries) < NEWS_BATCH:
+            self.newsroom.refresh()
+        return len(entries) == NEWS_BATCH
+
+    def _days_ago(self, days: int) -> int:
+        """The journal's number from which on its entries are at most ``days`` old."""
+        floor = self.clock.now() - timedelta(days=days)
+        low, high = 0, self.store.head().seq
+        while low < high:
+            middle = (low + high) // 2
+            found = self.store.read(middle, 1)
+            if found and found[0].at < floor:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    async def _keep_reading(self) -> None:
+        """In a thread, and for a fifth of the time at most: a report that takes long to read delays no warning."""
+        loop = asyncio.get_running_loop()
+
+        async def rest(began: float) -> None:
+            await asyncio.sleep(min(5.0, 4 * (loop.time() - began)))
+
+        await self._keep(self.read_news, rest)
+
+    async def _keep(self, step: Callable[[], bool], rest: Callable[[float], Awaitable[None]] | None = None) -> None:
+        """Take ``step`` until it has nothing more to do, again whenever something was recorded.
+
+        ``rest`` waits after each step; it is told when the step began.
+        """
         loop, fresh = asyncio.get_running_loop(), asyncio.Event()
 
         def told(_: int) -> None:
@@ -252,8 +305,12 @@ class Program:
         try:
             while True:
                 fresh.clear()
-                while await asyncio.to_thread(self.mirror_once):
-                    pass
+                more = True
+                while more:
+                    began = loop.time()
+                    more = await asyncio.to_thread(step)
+                    if rest is not None:
+                        await rest(began)
                 await fresh.wait()
         finally:
             stop()
@@ -278,6 +335,7 @@ class Program:
         self.settle()
         works: dict[str, Callable[[], Any]] = {
             "mirror": self._keep_mirroring,
+            "newsroom": self._keep_reading,
             "house": self.house.follow,
             "watch": self._keep_watching,
             "stream": self.hub.run,
@@ -382,6 +440,16 @@ def raise_open_files() -> None:
 def parse(published: bytes) -> Alert:
     """The alert in the XML of a published one."""
     return read_cap(published, limits=TRUSTED).alerts[0]
+
+
+def official(done: Published) -> Official | None:
+    """A published alert as a voice beside the news; None where it is not for everybody."""
+    if done.scope != Scope.PUBLIC:
+        return None
+    infos = parse(done.cap.encode()).infos
+    said = {info.language.split("-")[0].lower(): info.headline or info.event for info in infos}
+    at = done.as_of or done.sent
+    return Official(done.identifier, done.event_id, at, done.source, done.phase, done.areas, said)
 
 
 def outline(alert: Alert) -> Shape | None:

@@ -2,6 +2,8 @@
 
 - The air alerts are the real ones, region by region, to the second. The embassy's notice is told in our own words: one
   alert for the public (be ready, all of Ukraine, that day), one for its staff (stay where you are, the embassy is closed).
+- What the news told (explosions heard, a fire first feared to be debris and then corrected, the closed embassy) is told
+  by outlets that do not exist, in our own words; it warns nobody.
 - Regions of which the record says nothing stay unknown: silence is never green, not even in a demo.
 - It starts from an empty store in a folder that is thrown away, and signs its own mirror policy there.
 """
@@ -16,6 +18,7 @@ from importlib import resources
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from tocsin.app import Program, load_policy
 from tocsin.cap import alert as cap
@@ -24,6 +27,7 @@ from tocsin.cap.xml import write
 from tocsin.clock import Clock, ScaledClock
 from tocsin.sense.feeds.recording import Recording, read_recording
 from tocsin.sense.intake import Intake
+from tocsin.sense.news import News, news_report
 from tocsin.sense.report import CAP_XML, SIGNAL_JSON, Report, report_id
 from tocsin.sense.signal import Signal
 from tocsin.sense.source import Source
@@ -36,6 +40,8 @@ NOTICE_AT = datetime(2024, 11, 20, 7, tzinfo=UTC)
 DAY_ENDS = datetime(2024, 11, 20, 22, tzinfo=UTC)  # midnight in Kyiv
 
 AIR, EMBASSY = "ua-air-alerts", "embassy-kyiv"
+RADIO, COURIER, BOTE = "news-city-radio", "news-courier", "news-bote"
+"""Three outlets that do not exist, for what is told in our own words."""
 INCIDENT = "embassy-notice-2024-11-20"
 
 POLICY = f"""realm = "exercise"
@@ -71,11 +77,118 @@ def sources(recording: Recording, interval_s: float) -> list[Source]:
             "exercise",
             {"uk": "Посольство США в Києві", "de": "US-Botschaft Kiew", "fr": "Ambassade des États-Unis à Kyiv"},
         ),
+        # Nobody is owed news by the minute: an outlet that says nothing is not lost.
+        *(Source(name, outlet, "news", (), 86_400.0, False, "exercise") for name, outlet in OUTLETS.items()),
     ]
+
+
+OUTLETS = {RADIO: "Міське радіо", COURIER: "The Morning Courier", BOTE: "Der Morgenbote"}
 
 
 # Regions for which the week's record shows that the service spoke, but that had no alert in these 24 hours.
 QUIET = ("UA-07", "UA-21", "UA-26", "UA-46", "UA-51", "UA-61", "UA-77")
+
+
+class Item(Struct, frozen=True):
+    """A report of the demo: who tells it, when (UTC), in which language, under which headline."""
+
+    source: str
+    at: datetime
+    language: str
+    headline: str
+    text: str
+    page: str
+
+    def report(self) -> Report:
+        """The item as the report that a news feed would make of it."""
+        url = f"https://{self.source}.example/{self.page}"
+        text = f"{self.headline}\n{self.text}"
+        return news_report(
+            self.source, News(self.headline, text, self.at, self.language, OUTLETS[self.source], url), self.at
+        )
+
+
+def _at(day: int, hour: int, minute: int) -> datetime:
+    return datetime(2024, 11, day, hour, minute, tzinfo=UTC)
+
+
+ITEMS: tuple[Item, ...] = (
+    Item(
+        COURIER,
+        _at(19, 23, 22),
+        "en",
+        "Explosions heard in the east of Kyiv",
+        "Residents say that explosions were heard in the east of Kyiv shortly after one in the morning. The city"
+        " administration declined to comment. A fire broke out in a block of flats in the Dniprovskyi district of Kyiv.",
+        "explosions",
+    ),
+    Item(
+        RADIO,
+        _at(19, 23, 35),
+        "uk",
+        "Пожежа в будинку в Дніпровському районі Києва",
+        "У багатоповерховому будинку в Дніпровському районі Києва сталася пожежа. Служба порятунку міста повідомила, що"
+        " пожежу могли спричинити уламки дрона. За попередніми даними, постраждалих немає.",
+        "pozhezha",
+    ),
+    Item(
+        COURIER,
+        _at(20, 0, 10),
+        "en",
+        "Kyiv fire was caused by a household appliance",
+        "It was first feared that drone debris had caused the fire in a block of flats in the Dniprovskyi district of"
+        " Kyiv; in fact a household appliance was the cause, the city emergency service said. Nobody was hurt.",
+        "fire",
+    ),
+    Item(
+        RADIO,
+        _at(20, 0, 25),
+        "uk",
+        "Пожежа в Києві: причиною став побутовий прилад",
+        "Спочатку побоювалися, що пожежу в будинку в Дніпровському районі Києва спричинили уламки дрона; насправді"
+        " причиною став побутовий прилад, повідомила служба порятунку міста. Постраждалих немає.",
+        "prychyna",
+    ),
+    Item(
+        BOTE,
+        _at(20, 5, 10),
+        "de",
+        "Brand in Kiewer Wohnhaus: Haushaltsgerät war die Ursache",
+        "Zunächst war befürchtet worden, dass Trümmer einer Drohne den Brand in einem Wohnhaus im Kiewer Stadtteil"
+        " Dniprowskyj ausgelöst hatten; tatsächlich war ein Haushaltsgerät die Ursache, teilte der Rettungsdienst der"
+        " Stadt mit. Verletzt wurde niemand.",
+        "brand",
+    ),
+    Item(
+        COURIER,
+        _at(20, 7, 12),
+        "en",
+        "US embassy in Kyiv closes for the day",
+        "The US embassy in Kyiv said on Wednesday that it had received information about a possible large air attack on"
+        " 20 November. The embassy said it was closed and its staff were told to shelter in place. US citizens should be"
+        " ready to go to a shelter at once if an air alert sounds. The foreign ministry of Ukraine declined to comment.",
+        "embassy",
+    ),
+    Item(
+        BOTE,
+        _at(20, 7, 31),
+        "de",
+        "US-Botschaft in Kiew geschlossen",
+        "Die US-Botschaft in Kiew teilte mit, sie bleibe am Mittwoch geschlossen. Sie habe Hinweise auf einen möglichen"
+        " großen Luftangriff am 20. November. Die Mitarbeiter sollen an ihrem Aufenthaltsort Schutz suchen.",
+        "botschaft",
+    ),
+    Item(
+        RADIO,
+        _at(20, 7, 40),
+        "uk",
+        "Посольство США в Києві зачинене",
+        "Посольство США в Києві повідомило, що в середу воно зачинене через загрозу повітряної атаки 20 листопада."
+        " Працівникам наказано залишатися в укритті.",
+        "posolstvo",
+    ),
+)
+"""What the outlets tell that night, in our own words: a claim, a fear, its correction, and the embassy's notice."""
 
 
 NOTICE: dict[str, dict[str, str]] = {
@@ -196,6 +309,7 @@ class Night:
         """Say everything at its moment, until the record ends."""
         said = [(signal.spoken, signal_report(signal, signal.spoken)) for signal in self.recording.signals]
         said += [(NOTICE_AT, notice_report(notice, NOTICE_AT)) for notice in notices(NOTICE_AT)]
+        said += [(item.at, item.report()) for item in ITEMS]
         said = sorted((pair for pair in said if pair[0] < END), key=lambda pair: pair[0])
         for moment, report in said:
             if (wait := (moment - self.clock.now()).total_seconds()) > 0:

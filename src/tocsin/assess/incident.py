@@ -209,8 +209,15 @@ def _correct_across(claims: list[Claim]) -> tuple[list[Claim], list[tuple[int, i
             ):
                 continue
             if wrong is not None and other.report != claim.report:
-                shared = (wrong.topics - claim.topics) & other.topics
-                if shared and alike(wrong, other) >= 0.6 and same_days(wrong, other) is not False and not other.negated:
+                # Half of what is wrong at least: who only says that it burns did not say what was corrected.
+                replaced = wrong.topics - claim.topics
+                shared = replaced & other.topics
+                if (
+                    2 * len(shared) >= max(1, len(replaced))
+                    and alike(wrong, other) >= 0.6
+                    and same_days(wrong, other) is not False
+                    and not other.negated
+                ):
                     result[place] = replace(result[place], standing="corrected")
                     pairs.append((place, index))
             elif wrong is None and _replaces(claim, other):

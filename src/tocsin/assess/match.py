@@ -271,12 +271,13 @@ class Matcher:
         ranked = sorted(overlap.items(), key=lambda item: (-item[1], item[0]))[:limit]
         return [report for report, _ in ranked]
 
-    def settle(self) -> None:
-        """The merge pass: join incidents whose reports are, on the whole, about the same."""
+    def settle(self, numbers: Iterable[int] | None = None) -> None:
+        """The merge pass: join incidents whose reports are, on the whole, about the same; all, or these with others."""
+        waiting = sorted(self.incidents if numbers is None else numbers)
         changed = True
         while changed:
             changed = False
-            for one in sorted(self.incidents):
+            for one in waiting:
                 if one not in self.incidents:
                     continue
                 near = {
@@ -285,8 +286,15 @@ class Matcher:
                     for report in self._candidates(self.members[member], 30)
                 }
                 for other in sorted(near):
-                    if other > one and other in self.incidents and self._merge(one, other):
+                    # In a pass over all, each pair is looked at from its older side; of one alone, from both.
+                    if other == one or (numbers is None and other < one):
+                        continue
+                    first, second = min(one, other), max(one, other)
+                    if first in self.incidents and second in self.incidents and self._merge(first, second):
                         changed = True
+                        if first != one:
+                            waiting = [first if number == one else number for number in waiting]
+                            break
 
     def _merge(self, one: int, other: int) -> bool:
         mine, theirs = self.incidents[one], self.incidents[other]
@@ -308,7 +316,13 @@ class Matcher:
     def forget(self, before: date) -> int:
         """Let go of reports published before a day; how many. Their incidents stay known by number."""
         old = [r for r, m in self.members.items() if m.published is not None and m.published < before]
-        for report in old:
+        self.drop(old)
+        return len(old)
+
+    def drop(self, reports: Iterable[str]) -> None:
+        """Let go of these reports, and of what a person decided about them."""
+        gone = set(reports)
+        for report in gone:
             member = self.members.pop(report)
             for name in member.features:
                 found = self._index.get(name)
@@ -322,7 +336,29 @@ class Matcher:
                 self.incidents[number] = left
             else:
                 del self.incidents[number]
-        return len(old)
+        self.parted = {pair for pair in self.parted if not pair & gone}
+        self.tied = {pair for pair in self.tied if not pair & gone}
+
+    def supersede(self, old: str, reading: Reading) -> int:
+        """A newer version of a report takes its place, in its incident and in what a person decided about it."""
+        number = self.incident_of[old]
+        member = _Member(reading)
+        new = member.report
+        self.incidents[number] = [new if report == old else report for report in self.incidents[number]]
+        for pairs in (self.parted, self.tied):
+            for pair in [pair for pair in pairs if old in pair]:
+                pairs.discard(pair)
+                pairs.add(frozenset(new if report == old else report for report in pair))
+        for name in self.members.pop(old).features:
+            if name in self._index:
+                self._index[name].discard(old)
+        del self.incident_of[old]
+        self.members[new] = member
+        self.incident_of[new] = number
+        for name in member.features:
+            if name[0] in "tpanc":
+                self._index[name].add(new)
+        return number
 
     # --- a person decides --------------------------------------------------------------------------------------------
 

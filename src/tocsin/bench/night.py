@@ -56,7 +56,7 @@ def cases(quick: bool) -> Iterator[Case]:
             situation.heard(RECORD, entry.at)
             situation.phases((area,), entry.at)
 
-    few = bodies[: 300 if quick else 1_000]
+    few = bodies[: 200 if quick else 400]
     alerts = [(entry, area, parse(entry.read(Published).cap.encode())) for entry, area in few]
     coverage = Coverage(gazetteer)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,9 @@ from tocsin.assess.extract import Source
 from tocsin.assess.incident import Incident, Pointer
 from tocsin.assess.pack import guess
 from tocsin.errors import InputError, TooLargeError
+from tocsin.sense.page import article, decode
 
 MAX_BYTES = 64 * 1024 * 1024
-HTML_CHARACTERS = 400_000
-"""A page is cut to this, without its scripts and styles, before its article is looked for."""
-_NO_TEXT = re.compile(r"(?is)<(script|style|svg|noscript|template|iframe)\b.*?</\1\s*>|<!--.*?-->")
-_LONG_TAG = re.compile(r"<[^<>]{8000,}>")
-_ENCODINGS = ("cp1252", "cp1251", "koi8-u", "iso8859-2", "cp1250", "cp866")
 
 
 @click.command()
@@ -65,6 +60,10 @@ def command(
             _show(incident)
 
 
+def _known(text: str) -> float:
+    return guess(text)[1]
+
+
 def _manifest(path: Path | None) -> dict[str, dict[str, Any]]:
     if path is None:
         return {}
@@ -99,51 +98,11 @@ def read(file: Path) -> tuple[str, str]:
         raise InputError(f"{file}: {error.strerror or error}") from error
     head = content[:2000].lstrip().lower()
     if file.suffix.lower() in (".html", ".htm", ".xhtml") or head.startswith((b"<!doctype html", b"<html")):
-        return _article(content)
-    text = decode(content)
+        found = article(content, _known)
+        return found.text, found.headline
+    text = decode(content, _known)
     first = next((line.strip() for line in text.split("\n") if line.strip()), "")
     return text, first[:300]
-
-
-def decode(content: bytes) -> str:
-    """Bytes as text: by their mark, as UTF-8, else by the encoding whose letters fit best; newlines are kept as one."""
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if content.startswith(mark):
-            return content.decode(encoding, errors="replace")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    sample = content[:20_000]
-    best, score = "cp1252", -1.0
-    for encoding in _ENCODINGS:
-        text = sample.decode(encoding, errors="replace")
-        # The right table gives small letters beside one another and words that some language has.
-        high = [letter for letter in text if letter > "\x7f"]
-        small = sum(letter.islower() for letter in high) / max(1, len(high))
-        value = small + 2 * guess(text)[1] - text.count("\ufffd")
-        if value > score:
-            best, score = encoding, value
-    return content.decode(best, errors="replace")
-
-
-def _article(content: bytes) -> tuple[str, str]:
-    """The article of a page, its headline on the first line; an empty text where there is none."""
-    import trafilatura
-    from lxml import etree
-
-    document = _LONG_TAG.sub("", _NO_TEXT.sub("", decode(content)))[:HTML_CHARACTERS]
-    try:
-        found = trafilatura.bare_extraction(document, include_comments=False, include_tables=False, with_metadata=True)
-    except (ValueError, etree.LxmlError, RecursionError):
-        found = None
-    if found is None:
-        return "", ""
-    title = str(getattr(found, "title", "") or "")
-    body = str(getattr(found, "text", "") or "")
-    if title and not body.startswith(title):
-        body = f"{title}\n{body}"
-    return body, title
 
 
 def _words(pointers: tuple[Pointer, ...]) -> str:

@@ -15,6 +15,7 @@ REPORT_RECEIVED = "report:received"
 
 CAP_XML = "application/cap+xml"
 SIGNAL_JSON = "application/vnd.tocsin.signal+json"
+NEWS_JSON = "application/vnd.tocsin.news+json"
 
 
 class Report(Struct, frozen=True):

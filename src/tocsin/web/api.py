@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
+from tocsin.assess.newsroom import told
 from tocsin.cap.alert import Scope
 from tocsin.cap.phase import Phase
 from tocsin.cap.telling import told as telling
@@ -28,6 +29,7 @@ from tocsin.web.feed import address_of as message_at
 from tocsin.web.geojson import MEDIA_TYPE as GEOJSON
 from tocsin.web.geojson import collection, feature
 from tocsin.web.health import Doctor, Unready
+from tocsin.web.incident import IncidentsQuery, listing, story_of
 from tocsin.web.kept import States
 from tocsin.web.listing import AlertList, AlertsQuery, Listing, listed, point_of
 from tocsin.web.measure import CONTENT_TYPE as METRICS
@@ -295,6 +297,17 @@ class Interface:
         self.house.limits.write(self.house.limits.visitor(request.client))
         parts, tag = request.path_params, language_of(request, confirm.languages())
         return HTMLResponse(await confirm.stop(self.house, parts["id"], parts["key"], tag), headers=_PRIVATE)
+
+    # --- incidents -------------------------------------------------------------------------------------------------
+
+    async def incidents(self, request: Request) -> ASGIApp:
+        """What was reported, incident by incident."""
+        return _json(listing(self.house, asked(request, IncidentsQuery)), request.url.path)
+
+    async def incident(self, request: Request) -> ASGIApp:
+        """One incident with its claims, sources and corrections."""
+        asked(request, Nothing)
+        return _json(told(story_of(self.house, request.path_params["id"])), request.url.path)
 
     # --- the installation ------------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ from tocsin.web.token import Tokens
 from tocsin.web.tray import keep_taking
 
 if TYPE_CHECKING:
+    from tocsin.assess.newsroom import Newsroom
     from tocsin.place.gazetteer import Gazetteer, Place
     from tocsin.sense.intake import Intake
     from tocsin.warn.situation import Situation
@@ -117,6 +118,7 @@ class House:
     certificates: Any = None
     desk_room: Any = None
     data: Path | None = None
+    newsroom: Newsroom | None = None
     checks: list[Callable[[datetime], Iterable[Ailment]]] = field(default_factory=list)
     listeners: list[Callable[[Entry], object]] = field(default_factory=list)
 

@@ -32,9 +32,10 @@ from tocsin.cap.alert import Scope as AlertScope
 from tocsin.place.language import negotiate
 from tocsin.place.map import Map, country_map
 from tocsin.web.day import DAY, Turn, turns
+from tocsin.web.incident import incident_page, story_of
 from tocsin.web.ready import Ready
 from tocsin.web.text import offered, texts
-from tocsin.web.view import Facts, View, view
+from tocsin.web.view import KNOWN, STORIES, Facts, View, view
 
 if TYPE_CHECKING:
     from tocsin.warn.situation import Live
@@ -44,22 +45,24 @@ RELOAD_SECONDS = 30
 """A page without JavaScript loads itself anew this often: as often as a heartbeat is owed at the latest."""
 KEEP = 256
 """Rendered pages kept at a time; each is about 45 KB with its compressed form."""
+FIRST_BYTES = 14 * 1024 - 500
+"""The first response compressed, with room for its headers."""
 MAP_BYTES, NAME_BYTES = 6200, 16
 """What the map and the list of its regions may take of the first response: in all, and for a region's name and link."""
 STATIC = Path(str(files(__package__) / "static"))
 
 
 @cache
-def style() -> str:
-    """The page's style as it is sent: without comments and line breaks."""
-    text = (STATIC / "page.css").read_text("utf-8")
+def style(*names: str) -> str:
+    """A page's style as it is sent: without comments and line breaks. ``names``: what follows the common one."""
+    text = "".join((STATIC / f"{name}.css").read_text("utf-8") for name in ("page", *names))
     return re.sub(r"\s*\n\s*", "", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL))
 
 
 @cache
-def security_policy() -> bytes:
-    """The page's content security policy: its own files, and the one inline style by its hash."""
-    digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
+def security_policy(*names: str) -> bytes:
+    """A page's content security policy: its own files, and the one inline style by its hash."""
+    digest = base64.b64encode(hashlib.sha256(style(*names).encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'self'; style-src 'sha256-{digest}'; img-src 'self'; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -130,6 +133,7 @@ def facts(house: House, code: str, at: datetime) -> Facts:
         languages=offered(settings.languages),
         heartbeat_seconds=settings.heartbeat_seconds,
         all_clear_for=all_clear_for,
+        stories=house.newsroom.touching(place.code)[:STORIES] if house.newsroom is not None else (),
     )
 
 
@@ -163,11 +167,32 @@ class Pages:
 
     async def at(self, request: Request) -> Response | Ready:
         """``/at/{code}``, and ``/`` for the home of the installation."""
+        language, chosen = self._language(request)
+        return self.ready(request.path_params.get("code", self.house.settings.home), language, chosen)
+
+    async def incident(self, request: Request) -> Response | Ready:
+        """``/incidents/{id}``."""
+        language, chosen = self._language(request)
+        story, t = story_of(self.house, request.path_params["id"]), texts(language)
+        html = (
+            environment()
+            .get_template("incident.html")
+            .render(
+                v=incident_page(self.house, story, t, self.house.now()),
+                t=t,
+                css=Markup(style("incident")),  # noqa: S704 - our own file, not anybody's input
+                choices=tuple((one, texts(one).say("name")) for one in offered(self.house.settings.languages)),
+                suffix=f"?lang={language}" if chosen else "",
+            )
+        )
+        return self._ready(html, language, f"/incidents/{story.id}", "incident")
+
+    def _language(self, request: Request) -> tuple[str, bool]:
+        """The language to answer in, and whether it was chosen by link."""
         languages = offered(self.house.settings.languages)
         wanted = request.query_params.get("lang", "")
         chosen = wanted in languages
-        language = wanted if chosen else negotiate(request.headers.get("accept-language", ""), languages)
-        return self.ready(request.path_params.get("code", self.house.settings.home), language, chosen)
+        return wanted if chosen else negotiate(request.headers.get("accept-language", ""), languages), chosen
 
     def ready(self, code: str, language: str, chosen: bool) -> Ready:
         """The bytes for one place and language as they hold now; an unknown place raises UnknownPlaceError."""
@@ -175,14 +200,22 @@ class Pages:
         key, age = (code, language, chosen), (house.head().seq, int(now.timestamp()))
         kept = self._kept.get(key)
         if kept is None or kept[0] != age:
-            html = page(view(facts(house, code, now), texts(language)), chosen)
-            kept = self._kept[key] = age, self._ready(html, language, f"/at/{code}")
+            kept = self._kept[key] = age, self._fit(facts(house, code, now), language, chosen)
             while len(self._kept) > KEEP:
                 self._kept.popitem(last=False)
         return kept[1]
 
+    def _fit(self, known: Facts, language: str, chosen: bool) -> Ready:
+        """The page, with as many lines of what is known as the first response can bear: they are what goes first."""
+        for lines in range(KNOWN if known.stories else 0, -1, -1):
+            html = page(view(known, texts(language), lines), chosen)
+            made = self._ready(html, language, f"/at/{known.code}")
+            if len(made.small) <= FIRST_BYTES:
+                break
+        return made
+
     @staticmethod
-    def _ready(html: str, language: str, path: str) -> Ready:
+    def _ready(html: str, language: str, path: str, *styles: str) -> Ready:
         return Ready(
             html.encode(),
             "text/html; charset=utf-8",
@@ -190,7 +223,7 @@ class Pages:
             cache="no-cache",
             vary="Accept-Encoding, Accept-Language",
             extra=(
-                (b"content-security-policy", security_policy()),
+                (b"content-security-policy", security_policy(*styles)),
                 (b"content-language", language.encode()),
             ),
         )
@@ -217,7 +250,11 @@ def routes(house: House) -> list[BaseRoute]:
         # Starlette calls what it is given as an ASGI application; a Ready is one.
         return await pages.at(request)  # type: ignore[return-value]
 
+    async def incident(request: Request) -> Response:
+        return await pages.incident(request)  # type: ignore[return-value]
+
     return [
+        Route("/incidents/{id}", incident, name="incident"),
         Route("/", at, name="home"),
         Route("/at/{code}", at, name="place"),
         Mount("/static", Files(directory=STATIC), name="static"),

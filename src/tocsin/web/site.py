@@ -124,7 +124,7 @@ def create(house: House) -> Site:
             Exception: _refuse,
         },
     )
-    sizes = {"/v1/alerts": house.settings.max_message_bytes}
+    sizes = {"/v1/alerts": house.settings.max_message_bytes, "/console/area-file": house.settings.max_message_bytes}
     return Site(house, interface, Guard(routed, house.limits, sizes, house.measures.count))
 
 

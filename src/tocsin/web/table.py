@@ -11,6 +11,7 @@ from tocsin.web.api import Interface
 from tocsin.web.feed import ATOM_TYPE, CAP_TYPE
 from tocsin.web.geojson import MEDIA_TYPE as GEOJSON
 from tocsin.web.health import Readiness, Unready
+from tocsin.web.incident import IncidentList, IncidentsQuery
 from tocsin.web.listing import AlertList, AlertsQuery
 from tocsin.web.openapi import Answer, Operation
 from tocsin.web.problem import PROBLEM_JSON
@@ -157,6 +158,27 @@ TABLE: tuple[Operation, ...] = (
         (Answer(200, "The places that may be meant.", JSON, PlaceList), _NOT_MODIFIED),
         PlacesQuery,
         faults=(_UNKNOWN,),
+    ),
+    Operation(
+        "GET",
+        "/v1/incidents",
+        Interface.incidents,
+        "What was reported, incident by incident, first the one that changed last. Nothing in it is a warning.",
+        (Answer(200, "A page of incidents.", JSON, IncidentList), _NOT_MODIFIED),
+        IncidentsQuery,
+        faults=(_UNKNOWN,),
+        conditional=True,
+    ),
+    Operation(
+        "GET",
+        "/v1/incidents/{id}",
+        Interface.incident,
+        "One incident: every claim in its source's words, who says it, what was corrected, what conflicts.",
+        (Answer(200, "The incident, as `tocsin brief --json` shows it, with its sources.", JSON), _NOT_MODIFIED),
+        Nothing,
+        faults=(_NOT_FOUND,),
+        conditional=True,
+        parameters={"id": "The incident's id, or one that it had before it was merged."},
     ),
     Operation(
         "GET",

@@ -14,6 +14,9 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from tocsin.assess.known import RANK as KNOWN_RANK
+from tocsin.assess.known import Known, known
+from tocsin.assess.newsroom import Story
 from tocsin.cap.alert import ResponseType
 from tocsin.cap.phase import DANGER, ENDED, RANK, Phase
 from tocsin.place.map import Map
@@ -27,6 +30,8 @@ from tocsin.web.text import FALLBACK, Spoken, Texts, texts
 ORDER = tuple(sorted(Phase, key=lambda phase: -RANK[phase]))  # what asks most of a person stands first
 STEPS = 5  # practice.md section 7: what to do, at most five lines
 OTHERS = 4
+KNOWN, STORIES = 4, 6
+"""Lines of what is known, and how many of the newest incidents they are taken from."""
 
 
 class Facts(Struct, frozen=True):
@@ -58,6 +63,7 @@ class Facts(Struct, frozen=True):
     languages: tuple[str, ...] = (FALLBACK,)
     heartbeat_seconds: int = 15
     all_clear_for: timedelta = timedelta(minutes=30)
+    stories: tuple[Story, ...] = ()
 
 
 class Moment(Struct, frozen=True):
@@ -77,6 +83,18 @@ class Other(Struct, frozen=True):
     when: str
     source: str
     identifier: str
+
+
+class Line(Struct, frozen=True):
+    """A line of what is known: whose words, how firmly they stand, and the wording they replace."""
+
+    when: Moment
+    standing: str
+    word: str
+    text: Spoken
+    wrong: Spoken | None
+    who: str
+    incident: str
 
 
 class Group(Struct, frozen=True):
@@ -152,10 +170,12 @@ class View(Struct, frozen=True):
     next_change: str
     seq: int
     heartbeat_seconds: int
+    known: tuple[Line, ...] = ()
+    known_note: str = ""
 
 
-def view(facts: Facts, t: Texts) -> View:
-    """What the page says about ``facts`` in the language of ``t``."""
+def view(facts: Facts, t: Texts, most: int = KNOWN) -> View:
+    """What the page says about ``facts`` in the language of ``t``, with at most ``most`` lines of what is known."""
     standing, phase = facts.standing, Phase(facts.standing.phase)
     place = facts.name(facts.code, t.language)
     said = _said(facts, t, phase, place)
@@ -233,6 +253,31 @@ def view(facts: Facts, t: Texts) -> View:
         next_change=_next_change(facts),
         seq=facts.seq,
         heartbeat_seconds=facts.heartbeat_seconds,
+        known=_known(facts, t, most),
+        known_note=t.say("known.note", zone=t.zone(facts.zone)),
+    )
+
+
+def _known(facts: Facts, t: Texts, most: int) -> tuple[Line, ...]:
+    """The lines of the newest incidents, corrections first chosen, then shown by their time."""
+    found = [one for story in facts.stories[:STORIES] for one in known(story, t.language, KNOWN)]
+    found = [one for one in found if timedelta(0) <= facts.at - one.at <= DAY]
+    found.sort(key=lambda one: (KNOWN_RANK[one.standing], -one.at.timestamp()))
+    chosen = sorted(found[:most], key=lambda one: one.at, reverse=True)
+    return tuple(line(one, facts.zone, facts.at, t) for one in chosen)
+
+
+def line(one: Known, zone: str, at: datetime, t: Texts) -> Line:
+    """A line in the language of ``t``; the words themselves keep their own."""
+    who = t.say("known.says", says=one.says, outlet=one.outlet) if one.says else t.say("known.told", outlet=one.outlet)
+    return Line(
+        Moment(one.at.isoformat(), t.day(one.at, zone, at)),
+        one.standing,
+        t.say(f"standing.{one.standing}"),
+        Spoken(one.text, one.language),
+        Spoken(one.wrong, one.wrong_language) if one.wrong else None,
+        who,
+        one.incident,
     )
 
 

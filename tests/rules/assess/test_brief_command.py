@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from tocsin.cli import tocsin
-from tocsin.cli.brief import decode
 from tocsin.errors import InputError
+from tocsin.sense.page import decode
 
 RUSSIAN = "Посольство США в Киеве закрылось.\nСотрудникам велено оставаться в укрытии."
 

@@ -130,9 +130,7 @@ def test_no_wording_asks_for_what_harms_in_its_hazard(name: str, phase: str) -> 
         assert words is not None
         said = f"{info.headline}\n{info.description}\n{info.instruction}"
         asked = {
-            action
-            for action in hazard(name).forbidden
-            if action in words.actions and asks(words.actions[action], said)
+            action for action in hazard(name).forbidden if action in words.actions and asks(words.actions[action], said)
         }
         assert asked == set(), info.language
 

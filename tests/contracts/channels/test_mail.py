@@ -145,7 +145,7 @@ def test_addresses() -> None:
 
 def test_its_table(clock: TurnedClock, tmp_path: Path) -> None:
     """The relay is read from ``channels.toml``; without a table the channel waits, and a misspelt name is refused."""
-    whole = Kit(Settings(), clock, tmp_path)
+    whole = Kit(Settings(), clock, data=tmp_path)
     assert make(whole).stride == 1000
     (tmp_path / "channels.toml").write_text('[mail]\nsender = "a@b.example"\nport = 2525\nconnections = 3\n')
     assert make(whole).lanes == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -189,13 +190,13 @@ def test_keyboard_alone(browser: Browser, console: tuple[Office, Server]) -> Non
         page.keyboard.press("Tab")
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
     page.keyboard.press("Enter")
-    page.wait_for_url("**/console/account")
+    page.wait_for_url(re.compile(r"/console/(account)?$"))
     reach(page, "Sign out")
     page.keyboard.press("Enter")
     page.wait_for_url("**/console/signin")
     reach(page, "Sign in with a passkey")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/console/account")
+    page.wait_for_url(re.compile(r"/console/(account)?$"))
     page.context.close()
 
 
@@ -333,14 +334,14 @@ def test_whole_without_a_script(browser: Browser, console: tuple[Office, Server]
     page.get_by_label("E-mail address").fill("olena@example.org")
     page.get_by_label("Code from the app").fill(otp.at(int(office.identity.now().timestamp())))
     page.get_by_role("button", name="Enrol with the app").click()
-    expect(page.get_by_text("Olena · Author")).to_be_visible()
+    expect(page.get_by_role("banner").get_by_role("button", name="Sign out")).to_be_visible()
     page.get_by_role("banner").get_by_role("button", name="Sign out").click()
     page.locator("summary", has_text="Authenticator app").click()
     office.wait(30)
     page.get_by_label("E-mail address").fill("olena@example.org")
     page.get_by_label("Code from the app").fill(otp.at(int(office.identity.now().timestamp())))
     page.get_by_role("button", name="Sign in", exact=True).first.click()
-    expect(page.get_by_text("Olena · Author")).to_be_visible()
+    expect(page.get_by_role("banner").get_by_role("button", name="Sign out")).to_be_visible()
     page.context.close()
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from tocsin.errors import KeyMissingError
@@ -71,7 +72,11 @@ def _path(folder: Path, realm: str) -> Path:
 
 
 def _make(path: Path) -> None:
-    key = Ed25519PrivateKey.generate()
+    make(path, Ed25519PrivateKey.generate())
+
+
+def make(path: Path, key: Ed25519PrivateKey | EllipticCurvePrivateKey) -> None:
+    """Put ``key`` into the new file ``path``, whole or not at all, for its owner only; a key that is there stays."""
     text = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     part = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
@@ -93,6 +98,14 @@ def _make(path: Path) -> None:
 
 
 def _load(path: Path) -> Ed25519PrivateKey:
+    key = load(path)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyMissingError(f"{path} is not an Ed25519 key; restore it from the backup")
+    return key
+
+
+def load(path: Path) -> object:
+    """The private key in ``path``; raises :class:`KeyMissingError` with what to do where there is none to trust."""
     try:
         mode = path.stat().st_mode
         text = path.read_bytes()
@@ -101,9 +114,6 @@ def _load(path: Path) -> Ed25519PrivateKey:
     if stat.S_IMODE(mode) & 0o077:
         raise KeyMissingError(f"{path} can be read by others; if nobody has: chmod 600 {path}")
     try:
-        key = serialization.load_pem_private_key(text, None)
+        return serialization.load_pem_private_key(text, None)
     except (ValueError, TypeError) as wrong:
         raise KeyMissingError(f"{path} is not a key ({wrong}); restore it from the backup") from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise KeyMissingError(f"{path} is not an Ed25519 key; restore it from the backup")
-    return key

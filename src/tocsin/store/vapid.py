@@ -9,9 +9,6 @@ ES256: ECDSA on P-256 with SHA-256 (RFC 7518), which RFC 8292 asks for.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import stat
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -26,7 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from tocsin.errors import KeyMissingError
 from tocsin.journal import REALMS
-from tocsin.store.file import sync
+from tocsin.store.key import load, make
 
 
 class VapidKey:
@@ -56,39 +53,11 @@ def _point(key: EllipticCurvePrivateKey) -> bytes:
 
 
 def _make(path: Path) -> None:
-    text = generate_private_key(SECP256R1()).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    part = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        try:
-            os.write(handle, text)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        with contextlib.suppress(FileExistsError):
-            os.link(part, path)
-        sync(path.parent)
-    except OSError as wrong:
-        raise KeyMissingError(f"{path} cannot be made: {wrong.strerror}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    make(path, generate_private_key(SECP256R1()))
 
 
 def _load(path: Path) -> EllipticCurvePrivateKey:
-    try:
-        mode, text = path.stat().st_mode, path.read_bytes()
-    except OSError as wrong:
-        raise KeyMissingError(f"{path} cannot be read: {wrong.strerror}") from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise KeyMissingError(f"{path} can be read by others; if nobody has: chmod 600 {path}")
-    try:
-        key = serialization.load_pem_private_key(text, None)
-    except (ValueError, TypeError) as wrong:
-        raise KeyMissingError(f"{path} is not a key ({wrong}); restore it from the backup") from None
+    key = load(path)
     if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
         raise KeyMissingError(f"{path} is not a P-256 key; restore it from the backup")
     return key

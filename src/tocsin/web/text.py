@@ -1,6 +1,7 @@
 """The page's own words, in each language: sentences, plurals, times with the name of their zone, durations.
 
-- The words stand in ``texts/*.json``, one file for a language, all with the same keys; a test holds them to that.
+- The words stand in ``texts/{part}.{language}.json``, one part for the pages of one kind; the parts of a language are one
+  table. A key stands in one part only, and every part has the same keys in every language; a test holds them to that.
 - A plural is chosen by the language's own rules (CLDR, through Babel), never by ``n == 1``.
 - A time that a person reads is in the place's own zone and says so (F26); its digits are the same in every language,
   so that two people who read different languages read the same time (linter rule L15).
@@ -118,22 +119,30 @@ def _city(zone: str, locale: str) -> str:
     return get_timezone_location(zone, locale=locale, return_city=True)
 
 
+def gathered(package: str, language: str, table: dict[str, Any]) -> dict[str, Any]:
+    """``table`` with every part of ``language`` that stands in the folder ``texts`` of ``package``; KeyError at a doubled key."""
+    for file in sorted((files(package) / "texts").iterdir(), key=lambda file: file.name):
+        if file.name.endswith(f".{language}.json"):
+            found = json.loads(file.read_text("utf-8"))
+            if doubled := set(found) & set(table):
+                raise KeyError(f"{file.name} says again: {', '.join(sorted(doubled))}")
+            table.update(found)
+    return table
+
+
 @cache
 def texts(language: str) -> Texts:
     """The words of ``language``; KeyError when the page does not speak it."""
     if language not in spoken():
         raise KeyError(language)
-    return Texts(language, json.loads((files(__package__) / "texts" / f"{language}.json").read_text("utf-8")))
+    return Texts(language, gathered(__package__, language, {}))
 
 
 @cache
 def spoken() -> tuple[str, ...]:
     """Every language that the page speaks."""
-    return tuple(
-        sorted(
-            file.name.removesuffix(".json") for file in (files(__package__) / "texts").iterdir() if file.name[0] != "."
-        )
-    )
+    names = (file.name.split(".") for file in (files(__package__) / "texts").iterdir())
+    return tuple(sorted({name[1] for name in names if len(name) == 3 and name[2] == "json"}))
 
 
 def offered(wanted: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,24 +6,14 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from importlib.resources import files
 
 from tocsin.place.language import negotiate
-from tocsin.web.text import FALLBACK, Texts, texts
+from tocsin.web.text import FALLBACK, Texts, gathered, texts
 
 LANGUAGES = ("en", "uk", "de", "fr")
 SHARED = ("name", "locale", "time", "zone", "unit.h", "unit.min", "skip", "languages")
 """What is said as on the public page."""
-
-
-@cache
-def parts() -> tuple[str, ...]:
-    """The parts that there are."""
-    return tuple(
-        sorted({file.name.split(".")[0] for file in (files(__package__) / "texts").iterdir() if file.name[0] != "."})
-    )
 
 
 @cache
@@ -32,13 +22,7 @@ def words(language: str) -> Texts:
     if language not in LANGUAGES:
         raise KeyError(language)
     public = texts(language).table
-    table: dict[str, object] = {key: public[key] for key in SHARED}
-    for part in parts():
-        found = json.loads((files(__package__) / "texts" / f"{part}.{language}.json").read_text("utf-8"))
-        if doubled := set(found) & set(table):
-            raise KeyError(f"{part}.{language}.json says again: {', '.join(sorted(doubled))}")
-        table.update(found)
-    return Texts(language, table)
+    return Texts(language, gathered(__package__, language, {key: public[key] for key in SHARED}))
 
 
 def chosen(wanted: tuple[str, ...], asked: str, kept: str, accepted: str) -> str:

@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
-import inspect
 import logging
-import resource
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -23,12 +20,10 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from tocsin.assess.newsroom import Newsroom, Official
-from tocsin.cap.alert import Alert, Scope
-from tocsin.cap.limits import TRUSTED
-from tocsin.cap.xml import read as read_cap
+from tocsin.assess.newsroom import Newsroom
+from tocsin.cap.alert import Alert
 from tocsin.clock import Clock
-from tocsin.errors import ChannelError, PolicyError
+from tocsin.errors import PolicyError
 from tocsin.journal import follow
 from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
@@ -42,9 +37,10 @@ from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.heartbeat import SourceContact
 from tocsin.reach.prekey import Refill
 from tocsin.reach.subscriber import Subscribers
+from tocsin.rounds import Rounds, raise_open_files
+from tocsin.rounds import parse as parse
 from tocsin.sense.feeds import Feed
 from tocsin.sense.intake import Intake
-from tocsin.sense.report import REPORT_RECEIVED
 from tocsin.sense.source import Source
 from tocsin.settings import Settings
 from tocsin.store.answers import StoredAnswers
@@ -82,7 +78,7 @@ BATCH = 500
 NEWS_BATCH = 50
 
 
-class Program:
+class Program(Rounds):
     """One installation, opened: every part, wired, and nothing running yet."""
 
     def __init__(
@@ -229,92 +225,6 @@ class Program:
             for source in self.sources.values()
         ]
 
-    # --- the mirror's step -----------------------------------------------------------------------------------------
-
-    def mirror_once(self) -> bool:
-        """Mirror the next batch of reports in one commit; False when there is none."""
-        entries = self.store.read(self.store.cursor(MIRROR), BATCH, (REPORT_RECEIVED,))
-        if not entries:
-            return False
-        self.store.step(MIRROR, entries[-1].seq, self.mirror.facts(entries, self.clock.now()))
-        return True
-
-    def settle(self) -> None:
-        """Bring everything that follows the journal to its end, without serving anybody (replays and tests)."""
-        while self.mirror_once():
-            pass
-        self.house.catch_up()
-
-    async def _keep_mirroring(self) -> None:
-        await self._keep(self.mirror_once)
-
-    # --- the newsroom's step ---------------------------------------------------------------------------------------
-
-    def read_news(self) -> bool:
-        """Read what came since for the newsroom, a few entries at a time; False when there is nothing more."""
-        if self.newsroom.seq == 0:
-            self.newsroom.seq = self._days_ago(self.newsroom.days)
-        entries = self.store.read(self.newsroom.seq, NEWS_BATCH, (*Newsroom.KINDS, ALERT_PUBLISHED))
-        for entry in entries:
-            try:
-                if entry.kind == ALERT_PUBLISHED and (voice := official(entry.read(Published))) is not None:
-                    self.newsroom.hear(voice)
-                self.newsroom.apply(entry)
-            except Exception:
-                # One report that cannot be read costs no other, and never the program that warns.
-                log.exception("the newsroom passes over entry %d", entry.seq)
-                self.newsroom.seq = entry.seq
-        if len(entries) < NEWS_BATCH:
-            self.newsroom.refresh()
-        return len(entries) == NEWS_BATCH
-
-    def _days_ago(self, days: int) -> int:
-        """The journal's number from which on its entries are at most ``days`` old."""
-        floor = self.clock.now() - timedelta(days=days)
-        low, high = 0, self.store.head().seq
-        while low < high:
-            middle = (low + high) // 2
-            found = self.store.read(middle, 1)
-            if found and found[0].at < floor:
-                low = middle + 1
-            else:
-                high = middle
-        return low
-
-    async def _keep_reading(self) -> None:
-        """In a thread, and for a fifth of the time at most: a report that takes long to read delays no warning."""
-        loop = asyncio.get_running_loop()
-
-        async def rest(began: float) -> None:
-            await asyncio.sleep(min(5.0, 4 * (loop.time() - began)))
-
-        await self._keep(self.read_news, rest)
-
-    async def _keep(self, step: Callable[[], bool], rest: Callable[[float], Awaitable[None]] | None = None) -> None:
-        """Take ``step`` until it has nothing more to do, again whenever something was recorded.
-
-        ``rest`` waits after each step; it is told when the step began.
-        """
-        loop, fresh = asyncio.get_running_loop(), asyncio.Event()
-
-        def told(_: int) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-                loop.call_soon_threadsafe(fresh.set)
-
-        stop = self.store.on_append(told)
-        try:
-            while True:
-                fresh.clear()
-                more = True
-                while more:
-                    began = loop.time()
-                    more = await asyncio.to_thread(step)
-                    if rest is not None:
-                        await rest(began)
-                await fresh.wait()
-        finally:
-            stop()
-
     # --- running ---------------------------------------------------------------------------------------------------
 
     async def run(
@@ -371,25 +281,6 @@ class Program:
             await asyncio.gather(*tasks, *ending, return_exceptions=True)
             await asyncio.gather(*(channel.close() for channel in self.channels.values()))
 
-    async def _arm(self) -> None:
-        """Do in calm what a channel would otherwise do at the alarm: connections, workers, last wills."""
-        for name, channel in self.channels.items():
-            arm = getattr(channel, "arm", None)
-            try:
-                done = arm() if arm is not None else None
-                if inspect.isawaitable(done):
-                    await done
-            except (ChannelError, OSError) as wrong:
-                # A channel that cannot be armed must not keep the others from warning; readiness says so.
-                log.warning("channel %s is not armed: %s", name, wrong)
-
-    async def _keep_watching(self) -> None:
-        """Look regularly whether a source has fallen silent."""
-        pause = min((source.interval_s for source in self.sources.values()), default=30.0) / 2
-        while True:
-            await asyncio.to_thread(self.intake.check)
-            await self.clock.sleep(pause)
-
     def _server(self) -> uvicorn.Server:
         host, _, port = self.settings.bind.rpartition(":")
         return uvicorn.Server(config(self.house, host=host.strip("[]"), port=int(port)))
@@ -412,44 +303,11 @@ class Program:
             known = entries[0].read(Published) if entries else None
         return known.cap.encode() if known is not None else None
 
-    def _is_idle(self) -> bool:
-        """Whether nothing is being sent: keys are prepared in calm only."""
-        return not any(counts["open"] for counts in self.dispatch.standing().values())
-
-    async def _keep_dates(self) -> None:
-        """End each subscription when its own date has come (a traveller's stay)."""
-        while True:
-            for subscription in self.audience.over(self.clock.now()):
-                await asyncio.to_thread(self.subscribers.end, subscription, "date")
-            await self.clock.sleep(60)
-
     def close(self) -> None:
         """Finish what waits and close the store."""
         self.prekeys.close()
         self.batches.close()
         self.store.close()
-
-
-def raise_open_files() -> None:
-    """Let this process hold as many connections as the system allows: each stream is one open file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def parse(published: bytes) -> Alert:
-    """The alert in the XML of a published one."""
-    return read_cap(published, limits=TRUSTED).alerts[0]
-
-
-def official(done: Published) -> Official | None:
-    """A published alert as a voice beside the news; None where it is not for everybody."""
-    if done.scope != Scope.PUBLIC:
-        return None
-    infos = parse(done.cap.encode()).infos
-    said = {info.language.split("-")[0].lower(): info.headline or info.event for info in infos}
-    at = done.as_of or done.sent
-    return Official(done.identifier, done.event_id, at, done.source, done.phase, done.areas, said)
 
 
 def outline(alert: Alert) -> Shape | None:

@@ -37,6 +37,7 @@ from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.heartbeat import SourceContact
 from tocsin.reach.prekey import Refill
 from tocsin.reach.subscriber import Subscribers
+from tocsin.readback import OpenedJournal, Readback
 from tocsin.rounds import Rounds, raise_open_files
 from tocsin.rounds import parse as parse
 from tocsin.sense.feeds import Feed
@@ -67,7 +68,7 @@ from tocsin.warn.publish import ALERT_PUBLISHED, Published
 from tocsin.warn.situation import Situation
 from tocsin.web.console.desk_room import DeskRoom
 from tocsin.web.console.identity import Identity
-from tocsin.web.health import holds
+from tocsin.web.health import Ailment, holds
 from tocsin.web.house import House
 from tocsin.web.site import config
 
@@ -167,8 +168,9 @@ class Program(Rounds):
         self.channels = all_channels(
             ChannelKit(settings, self.clock, self.vapid, self.prekeys, self.data, self._cap_of)
         )
+        self.opened = OpenedJournal(self.store)
         self.dispatch = Dispatch(
-            self.store,
+            self.opened,
             self.batches,
             self.book,
             self.audience,
@@ -208,10 +210,36 @@ class Program(Rounds):
             newsroom=self.newsroom,
         )
 
+        self.readback = Readback(
+            self.store,
+            self.clock,
+            self.gazetteer,
+            realm,
+            settings.languages,
+            public_url=settings.public_url,
+            after=lambda: self.store.cursor(self.dispatch.follower),
+            known=self.batches.newest,
+            shout=self._shout,
+        )
         self.house.checks += [
             holds("policy", lambda: load_policy(self.data, self.settings, self.sources, self.keys)),
             holds("certificate", lambda: self.certificates.current(self.clock.now())),
+            self._loopback,
         ]
+
+    async def _shout(self) -> None:
+        """Have whoever minds a stopped alert called at once."""
+        await DeskRoom.of(self.house).look_around()
+
+    def _loopback(self, at: datetime) -> Iterable[Ailment]:
+        """For readiness: each alert that goes to nobody because a channel shows something else."""
+        room = DeskRoom.of(self.house)
+        room.take_in()
+        for held in room.widening.held():
+            yield Ailment(
+                "loopback.stopped",
+                f"{held.identifier} was sent to nobody: {held.stopped.sentence} Take it back, or send it anyway.",
+            )
 
     def _remember(self) -> None:
         """Tell the mirror what was published before."""
@@ -254,6 +282,9 @@ class Program(Rounds):
             "dates": self._keep_dates,
             "desk": DeskRoom.of(self.house).keep_watch,
         }
+        if serve:
+            self.opened.open = False
+            works["readback"] = self.readback.run
         for feed in feeds:
             works[f"feed {feed.wire.id}"] = partial(feed.run, self.intake)
         tasks = {asyncio.create_task(work(), name=name) for name, work in works.items()}
@@ -266,6 +297,7 @@ class Program(Rounds):
                 await asyncio.sleep(0.01)
             if server.started:
                 host, port = server.servers[0].sockets[0].getsockname()[:2]
+                self.readback.listening(host, port)
                 started(f"http://{host}:{port}")
         try:
             done, _ = await asyncio.wait(tasks | ending, return_when=asyncio.FIRST_COMPLETED)

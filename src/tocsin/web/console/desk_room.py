@@ -40,6 +40,7 @@ from tocsin.warn.preview import Counts
 from tocsin.warn.promise import Promises
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published
 from tocsin.warn.situation import Live, Situation
+from tocsin.warn.widening import ALERT_WIDENED, Widening
 from tocsin.web.console.form import Form
 from tocsin.web.console.outline import shape_of as drawn_shape
 from tocsin.web.console.session import COOKIE
@@ -63,6 +64,7 @@ KEPT = (
     "report:decided",
     "stopwatch:",
     "policy:",
+    ALERT_WIDENED,
 )
 DELIVERIES = (DELIVERY_SEALED, DELIVERY_SETTLED)
 REMEMBERED = 500
@@ -173,6 +175,7 @@ class DeskRoom:
         house.intake.on_heard(self.situation.heard)
         self.watch = Watch(desk.drafts, house.sources, settings.realm)
         self.promises = Promises()
+        self.widening = Widening(settings.realm)
         self.tally = Tally(house.gazetteer, settings.realm)
         self.seq = 0
         self.lock = asyncio.Lock()
@@ -203,9 +206,12 @@ class DeskRoom:
     async def keep_watch(self) -> None:
         """Record what has become due: calls before an end, promises that were missed, ends that nobody attended to."""
         while True:
-            at = self.house.now()
-            await self.record(lambda at=at: self._due(at))  # type: ignore[misc]
+            await self.look_around()
             await self.house.clock.sleep(WATCH_SECONDS)
+
+    async def look_around(self) -> None:
+        """Record what has become due by now."""
+        await self.record(lambda: self._due(self.house.now()))
 
     def _due(self, at: datetime) -> list[Fact]:
         realm = self.house.settings.realm
@@ -237,6 +243,7 @@ class DeskRoom:
             self.situation.apply(entry)
             self.watch.apply(entry)
             self.promises.apply(entry)
+            self.widening.apply(entry)
             self.tally.apply(entry)
             if entry.kind == ALERT_PUBLISHED:
                 done = entry.read(Published)

@@ -25,6 +25,7 @@ from tocsin.cap.alert import Alert
 from tocsin.clock import Clock
 from tocsin.errors import PolicyError
 from tocsin.journal import follow
+from tocsin.pager import Pager
 from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.place.place import AreaPack
@@ -221,10 +222,12 @@ class Program(Rounds):
             known=self.batches.newest,
             shout=self._shout,
         )
+        self.pager = Pager(self.store, self.clock, lambda: DeskRoom.of(self.house), self.channels, realm)
         self.house.checks += [
             holds("policy", lambda: load_policy(self.data, self.settings, self.sources, self.keys)),
             holds("certificate", lambda: self.certificates.current(self.clock.now())),
             self._loopback,
+            self.pager.unreachable,
         ]
 
     async def _shout(self) -> None:
@@ -280,6 +283,7 @@ class Program(Rounds):
             "dispatch": self.dispatch.follow,
             "refill": Refill(self.prekeys, self.book, self.clock, idle=self._is_idle).run,
             "dates": self._keep_dates,
+            "pager": self.pager.run,
             "desk": DeskRoom.of(self.house).keep_watch,
         }
         if serve:

@@ -27,6 +27,8 @@ from tocsin.errors import PolicyError
 from tocsin.journal import follow
 from tocsin.pager import Pager
 from tocsin.place.area import Shape
+from tocsin.place.census import Census
+from tocsin.place.census import read as read_census
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.place.place import AreaPack
 from tocsin.reach.audience import Audience
@@ -59,7 +61,9 @@ from tocsin.warn import policy as policies
 from tocsin.warn.approval import default as approval
 from tocsin.warn.compile import Issuer, Kit
 from tocsin.warn.desk import Desk
-from tocsin.warn.draft import Drafts
+from tocsin.warn.draft import Drafts, Where
+from tocsin.warn.extent import shape_of
+from tocsin.warn.fatigue import Tally
 from tocsin.warn.guard import standard
 from tocsin.warn.mirror import REPORT_WAITING, Mirror
 from tocsin.warn.person import People
@@ -131,14 +135,20 @@ class Program(Rounds):
         self.certificates = Certificates(self.data / "keys", realm, settings.sender, self.clock.now())
         kit = Kit(self.gazetteer, book(), issuer)
         self.mirror = Mirror(kit, self.policy, self.sources, self.certificates.sign)
+        self.census = load_census(self.data, settings, self.gazetteer)
+        tally = Tally(self.gazetteer, realm)
         drafts, host = Drafts(), urlsplit(settings.public_url).hostname or ""
         self.desk = Desk(
             kit,
             approval(),
             People(),
             drafts,
-            guards=standard(kit, find=drafts.get, policy=approval(), domains=(host,)),
+            census=self._people_in,
+            guards=standard(
+                kit, find=drafts.get, census=self._people_in, policy=approval(), tally=tally, domains=(host,)
+            ),
             still_warns=self._still_warns,
+            tally=tally,
         )
         self._remember()
         self.hub = StreamHub(
@@ -243,6 +253,11 @@ class Program(Rounds):
                 "loopback.stopped",
                 f"{held.identifier} was sent to nobody: {held.stopped.sentence} Take it back, or send it anyway.",
             )
+
+    def _people_in(self, where: Where) -> int | None:
+        """How many people live in an area, drawn or named; None when nobody can tell, which counts as very many."""
+        drawn = Where(polygons=where.polygons, circles=where.circles)
+        return self.census.of(where.codes, shape_of(drawn, self.gazetteer) if drawn else None) if where else None
 
     def _remember(self) -> None:
         """Tell the mirror what was published before."""
@@ -352,6 +367,14 @@ def outline(alert: Alert) -> Shape | None:
     rings = [ring.points for area in areas for ring in area.polygons]
     circles = [(c.latitude, c.longitude, c.radius_km) for area in areas for c in area.circles]
     return Shape.of(rings, circles) if rings or circles else None
+
+
+def load_census(data: Path, settings: Settings, gazetteer: Gazetteer) -> Census:
+    """How many people live where, as the file of this installation says; without one nobody knows."""
+    file = data / settings.census
+    if not settings.census or not file.is_file():
+        return Census(gazetteer, {})
+    return read_census(file.read_bytes(), gazetteer, settings.census)
 
 
 def load_policy(data: Path, settings: Settings, sources: dict[str, Source], keys: Keys) -> Policy:

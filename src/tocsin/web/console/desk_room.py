@@ -180,7 +180,7 @@ class DeskRoom:
         self.watch = Watch(desk.drafts, house.sources, settings.realm)
         self.promises = Promises()
         self.widening = Widening(settings.realm)
-        self.tally = Tally(house.gazetteer, settings.realm)
+        self.tally = desk.tally or Tally(house.gazetteer, settings.realm)
         self.seq = 0
         self.lock = asyncio.Lock()
         self.waiting: OrderedDict[str, Note] = OrderedDict()
@@ -323,9 +323,8 @@ class DeskRoom:
         if reach is None:
             return None
         scope = "Public" if audience in ("everyone", "citizens") else "Restricted"
-        found = reach.match(where.codes, "act", scope, drawn_shape(where))
-        by_channel = {channel: len(numbers) for channel, numbers in found.items()}
-        return Counts(sum(by_channel.values()), by_channel)
+        found = reach.preview(where.codes, "act", scope, drawn_shape(where), at=self.house.now())
+        return Counts(found.total, found.channels, found.languages, found.audiences)
 
     # --- the stopwatch ---------------------------------------------------------------------------------------------
 

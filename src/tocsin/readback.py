@@ -153,7 +153,7 @@ class Readback:
         self._newest: OrderedDict[str, tuple[int, datetime]] = OrderedDict()
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._upto = 0
+        self._upto = self._before = 0
         self._said = asyncio.Event()
         self._verdicts: dict[int, list[Fact]] = {}
 
@@ -212,6 +212,7 @@ class Readback:
                 loop.call_soon_threadsafe(fresh.set)
 
         self._upto = self.store.cursor(FOLLOWER) or self.after()
+        self._before = self.store.head().seq
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=2.0)
         stop = self.store.on_append(woken)
         async with (
@@ -243,7 +244,11 @@ class Readback:
             judged = self.store.seen(ALERT_WIDENED, names) | self.store.seen(LOOPBACK_STOPPED, names)
             return judged, self.known([done.event_id for _, done in told])
 
-        judged, known = await asyncio.to_thread(looked_up)
+        judged: set[str] = set()
+        known: Mapping[str, int] = {}
+        if entries[0].seq <= self._before:
+            # Only what was there when we came can have been judged; nobody else judges what comes now.
+            judged, known = await asyncio.to_thread(looked_up)
         for entry, done in sorted(told, key=lambda one: rank(one[1].phase, one[0].realm)):
             version, _ = self._newest.get(done.event_id, (-1, done.sent))
             if done.version > version:
@@ -301,7 +306,11 @@ class Readback:
             for seq in taken:
                 self._under_way.pop(seq, None)
             if any(one.kind in (LOOPBACK_STOPPED, LOOPBACK_MISMATCHED) for one in found):
-                await self.shout()
+                try:
+                    await self.shout()
+                except Exception:
+                    # The stop itself is on record, and the watch looks around again in a moment.
+                    log.exception("nobody could be called about what was stopped")
 
     def _record(self, upto: int, found: Sequence[Fact]) -> None:
         if upto > self.store.cursor(FOLLOWER):

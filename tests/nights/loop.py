@@ -127,7 +127,8 @@ async def serve(data: Path, dark: bool) -> None:
     async with running(program):
         alarm(program, "UA-30")
         await until(lambda: entries(program, "alert:published"))
-        print("published", flush=True)
+        sys.stdout.write("published\n")
+        sys.stdout.flush()
         await asyncio.Event().wait()
 
 

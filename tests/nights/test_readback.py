@@ -179,7 +179,7 @@ async def test_an_end_is_told_although_a_channel_shows_something_else(
 
 async def test_a_whole_country_at_once_is_judged_region_by_region(program: Program) -> None:
     """Twenty-five alerts of one moment are each read back, and each widened once."""
-    regions = [code for code in program.gazetteer.children("UA")][:25]
+    regions = list(program.gazetteer.children("UA"))[:25]
     async with receiving() as (hook, came), running(program):
         subscribe(program, hook, "UA")
         alarm(program, *regions)

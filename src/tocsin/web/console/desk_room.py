@@ -365,7 +365,9 @@ class DeskRoom:
             if by is not None and by < at:
                 found.append((t.say("alarm.promise", name=name, time=t.time(by, self.zone, at)), where))
         for held in self.widening.held():
-            found.insert(0, (t.say("stop.title") + " " + held.identifier, f"/console/alerts/{held.identifier}"))
+            known = next((one for one in self.situation.live(at) if one.published.identifier == held.identifier), None)
+            name = self.title(known, t.language) if known is not None else held.identifier
+            found.insert(0, (f"{t.say('stop.title')} {name}", f"/console/alerts/{held.identifier}"))
         stopped = {held.identifier for held in self.widening.held()}
         for name in dict.fromkeys(note.subject for note in self.notes_about(LOOPBACK_MISMATCHED, since=at - HOUR)):
             if name not in stopped:

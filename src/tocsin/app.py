@@ -25,6 +25,7 @@ from tocsin.cap.alert import Alert
 from tocsin.clock import Clock
 from tocsin.errors import PolicyError
 from tocsin.journal import follow
+from tocsin.opened import OpenedJournal
 from tocsin.pager import Pager
 from tocsin.place.area import Shape
 from tocsin.place.census import Census
@@ -40,7 +41,7 @@ from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.heartbeat import SourceContact
 from tocsin.reach.prekey import Refill
 from tocsin.reach.subscriber import Subscribers
-from tocsin.readback import OpenedJournal, Readback
+from tocsin.readback import Readback
 from tocsin.rounds import Rounds, raise_open_files
 from tocsin.rounds import parse as parse
 from tocsin.sense.feeds import Feed

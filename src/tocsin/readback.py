@@ -3,7 +3,7 @@
 - It asks its own server over HTTP as anybody would (the message, the page of each place), listens to its own stream, and
   gets a canary by the webhook channel; connections are made in calm and kept warm.
 - Alerts are judged side by side, what saves lives first, each by :mod:`tocsin.warn.loopback`. The verdict and what it
-  rests on are one commit; the dispatch follows the verdicts (:class:`Widening journal <OpenedJournal>`).
+  rests on are one commit; the dispatch follows the verdicts (:mod:`tocsin.opened`).
 - A durable cursor says up to where everything is judged: what was published before a power cut is judged after it.
 - A stop is shouted at once: a fact, a call to whoever minds it, a fault in readiness, a line on the console.
 - Where nobody serves (a replay), nothing can be read back and the way is open.
@@ -17,24 +17,23 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import secrets
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
 import aiohttp
-from aiohttp import web
 from msgspec import Struct
 
 from tocsin.cap.alert import Alert, Scope
 from tocsin.cap.phase import ENDED
 from tocsin.clock import Clock, SystemClock
-from tocsin.journal import Entry, Fact, Head, Journal
+from tocsin.ear import Ear
+from tocsin.journal import Entry, Fact
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.reach.bulletin import Bulletin, body, bulletin
 from tocsin.reach.channel import Channel
-from tocsin.reach.channels.webhook import Webhook, new_secret, sign
+from tocsin.reach.channels.webhook import Webhook
 from tocsin.reach.delivery import Address, Delivery, rank
 from tocsin.rounds import parse
 from tocsin.store.sqlite import SqliteStore
@@ -55,7 +54,7 @@ from tocsin.warn.loopback import (
     seen_on_page,
 )
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
-from tocsin.warn.widening import ALERT_WIDENED, LOOPBACK_STOPPED, Widened, stopped, widened
+from tocsin.warn.widening import ALERT_WIDENED, LOOPBACK_STOPPED, stopped, widened
 from tocsin.web.feed import address_of
 
 log = logging.getLogger("tocsin")
@@ -81,44 +80,6 @@ class Asked(Struct, frozen=True):
     published: Published
     alert: Alert
     wanted: Expected
-
-
-class OpenedJournal:
-    """The journal as the dispatch sees it: an alert is published there once it was widened.
-
-    While ``open`` it is the journal itself. An ``alert:widened`` is shown as the alert that it opens, under its own
-    number, so that cursors and queues hold for both.
-    """
-
-    def __init__(self, journal: Journal) -> None:
-        self.journal, self.open = journal, True
-
-    def append(self, facts: Sequence[Fact]) -> list[Entry]:
-        return self.journal.append(facts)
-
-    def step(self, follower: str, upto: int, facts: Sequence[Fact]) -> list[Entry]:
-        return self.journal.step(follower, upto, facts)
-
-    def read(self, after: int, limit: int = 1000, kinds: Iterable[str] | None = None) -> list[Entry]:
-        wanted = tuple(kinds) if kinds is not None else None
-        if wanted is not None and not self.open:
-            wanted = tuple(ALERT_WIDENED if kind == ALERT_PUBLISHED else kind for kind in wanted)
-        return [self._opened(entry) for entry in self.journal.read(after, limit, wanted)]
-
-    def cursor(self, follower: str) -> int:
-        return self.journal.cursor(follower)
-
-    def head(self) -> Head:
-        return self.journal.head()
-
-    def on_append(self, call: Callable[[int], None]) -> Callable[[], None]:
-        return self.journal.on_append(call)
-
-    def _opened(self, entry: Entry) -> Entry:
-        if entry.kind != ALERT_WIDENED:
-            return entry
-        (was,) = self.journal.read(entry.read(Widened).entry - 1, 1)
-        return Entry(entry.seq, entry.at, was.realm, was.kind, was.subject, was.body, entry.prev, entry.hash)
 
 
 class Readback:
@@ -147,9 +108,7 @@ class Readback:
         self.hook: Channel = Webhook(self.pace, loopback=True, agent="Tocsin loopback")
         self._address: asyncio.Future[str] | None = None
         self._session: aiohttp.ClientSession | None = None
-        self._told: OrderedDict[str, bytes] = OrderedDict()
-        self._caught: OrderedDict[str, bytes] = OrderedDict()
-        self._secret, self._hook_url = new_secret(), ""
+        self.ear = Ear()
         self._newest: OrderedDict[str, tuple[int, datetime]] = OrderedDict()
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
@@ -217,9 +176,12 @@ class Readback:
         stop = self.store.on_append(woken)
         async with (
             aiohttp.ClientSession(base, timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as self._session,
-            self._receiving(),
+            self.ear.receiving(),
         ):
-            own = [asyncio.create_task(self._listen(self._upto)), asyncio.create_task(self._keep_recording())]
+            own = [
+                asyncio.create_task(self.ear.listen(self._session, self._upto)),
+                asyncio.create_task(self._keep_recording()),
+            ]
             try:
                 while True:
                     fresh.clear()
@@ -433,77 +395,18 @@ class Readback:
 
     async def _stream(self, asked: Asked) -> Outcome:
         """What came on our own stream."""
-        return compare(STREAM, asked.wanted, seen_in_bulletin(self._told.get(asked.published.identifier, b"")))
+        return compare(STREAM, asked.wanted, seen_in_bulletin(self.ear.told.get(asked.published.identifier, b"")))
 
     async def _webhook(self, asked: Asked) -> Outcome:
         """What the webhook channel brings to a receiver of ours."""
         name = asked.published.identifier
-        if name not in self._caught:
+        if name not in self.ear.caught:
             told = bulletin(asked.published, asked.alert, self.realm, self.public_url)
             await self.hook.send([self._canary(told)])
-        return compare(WEBHOOK, asked.wanted, seen_in_bulletin(self._caught.get(name, b"")))
+        return compare(WEBHOOK, asked.wanted, seen_in_bulletin(self.ear.caught.get(name, b"")))
 
     def _canary(self, told: Bulletin) -> Delivery:
-        to = Address(0, "canary", self._hook_url, (self._secret,), self.languages)
+        to = Address(0, "canary", self.ear.address, (self.ear.secret,), self.languages)
         return Delivery(
             told.identifier, told.event_id, told.version, told.phase, self.realm, told.deadline, body(told), to
         )
-
-    # --- what comes by itself ----------------------------------------------------------------------------------------
-
-    @contextlib.asynccontextmanager
-    async def _receiving(self) -> AsyncIterator[None]:
-        """A receiver for the canary, on this machine only and under a name that nobody can guess."""
-
-        async def caught(request: web.Request) -> web.Response:
-            data, told = await request.read(), request.headers
-            signed = told.get("webhook-signature", "")
-            moment = told.get("webhook-timestamp", "0")
-            if not moment.isdigit() or signed != sign((self._secret,), told.get("webhook-id", ""), int(moment), data):
-                return web.Response(status=400)
-            self._keep(self._caught, data)
-            return web.Response(status=204)
-
-        application = web.Application()
-        path = f"/{secrets.token_urlsafe(24)}"
-        application.router.add_post(path, caught)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        try:
-            site = web.TCPSite(runner, "127.0.0.1", 0)
-            await site.start()
-            port = runner.addresses[0][1]
-            self._hook_url = f"http://127.0.0.1:{port}{path}"
-            yield
-        finally:
-            await runner.cleanup()
-
-    async def _listen(self, after: int) -> None:
-        """Listen to our own stream, and come back to it as any listener does."""
-        assert self._session is not None
-        while True:
-            try:
-                timeout = aiohttp.ClientTimeout(total=None, sock_read=45.0)
-                async with self._session.get(
-                    f"/v1/stream?after={after}", timeout=timeout, read_bufsize=1 << 20
-                ) as told:
-                    event = ""
-                    async for line in told.content:
-                        name, _, value = line.rstrip(b"\r\n").partition(b": ")
-                        if name == b"event":
-                            event = value.decode()
-                        elif name == b"id" and value.isdigit():
-                            after = int(value)
-                        elif name == b"data" and event == "alert":
-                            self._keep(self._told, value)
-                        elif not line.strip():
-                            event = ""
-            except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as wrong:
-                log.info("our own stream ended (%s)", type(wrong).__name__)
-            await asyncio.sleep(0.2)
-
-    def _keep(self, kept: OrderedDict[str, bytes], data: bytes) -> None:
-        for name in seen_in_bulletin(data).identifiers:
-            kept[name] = data
-            if len(kept) > KEPT:
-                kept.popitem(last=False)

@@ -76,6 +76,10 @@ class Record(Journal, Protocol):
         """The newest entries of one kind about one subject, newest first."""
         ...
 
+    def kinds(self) -> tuple[str, ...]:
+        """Every kind of which there is an entry."""
+        ...
+
 
 class Answers(Protocol):
     """Answers that were given to requests with an Idempotency-Key, kept durably for a day."""

@@ -210,6 +210,7 @@ class Program:
             certificates=self.certificates,
             data=self.data,
             newsroom=self.newsroom,
+            vapid=self.vapid,
         )
 
         self.house.checks += [

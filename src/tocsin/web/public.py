@@ -65,7 +65,7 @@ def security_policy(*names: str) -> bytes:
     digest = base64.b64encode(hashlib.sha256(style(*names).encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'self'; style-src 'sha256-{digest}'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ).encode()
 
 

@@ -143,7 +143,8 @@ def test_three_taps_to_be_warned_and_one_to_stop(phone: BrowserContext, server: 
         """const keys = { p256dh: "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
         auth: "BTBZMqHH6r4Tts7J_aSIgg" };
         let given = null;
-        const made = { toJSON: () => ({ endpoint: "https://push.example.org/abc", keys }), unsubscribe: async () => { given = null; return true; } };
+        const unsubscribe = async () => ((given = null), true);
+        const made = { toJSON: () => ({ endpoint: "https://push.example.org/abc", keys }), unsubscribe };
         if (self.PushManager) {
           PushManager.prototype.subscribe = async () => (given = made);
           PushManager.prototype.getSubscription = async () => given;
@@ -208,7 +209,7 @@ def test_a_thousand_shuffled_duplicates_sound_once_for_each_step(phone: BrowserC
     server.building.hear()
     page = ready(phone)
     steps = [notice("prepare", 1), notice("act", 2), notice("hold", 3), notice("all-clear", 4)]
-    chance = random.Random(20241120)  # noqa: S311 - an order, not a secret
+    chance = random.Random(20241120)
     for _ in range(5):
         many = [dict(step) for step in steps for _ in range(250)]
         chance.shuffle(many)

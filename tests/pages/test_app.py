@@ -66,7 +66,7 @@ class Waker:
 
     def shown(self, until: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
         """What stands in the phone's list of notifications, once it is as ``until`` says."""
-        for _ in range(250):
+        for _ in range(1000):
             found: list[dict[str, Any]] = self.page.evaluate(
                 "async () => (await (await navigator.serviceWorker.ready).getNotifications()).map("
                 "(one) => ({ title: one.title, body: one.body, tag: one.tag, silent: one.silent, renotify: one.renotify }))"

@@ -220,6 +220,7 @@ class Program(Rounds):
             certificates=self.certificates,
             data=self.data,
             newsroom=self.newsroom,
+            vapid=self.vapid,
         )
 
         self.readback = Readback(

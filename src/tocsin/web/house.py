@@ -76,6 +76,10 @@ class Record(Journal, Protocol):
         """The newest entries of one kind about one subject, newest first."""
         ...
 
+    def kinds(self) -> tuple[str, ...]:
+        """Every kind of which there is an entry."""
+        ...
+
 
 class Answers(Protocol):
     """Answers that were given to requests with an Idempotency-Key, kept durably for a day."""
@@ -119,6 +123,7 @@ class House:
     desk_room: Any = None
     data: Path | None = None
     newsroom: Newsroom | None = None
+    vapid: Any = None
     checks: list[Callable[[datetime], Iterable[Ailment]]] = field(default_factory=list)
     listeners: list[Callable[[Entry], object]] = field(default_factory=list)
 

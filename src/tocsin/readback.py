@@ -328,7 +328,8 @@ class Readback:
                     return decision, [*outcomes.values(), *dark], wanted
                 left = (self.patience - (self.pace.now() - began)).total_seconds()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), max(0.001, min(left, 0.25)))
+                    async with asyncio.timeout(max(0.001, min(left, 0.25))):
+                        await changed.wait()
         finally:
             for one in looks:
                 one.cancel()

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -26,11 +27,12 @@ from tocsin.reach import cell
 from tocsin.reach.delivery import Numbers
 from tocsin.reach.fence import Truth
 from tocsin.reach.index import Asked, PointIndex
+from tocsin.reach.ledger import Ledger
 from tocsin.reach.live import NOWHERE, LiveAreas, spot
 from tocsin.reach.register import Register, Tally
 from tocsin.reach.spots import Roster, Spots
-from tocsin.reach.subscriber import Point, Subscription
-from tocsin.reach.wanted import Wanted, Watch
+from tocsin.reach.subscriber import Subscription
+from tocsin.reach.wanted import LOUD, Point, Watch, loudest
 
 
 class Outline(Protocol):
@@ -96,8 +98,9 @@ class Audience:
         self.places = places
         # Subscriptions are made in the threads that write them, while the dispatch asks in its own.
         self._lock = threading.RLock()
-        self._all: dict[int, Subscription] = {}
-        self._numbers: dict[str, int] = {}
+        self._ledger = Ledger()
+        # Those who want some warnings less than aloud.
+        self._tuned: set[int] = set()
         self._register = Register()
         self._codes = Roster()
         self._spots = Spots(places)
@@ -108,23 +111,29 @@ class Audience:
         self._outlined: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._all)
+        return len(self._ledger)
 
     def __contains__(self, subscription: object) -> bool:
-        return subscription in self._numbers
+        return subscription in self._ledger
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that the points and the register take."""
-        return self._points.nbytes + self._register.nbytes
+        """Bytes of memory that the points, the register and the ledger take."""
+        return self._points.nbytes + self._register.nbytes + self._ledger.nbytes
 
     def subscription(self, number: int) -> Subscription | None:
         """The live subscription with this number."""
-        return self._all.get(number)
+        return self._ledger.get(number)
 
     def number(self, subscription: str) -> int | None:
         """The number of the live subscription with this id."""
-        return self._numbers.get(subscription)
+        with self._lock:
+            return self._ledger.number(subscription)
+
+    def of_person(self, person: str) -> tuple[int, ...]:
+        """The numbers of one person's live subscriptions."""
+        with self._lock:
+            return self._ledger.of_person(person)
 
     def add(self, number: int, one: Subscription) -> None:
         """Take in a subscription under its number, in place of what stood there."""
@@ -133,26 +142,23 @@ class Audience:
             self._enter(number, one)
             for latitude, longitude in one.points:
                 self._points.add(number, latitude, longitude)
-            for watch in _watches(one):
+            for watch in one.watches:
                 self._points.add(number, watch.latitude, watch.longitude, watch.radius_m)
 
     def load(self, ones: Iterable[tuple[int, Subscription]]) -> None:
         """Take in many new subscriptions under their numbers at once, and have everything ready."""
         with self._lock:
-            numbers: list[int] = []
-            points: list[Point] = []
-            radii: list[int] = []
+            columns = array("q"), array("q"), array("q"), array("q")
             for number, one in ones:
                 self.remove(number)
                 self._enter(number, one)
-                places = [*((*point, 0) for point in one.points)]
-                places += [(watch.latitude, watch.longitude, watch.radius_m) for watch in _watches(one)]
-                numbers.extend(number for _ in places)
-                points.extend((latitude, longitude) for latitude, longitude, _ in places)
-                radii.extend(radius for _, _, radius in places)
-            self._points.load(
-                np.array(numbers, dtype=np.int64), np.array(points, dtype=np.int64).reshape(-1, 2), np.array(radii)
-            )
+                for latitude, longitude in one.points:
+                    _append(columns, number, latitude, longitude, 0)
+                for watch in one.watches:
+                    _append(columns, number, watch.latitude, watch.longitude, watch.radius_m)
+            numbers, latitudes, longitudes, radii = (np.frombuffer(column, dtype=np.int64) for column in columns)
+            self._points.load(numbers, np.column_stack([latitudes, longitudes]), radii)
+            self._ledger.settle()
             self.ready()
 
     def ready(self) -> None:
@@ -162,23 +168,24 @@ class Audience:
             self._draw()
 
     def _enter(self, number: int, one: Subscription) -> None:
-        self._all[number] = one
-        self._numbers[one.id] = number
+        self._ledger.put(number, one)
+        if one.loudness:
+            self._tuned.add(number)
         self._register.put(number, one)
         for area in one.areas:
             self._codes.add(area, number)
         for latitude, longitude in _spots(one):
             self._spots.add(number, latitude, longitude)
-        if (shape := _own(one)) is not None:
+        if (shape := _own(one.polygons)) is not None:
             self._polygons.put(number, shape)
 
     def remove(self, number: int) -> None:
         """Forget a subscription."""
         with self._lock:
-            one = self._all.pop(number, None)
+            one = self._ledger.drop(number)
             if one is None:
                 return
-            del self._numbers[one.id]
+            self._tuned.discard(number)
             self._register.drop(number)
             for area in one.areas:
                 self._codes.remove(area, number)
@@ -186,7 +193,7 @@ class Audience:
                 self._spots.remove(number, latitude, longitude)
             for latitude, longitude in one.points:
                 self._points.remove(number, latitude, longitude)
-            for watch in _watches(one):
+            for watch in one.watches:
                 self._points.remove(number, watch.latitude, watch.longitude, watch.radius_m)
             self._polygons.drop(number)
 
@@ -227,7 +234,7 @@ class Audience:
     def over(self, at: datetime) -> list[str]:
         """The subscriptions whose last moment has come by ``at``, for their end to be put on record."""
         with self._lock:
-            return [self._all[number].id for number in self._register.over(at).tolist()]
+            return [self._ledger.id(number) for number in self._register.over(at).tolist()]
 
     def by_channel(self, numbers: Iterable[int]) -> dict[str, Numbers]:
         """``numbers`` of live subscriptions by their channel, in rising order."""
@@ -235,44 +242,74 @@ class Audience:
             listed = numbers if isinstance(numbers, np.ndarray) else np.array(list(numbers), dtype=np.int64)
             return self._register.by_channel(self._register.live(listed))
 
+    def left(self, numbers: Iterable[int], areas: Sequence[str], shape: Outline | None = None) -> dict[str, Numbers]:
+        """Who of ``numbers`` is not concerned by an alert any more whose area is now this one: by channel.
+
+        Whatever they asked for, because whoever was told of a danger is told of its end.
+        """
+        with self._lock:
+            listed = numbers if isinstance(numbers, np.ndarray) else np.array(list(numbers), dtype=np.int64)
+            live = self._register.live(listed)
+            return self._register.by_channel(live[~self._touched(areas, shape)[live]])
+
     def why(self, number: int, areas: Sequence[str], shape: Outline | None = None) -> tuple[Why, ...]:
         """Why an alert for ``areas`` and ``shape`` concerns a subscription; empty if it does not."""
         with self._lock:
-            one = self._all.get(number)
-            if one is None:
-                return ()
-            found = [why for code in one.areas if (why := self._relation(areas, code)) is not None]
-            if shape is not None and not areas:
-                for code in one.areas:
-                    outline = self._outline(code)
-                    if outline is not None and shape.overlaps(outline):
-                        found.append(Why("overlaps", place=code))
-            for latitude, longitude in one.points:
-                if shape is not None:
-                    if shape.covers(latitude, longitude):
-                        found.append(Why("inside"))
-                elif (why := self._at(areas, latitude, longitude)) is not None:
-                    found.append(why)
-            found.extend(self._why_near(one, areas, shape))
-            return tuple(found)
+            one = self._ledger.get(number)
+            return tuple(why for _, why in self._reasons(one, areas, shape)) if one is not None else ()
 
-    def _why_near(self, one: Subscription, areas: Sequence[str], shape: Outline | None) -> list[Why]:
-        """Why by the circles it watches and the area of its own."""
-        found: list[Why] = []
+    def loudness(
+        self, numbers: Iterable[int], areas: Sequence[str], phase: str, shape: Outline | None = None
+    ) -> dict[int, str]:
+        """How loud an alert is for those of ``numbers`` who do not want it aloud (:mod:`tocsin.reach.wanted`)."""
+        with self._lock:
+            found = {}
+            for number in self._tuned.intersection(numbers):
+                one = self._ledger.get(number)
+                assert one is not None
+                places = [place for place, _ in self._reasons(one, areas, shape)]
+                level = loudest(one.loudness, places, phase)
+                if level != LOUD:
+                    found[number] = level
+            return found
+
+    def _reasons(self, one: Subscription, areas: Sequence[str], shape: Outline | None) -> list[tuple[str, Why]]:
+        """Why an alert concerns somebody, each with the name of the place that it concerns."""
+        found = [(f"area:{code}", why) for code in one.areas if (why := self._relation(areas, code)) is not None]
+        if shape is not None and not areas:
+            for code in one.areas:
+                outline = self._outline(code)
+                if outline is not None and shape.overlaps(outline):
+                    found.append((f"area:{code}", Why("overlaps", place=code)))
+        for turn, (latitude, longitude) in enumerate(one.points):
+            if shape is not None:
+                if shape.covers(latitude, longitude):
+                    found.append((f"point:{turn}", Why("inside")))
+            elif (why := self._at(areas, latitude, longitude)) is not None:
+                found.append((f"point:{turn}", why))
+        return [*found, *self._reasons_near(one, areas, shape)]
+
+    def _reasons_near(self, one: Subscription, areas: Sequence[str], shape: Outline | None) -> list[tuple[str, Why]]:
+        """Why by the circles it watches and the areas of its own."""
+        found: list[tuple[str, Why]] = []
         drawn = self._drawn(areas) if shape is None else shape
-        asked = Asked(drawn) if isinstance(drawn, Shape) and _watches(one) else None
-        for watch in _watches(one):
+        asked = Asked(drawn) if isinstance(drawn, Shape) and one.watches else None
+        for turn, watch in enumerate(one.watches):
+            name = f"watch:{turn}"
             if shape is not None and shape.covers(watch.latitude, watch.longitude):
-                found.append(Why("inside"))
+                found.append((name, Why("inside")))
             elif shape is None and (why := self._at(areas, watch.latitude, watch.longitude)) is not None:
-                found.append(why)
+                found.append((name, why))
             elif asked is not None and _concerned(asked, watch):
-                found.append(Why("near"))
-        if (own := _own(one)) is not None:
+                found.append((name, Why("near")))
+        for turn in range(len(one.polygons)):
+            own = _own(one.polygons[turn : turn + 1])
+            if own is None:
+                continue
             if drawn is not None and drawn.overlaps(own):
-                found.append(Why("overlaps"))
+                found.append((f"polygon:{turn}", Why("overlaps")))
             elif shape is None and (why := self._at(areas, *spot(own))) is not None:
-                found.append(why)
+                found.append((f"polygon:{turn}", why))
         return found
 
     def _marks(
@@ -285,6 +322,12 @@ class Audience:
         role: str,
         at: datetime | None,
     ) -> Truth:
+        """Everybody who is to be told, as one mark a number."""
+        marks = self._touched(areas, shape)
+        self._register.choose(marks, phase, scope, severity, role, at)
+        return marks
+
+    def _touched(self, areas: Sequence[str], shape: Outline | None) -> Truth:
         """Everybody concerned, as one mark a number."""
         marks: Truth = np.zeros(self._register.rows, dtype=np.bool_)
         reach = related(self.places, areas)
@@ -303,7 +346,6 @@ class Audience:
                 self._codes.mark(frozenset(self._outlines.touching(shape)), marks)
         else:
             self._ask_each(shape, marks, not areas)
-        self._register.choose(marks, phase, scope, severity, role, at)
         return marks
 
     def _ask_each(self, shape: Outline, marks: Truth, by_outline: bool) -> None:
@@ -350,22 +392,23 @@ class Audience:
         return None
 
 
-def _watches(one: Subscription) -> tuple[Watch, ...]:
-    return one.watches if isinstance(one, Wanted) else ()
+def _append(columns: Sequence[array[int]], *values: int) -> None:
+    for column, value in zip(columns, values, strict=True):
+        column.append(value)
 
 
-def _own(one: Subscription) -> Shape | None:
-    """The area of its own that a subscription has."""
-    if not isinstance(one, Wanted) or not one.polygons:
+def _own(polygons: Sequence[Sequence[Point]]) -> Shape | None:
+    """The areas of its own that a subscription has, as one shape."""
+    if not polygons:
         return None
-    shape = Shape.of([np.array(ring, dtype=np.int64).reshape(-1, 2) for ring in one.polygons])
+    shape = Shape.of([np.array(ring, dtype=np.int64).reshape(-1, 2) for ring in polygons])
     return None if shape.empty else shape
 
 
 def _spots(one: Subscription) -> list[Point]:
     """The points by which a subscription lies in areas: its own, the middles of circles, a corner of its polygons."""
-    found = [*one.points, *((watch.latitude, watch.longitude) for watch in _watches(one))]
-    if (shape := _own(one)) is not None and (corner := spot(shape)) != NOWHERE:
+    found = [*one.points, *((watch.latitude, watch.longitude) for watch in one.watches)]
+    if (shape := _own(one.polygons)) is not None and (corner := spot(shape)) != NOWHERE:
         found.append(corner)
     return found
 

@@ -13,7 +13,7 @@ from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.reach.audience import Audience, Why
 from tocsin.reach.subscriber import Subscription
-from tocsin.reach.wanted import Wanted, Watch
+from tocsin.reach.wanted import Watch
 
 
 class DrawnMap(Map):
@@ -57,7 +57,7 @@ def test_two_hundred_places_of_one(at_once: bool) -> None:
     points = tuple((50_200_000 + 500 * k, 30_300_000) for k in range(200))
     watches = tuple(Watch(latitude, longitude, 5_000) for latitude, longitude in points)
     room = audience(
-        Wanted("many", "notes", ("UA", "UA-30"), points, watches=watches),
+        Subscription("many", "notes", ("UA", "UA-30"), points, watches=watches),
         Subscription("else", "notes", points=((49_000_000, 36_000_000),)),
         at_once=at_once,
     )
@@ -76,10 +76,10 @@ def test_a_circle_that_the_area_only_touches(at_once: bool) -> None:
     """Who stands outside an area is told when it comes within the circle that they watch, and otherwise not."""
     # 0.1 degrees of latitude are 11.1 km.
     room = audience(
-        Wanted("near", "notes", watches=(Watch(50_500_000, 30_300_000, 12_000),)),
-        Wanted("far", "notes", watches=(Watch(50_500_000, 30_300_000, 10_000),)),
-        Wanted("in", "notes", watches=(Watch(50_300_000, 30_300_000, 10),)),
-        Wanted("point", "notes", points=((50_500_000, 30_300_000),)),
+        Subscription("near", "notes", watches=(Watch(50_500_000, 30_300_000, 12_000),)),
+        Subscription("far", "notes", watches=(Watch(50_500_000, 30_300_000, 10_000),)),
+        Subscription("in", "notes", watches=(Watch(50_300_000, 30_300_000, 10),)),
+        Subscription("point", "notes", points=((50_500_000, 30_300_000),)),
         at_once=at_once,
     )
     assert told(room, shape=AREA) == [1, 3]
@@ -93,8 +93,8 @@ def test_a_circle_that_the_area_only_touches(at_once: bool) -> None:
 def test_a_circle_over_the_border_of_a_named_area() -> None:
     """An alert that names an area and draws none concerns the circles that reach over its border."""
     room = audience(
-        Wanted("over", "notes", watches=(Watch(50_500_000, 29_990_000, 2_000),)),
-        Wanted("short", "notes", watches=(Watch(50_500_000, 29_990_000, 500),)),
+        Subscription("over", "notes", watches=(Watch(50_500_000, 29_990_000, 2_000),)),
+        Subscription("short", "notes", watches=(Watch(50_500_000, 29_990_000, 500),)),
     )
     assert told(room, "UA-30") == [1]
     assert room.why(1, ("UA-30",)) == (Why("near"),)
@@ -104,7 +104,7 @@ def test_a_circle_over_the_border_of_a_named_area() -> None:
 def test_an_area_of_ones_own() -> None:
     """A campus drawn by its owner is concerned by whatever touches it, though no corner of either is in the other."""
     campus = ((50_250_000, 30_000_000), (50_250_000, 30_900_000), (50_260_000, 30_900_000), (50_260_000, 30_000_000))
-    room = audience(Wanted("campus", "notes", polygons=(campus,)), Wanted("other", "notes", points=((0, 0),)))
+    room = audience(Subscription("campus", "notes", polygons=(campus,)), Subscription("other", "notes", points=((0, 0),)))
     assert told(room, shape=AREA) == [1]
     assert room.why(1, (), AREA) == (Why("overlaps"),)
     assert told(room, "UA-30") == [1]
@@ -118,7 +118,7 @@ def test_an_area_of_ones_own() -> None:
 def test_a_stay_ends_by_itself() -> None:
     """A traveller is told until the last moment of the stay and not from then on; the end is named for the record."""
     room = audience(
-        Wanted("stay", "notes", ("UA-30",), until=NIGHT + timedelta(hours=1)), Subscription("home", "notes", ("UA",))
+        Subscription("stay", "notes", ("UA-30",), until=NIGHT + timedelta(hours=1)), Subscription("home", "notes", ("UA",))
     )
     assert told(room, "UA-30", at=NIGHT) == [1, 2]
     assert told(room, "UA-30", at=NIGHT + timedelta(minutes=59, seconds=59.9)) == [1, 2]
@@ -132,10 +132,10 @@ def test_a_stay_ends_by_itself() -> None:
 def test_phases_and_severities_wanted() -> None:
     """A subscriber is told of the phases and severities it wants; one that nobody said is never a reason to be silent."""
     room = audience(
-        Wanted("all", "notes", ("UA",)),
-        Wanted("grave", "notes", ("UA",), severities=("Extreme", "Severe")),
-        Wanted("act", "notes", ("UA",), phases=("act",), severities=("Minor",)),
-        Wanted("prepare", "notes", ("UA",), phases=("prepare",)),
+        Subscription("all", "notes", ("UA",)),
+        Subscription("grave", "notes", ("UA",), severities=("Extreme", "Severe")),
+        Subscription("act", "notes", ("UA",), phases=("act",), severities=("Minor",)),
+        Subscription("prepare", "notes", ("UA",), phases=("prepare",)),
     )
     assert told(room, "UA") == [1, 2, 3]
     assert told(room, "UA", severity="Severe") == [1, 2]
@@ -148,10 +148,10 @@ def test_phases_and_severities_wanted() -> None:
 def test_audience_by_scope() -> None:
     """What is public is for all; restricted for staff, or those who bear the role it names; private for nobody."""
     room = audience(
-        Wanted("citizen", "notes", ("UA",), audience="citizen"),
-        Wanted("staff", "notes", ("UA",), audience="staff"),
-        Wanted("warden", "notes", ("UA",), audience="staff", roles=("warden", "medic")),
-        Wanted("pretender", "notes", ("UA",), roles=("warden",)),
+        Subscription("citizen", "notes", ("UA",), audience="citizen"),
+        Subscription("staff", "notes", ("UA",), audience="staff"),
+        Subscription("warden", "notes", ("UA",), audience="staff", roles=("warden", "medic")),
+        Subscription("pretender", "notes", ("UA",), roles=("warden",)),
     )
     assert told(room, "UA") == [1, 2, 3, 4]
     assert told(room, "UA", scope="Restricted") == [2, 3]
@@ -164,7 +164,7 @@ def test_preview_counts_whom_the_match_names() -> None:
     """The composer's counts by channel, language and audience are those of the very people who would be told."""
     rng = np.random.default_rng(1)
     ones = [
-        Wanted(
+        Subscription(
             f"s{k}",
             ("notes", "hook")[k % 2],
             points=((int(rng.integers(50 * E6, 51 * E6)), int(rng.integers(30 * E6, 31 * E6))),),

@@ -30,6 +30,7 @@ from tocsin.cap.xml import read as read_cap
 from tocsin.clock import Clock
 from tocsin.errors import ChannelError, PolicyError
 from tocsin.journal import follow
+from tocsin.keeping import Keeping
 from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.place.place import AreaPack
@@ -40,8 +41,9 @@ from tocsin.reach.channels.stream import Limits as StreamLimits
 from tocsin.reach.channels.stream import StreamHub
 from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.heartbeat import SourceContact
+from tocsin.reach.letter import Letters
 from tocsin.reach.prekey import Refill
-from tocsin.reach.subscriber import Subscribers
+from tocsin.reach.subscriber import Subscribers, wanted
 from tocsin.sense.feeds import Feed
 from tocsin.sense.intake import Intake
 from tocsin.sense.report import REPORT_RECEIVED
@@ -74,6 +76,7 @@ from tocsin.web.console.identity import Identity
 from tocsin.web.health import holds
 from tocsin.web.house import House
 from tocsin.web.site import config
+from tocsin.web.wish import named
 
 log = logging.getLogger("tocsin")
 
@@ -212,6 +215,18 @@ class Program:
             newsroom=self.newsroom,
         )
 
+        self.letters = self.house.letters = Letters(
+            self.subscribers,
+            self.book,
+            self.channels,
+            self.store,
+            self.clock,
+            sender=settings.sender_name,
+            public_url=settings.public_url,
+            naming=lambda one, language: named(self.house, wanted(one), language),
+        )
+        self.keeping = Keeping(self.store, self.subscribers, self.audience, self.letters, self.clock)
+
         self.house.checks += [
             holds("policy", lambda: load_policy(self.data, self.settings, self.sources, self.keys)),
             holds("certificate", lambda: self.certificates.current(self.clock.now())),
@@ -341,7 +356,8 @@ class Program:
             "stream": self.hub.run,
             "dispatch": self.dispatch.follow,
             "refill": Refill(self.prekeys, self.book, self.clock, idle=self._is_idle).run,
-            "dates": self._keep_dates,
+            "dates": self.keeping.keep_dates,
+            "farewells": self.keeping.keep_farewells,
             "desk": DeskRoom.of(self.house).keep_watch,
         }
         for feed in feeds:
@@ -415,13 +431,6 @@ class Program:
     def _is_idle(self) -> bool:
         """Whether nothing is being sent: keys are prepared in calm only."""
         return not any(counts["open"] for counts in self.dispatch.standing().values())
-
-    async def _keep_dates(self) -> None:
-        """End each subscription when its own date has come (a traveller's stay)."""
-        while True:
-            for subscription in self.audience.over(self.clock.now()):
-                await asyncio.to_thread(self.subscribers.end, subscription, "date")
-            await self.clock.sleep(60)
 
     def close(self) -> None:
         """Finish what waits and close the store."""

@@ -15,7 +15,6 @@ import numpy as np
 import shapely
 
 from tocsin.errors import GeometryError
-from tocsin.place.area import Shape
 from tocsin.place.ring import FULL, HALF, POLE
 from tocsin.reach.wanted import Point, Watch
 
@@ -23,7 +22,7 @@ CELL = 1 << 16
 """Width and height of a cell in micro-degrees."""
 MOST_CELLS = 400
 """The most cells an area of one's own may touch: about 14,000 km² at Kyiv. What is bigger is asked for by its code."""
-RADII_M = (5_000, 7_000, 10_000, 15_000, 20_000, 30_000, 50_000, 70_000, 100_000, 150_000)
+RADII_M = tuple(1000 * km for km in (5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150))
 _M_PER_MICRODEGREE = 0.111_320
 
 
@@ -48,19 +47,24 @@ def coarse(latitude: int, longitude: int, radius_m: int = 0) -> Watch:
 
 def cells(ring: Sequence[Point]) -> tuple[tuple[Point, ...], ...]:
     """The cells that an area of one's own (a ring in micro-degrees) touches, as rings that leave no gap."""
-    shape = Shape.of([np.array(ring, dtype=np.int64).reshape(-1, 2)])
-    bounds = shape.bounds
-    if shape.empty or bounds is None:
-        raise GeometryError("this polygon encloses nothing")
-    south, west, north, east = bounds
-    if west > east:
+    corners = np.array(ring, dtype=np.int64).reshape(-1, 2)[:, ::-1]
+    west, south = corners.min(axis=0).tolist()
+    east, north = corners.max(axis=0).tolist()
+    if not (south >= -POLE and north <= POLE and west >= -HALF and east <= HALF):
+        raise GeometryError("a corner has a latitude from -90 to 90 and a longitude from -180 to 180 degrees")
+    if east - west > HALF:
         raise GeometryError("a polygon over the 180th meridian is asked for by its parts")
+    inside = shapely.make_valid(shapely.Polygon(corners))
+    if not inside.area:
+        raise GeometryError("this polygon encloses nothing")
     rows = range(_corner(south), north + 1, CELL)
     columns = range(_corner(west), east + 1, CELL)
     if len(rows) * len(columns) > 8 * MOST_CELLS:
         raise GeometryError(f"a polygon touches {MOST_CELLS} cells of {CELL / 1e6} degrees at most")
+    # Its edge is part of it also where it encloses nothing.
+    whole = shapely.union(inside, shapely.LinearRing(corners))
     boxes = [_box(row, column) for row in rows for column in columns]
-    touched = [box for box in boxes if shape.overlaps(Shape.of([box]))]
+    touched = [box for box in boxes if shapely.intersects(whole, shapely.Polygon(box[:, ::-1]))]
     if len(touched) > MOST_CELLS:
         raise GeometryError(f"a polygon touches {MOST_CELLS} cells of {CELL / 1e6} degrees at most")
     merged = shapely.union_all([shapely.Polygon(box[:, ::-1]) for box in touched])

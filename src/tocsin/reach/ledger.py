@@ -74,7 +74,7 @@ class Ledger:
         assert wish is not None
         ticks = int(self._made[number])
         person, order = self._owned.get(number, ("", 0))
-        return msgspec.structs.replace(
+        found: Subscription = msgspec.structs.replace(
             wish,
             id=self.id(number),
             number=number,
@@ -82,6 +82,7 @@ class Ledger:
             person=person,
             order=order,
         )
+        return found
 
     def id(self, number: int) -> str:
         """The id of a live subscription."""

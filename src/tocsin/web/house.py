@@ -113,6 +113,7 @@ class House:
     hub: Any = None
     dispatch: Any = None
     subscriptions: Any = None
+    letters: Any = None
     identity: Any = None
     desk: Any = None
     certificates: Any = None

@@ -104,7 +104,9 @@ def test_a_circle_over_the_border_of_a_named_area() -> None:
 def test_an_area_of_ones_own() -> None:
     """A campus drawn by its owner is concerned by whatever touches it, though no corner of either is in the other."""
     campus = ((50_250_000, 30_000_000), (50_250_000, 30_900_000), (50_260_000, 30_900_000), (50_260_000, 30_000_000))
-    room = audience(Subscription("campus", "notes", polygons=(campus,)), Subscription("other", "notes", points=((0, 0),)))
+    room = audience(
+        Subscription("campus", "notes", polygons=(campus,)), Subscription("other", "notes", points=((0, 0),))
+    )
     assert told(room, shape=AREA) == [1]
     assert room.why(1, (), AREA) == (Why("overlaps"),)
     assert told(room, "UA-30") == [1]
@@ -118,7 +120,8 @@ def test_an_area_of_ones_own() -> None:
 def test_a_stay_ends_by_itself() -> None:
     """A traveller is told until the last moment of the stay and not from then on; the end is named for the record."""
     room = audience(
-        Subscription("stay", "notes", ("UA-30",), until=NIGHT + timedelta(hours=1)), Subscription("home", "notes", ("UA",))
+        Subscription("stay", "notes", ("UA-30",), until=NIGHT + timedelta(hours=1)),
+        Subscription("home", "notes", ("UA",)),
     )
     assert told(room, "UA-30", at=NIGHT) == [1, 2]
     assert told(room, "UA-30", at=NIGHT + timedelta(minutes=59, seconds=59.9)) == [1, 2]

@@ -64,7 +64,14 @@ def test_everything_wanted_survives_a_restart(room: Room) -> None:
 def test_a_change_survives_a_restart(room: Room) -> None:
     """What is wanted can be changed under the same number; address and secrets stay; the last word holds."""
     one = room.subscribers.make(WHOLE)
-    moved = {"areas": ("DE-BE",), "points": (), "polygons": (), "watches": (Watch(52_500_000, 13_400_000, 3_000),), "until": None, "languages": ("de",)}
+    moved = {
+        "areas": ("DE-BE",),
+        "points": (),
+        "polygons": (),
+        "watches": (Watch(52_500_000, 13_400_000, 3_000),),
+        "until": None,
+        "languages": ("de",),
+    }
     assert room.subscribers.change(one.id, {"areas": ("UA-30",)}) is not None
     changed = room.subscribers.change(one.id, moved)
     assert changed == msgspec.structs.replace(one, **moved)
@@ -106,7 +113,8 @@ def test_facts_and_boxes_of_the_first_version_are_read(room: Room) -> None:
 def test_one_person_with_several_channels(room: Room) -> None:
     """The other channels of a person are found in their order, and go one by one as they end."""
     push, sms, mail = (
-        room.subscribers.make(Wish("notes", f"{order}", areas=("UA-30",), person="p", order=order)) for order in (1, 2, 0)
+        room.subscribers.make(Wish("notes", f"{order}", areas=("UA-30",), person="p", order=order))
+        for order in (1, 2, 0)
     )
     alone = room.subscribers.make(Wish("notes", "alone", areas=("UA-30",)))
     assert room.subscribers.others(push) == [mail, sms]

@@ -62,9 +62,9 @@ def cells(ring: Sequence[Point]) -> tuple[tuple[Point, ...], ...]:
     if len(rows) * len(columns) > 8 * MOST_CELLS:
         raise GeometryError(f"a polygon touches {MOST_CELLS} cells of {CELL / 1e6} degrees at most")
     # Its edge is part of it also where it encloses nothing.
-    whole = shapely.union(inside, shapely.LinearRing(corners))
+    pieces = [*shapely.get_parts(inside), shapely.LinearRing(corners)]
     boxes = [_box(row, column) for row in rows for column in columns]
-    touched = [box for box in boxes if shapely.intersects(whole, shapely.Polygon(box[:, ::-1]))]
+    touched = [box for box in boxes if shapely.intersects(pieces, shapely.Polygon(box[:, ::-1])).any()]
     if len(touched) > MOST_CELLS:
         raise GeometryError(f"a polygon touches {MOST_CELLS} cells of {CELL / 1e6} degrees at most")
     merged = shapely.union_all([shapely.Polygon(box[:, ::-1]) for box in touched])

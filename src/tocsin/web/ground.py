@@ -61,12 +61,15 @@ class Ground:
 
     def _take_in(self) -> None:
         register = self.house.register
+        drawn: list[tuple[str, Shape]] = []
         for row in register.since(self._upto):
             self._upto = row.seq
             if self._known(row.identifier):
-                self._enter(row)
+                self._enter(row, drawn)
+        if drawn:
+            self._shapes.put_all(drawn)
 
-    def _enter(self, row: Row) -> None:
+    def _enter(self, row: Row, together: list[tuple[str, Shape]]) -> None:
         self._rows[row.identifier] = row
         alert = self.house.register.show(row).alert
         areas = tuple(dict.fromkeys(area for info in alert.infos for area in info.areas))
@@ -80,6 +83,6 @@ class Ground:
                 self._codes[code][row.identifier] = None
             anywhere = anywhere or (shape is None and not codes)
         if drawn:
-            self._shapes.put(row.identifier, Shape.union(drawn))
+            together.append((row.identifier, Shape.union(drawn)))
         if anywhere:
             self._anywhere[row.identifier] = None

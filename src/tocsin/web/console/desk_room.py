@@ -299,9 +299,8 @@ class DeskRoom:
         if reach is None:
             return None
         scope = "Public" if audience in ("everyone", "citizens") else "Restricted"
-        found = reach.match(where.codes, "act", scope, drawn_shape(where))
-        by_channel = {channel: len(numbers) for channel, numbers in found.items()}
-        return Counts(sum(by_channel.values()), by_channel)
+        found = reach.preview(where.codes, "act", scope, drawn_shape(where), at=self.house.now())
+        return Counts(found.total, found.channels, found.languages, found.audiences, found.people)
 
     # --- the stopwatch ---------------------------------------------------------------------------------------------
 

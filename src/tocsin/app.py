@@ -23,12 +23,14 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from tocsin.account.shelters import Shelters
 from tocsin.assess.newsroom import Newsroom, Official
 from tocsin.cap.alert import Alert, Scope
 from tocsin.cap.limits import TRUSTED
 from tocsin.cap.xml import read as read_cap
 from tocsin.clock import Clock
 from tocsin.errors import ChannelError, PolicyError
+from tocsin.imports import keep_answering
 from tocsin.journal import follow
 from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
@@ -54,6 +56,7 @@ from tocsin.store.key import Keys, signed_by
 from tocsin.store.people import SqlPeople
 from tocsin.store.prekeys import SqlPreKeys
 from tocsin.store.session import SqlSessions
+from tocsin.store.shelters import SqlShelters
 from tocsin.store.sqlite import SqliteStore
 from tocsin.store.subscriptions import SqlBook
 from tocsin.store.vapid import VapidKey
@@ -192,6 +195,7 @@ class Program:
             SqlSessions(self.store, realm),
             data=self.data,
         )
+        self.shelters = Shelters(SqlShelters(self.store, self.data / "keys", realm), self.clock, realm)
         self.house = House(
             settings=settings,
             clock=self.clock,
@@ -210,6 +214,7 @@ class Program:
             certificates=self.certificates,
             data=self.data,
             newsroom=self.newsroom,
+            shelters=self.shelters,
         )
 
         self.house.checks += [
@@ -343,6 +348,7 @@ class Program:
             "refill": Refill(self.prekeys, self.book, self.clock, idle=self._is_idle).run,
             "dates": self._keep_dates,
             "desk": DeskRoom.of(self.house).keep_watch,
+            "imports": partial(keep_answering, self),
         }
         for feed in feeds:
             works[f"feed {feed.wire.id}"] = partial(feed.run, self.intake)

@@ -16,16 +16,18 @@ from tocsin.account.shelter import Kind
 from tocsin.place.spelling import fold
 
 FIELDS = (
-    "id", "name", "address", "lat", "lon", "point", "x", "y", "kind", "capacity", "step_free", "pets", "hours", "phone",
+    "id", "number", "name", "address", "lat", "lon", "point", "x", "y", "kind", "capacity", "step_free", "pets", "hours", "phone",
     "status", "verified", "note",
 )  # fmt: skip
-"""What a column can be. ``point`` holds both coordinates; ``x`` and ``y`` are east and north in any grid."""
+"""What a column can be. ``number`` is a running number, which may move on when a list is exported anew. ``point`` holds both coordinates; ``x`` and ``y`` are east and north in any grid."""
 
 _SPELT: dict[str, str] = {
-    "id": "id|uid|guid|uuid|global id|globalid|identifier|shelter id|ref|reference|code|number|inventory number|"
-    "ідентифікатор|код|номер|обліковий номер|інвентарний номер|номер споруди|номер укриття|№|№ з/п обліковий|"
-    "идентификатор|учетный номер|kennung|nummer|objektnummer|schutzraumnummer|identifiant|numéro|code abri|"
-    "identyfikator|numer|identificador|código|inventarnyi nomer|oblikovyi nomer|nomer|ident",
+    "id": "id|uid|guid|uuid|global id|globalid|identifier|shelter id|ref|reference|code|inventory number|"
+    "ідентифікатор|код|обліковий номер|інвентарний номер|номер споруди|номер укриття|обліковий номер укриття|"
+    "идентификатор|учетный номер|kennung|objektnummer|schutzraumnummer|identifiant|code abri|identyfikator|identificador|"
+    "código|inventarnyi nomer|oblikovyi nomer|ident",
+    "number": "objectid|fid|gid|ogc fid|oid|number|no|nr|№|№ з/п|номер|номер з/п|№ п/п|nummer|lfd. nr.|numéro|n°|numer|lp|nomer|"
+    "row|#",
     "name": "name|title|label|shelter name|shelter|facility|site|designation|назва|назва укриття|найменування|"
     "назва об'єкта|назва споруди|найменування об'єкта|укриття|название|наименование|bezeichnung|objekt|standort|"
     "nom|nom de l'abri|désignation|intitulé|libellé|nazwa|obiekt|nombre|denominación|nazva|naimenuvannia|official name",

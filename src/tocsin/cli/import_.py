@@ -11,6 +11,7 @@ import click
 from tocsin.imports import IMPORTERS
 
 if TYPE_CHECKING:
+    from tocsin.app import Program
     from tocsin.imports import Order, Outcome
 
 SHOWN = 5
@@ -70,7 +71,6 @@ def _bytes(file: Path) -> bytes:
 
 
 def _outcome(data: Path, order: Order, content: bytes, mapping: bytes) -> Outcome:
-    from tocsin.app import opened
     from tocsin.errors import ImportFileError, StoreError
     from tocsin.imports import hand_over, take_in
     from tocsin.store.file import locate
@@ -78,7 +78,7 @@ def _outcome(data: Path, order: Order, content: bytes, mapping: bytes) -> Outcom
     if order.dry_run and not locate(data).exists():
         return take_in(None, order, content, mapping)
     try:
-        program = opened(data)
+        program = _opened(data)
     except StoreError as held:
         if "in use" not in held.detail:
             raise
@@ -91,6 +91,22 @@ def _outcome(data: Path, order: Order, content: bytes, mapping: bytes) -> Outcom
         return take_in(program, order, content, mapping)
     finally:
         program.close()
+
+
+def _opened(data: Path) -> Program:
+    """The installation in ``data``, opened and not running."""
+    from tocsin.app import Program
+    from tocsin.clock import SystemClock
+    from tocsin.place.pack import load as load_pack
+    from tocsin.sense.feeds import load as load_feeds
+    from tocsin.settings import load
+
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings = load(data)
+    file = data / settings.feeds
+    wires = load_feeds(file) if settings.feeds and file.is_file() else ()
+    packs = [load_pack((data / name).read_bytes(), Path(name).stem) for name in settings.area_packs]
+    return Program(settings, data, SystemClock(), [wire.source() for wire in wires], packs=packs)
 
 
 def _tell(outcome: Outcome, every: bool) -> None:

@@ -23,12 +23,14 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from tocsin.account.shelters import Shelters
 from tocsin.assess.newsroom import Newsroom, Official
 from tocsin.cap.alert import Alert, Scope
 from tocsin.cap.limits import TRUSTED
 from tocsin.cap.xml import read as read_cap
 from tocsin.clock import Clock
 from tocsin.errors import ChannelError, PolicyError
+from tocsin.imports import keep_answering
 from tocsin.journal import follow
 from tocsin.keeping import Keeping
 from tocsin.place.area import Shape
@@ -56,6 +58,7 @@ from tocsin.store.key import Keys, signed_by
 from tocsin.store.people import SqlPeople
 from tocsin.store.prekeys import SqlPreKeys
 from tocsin.store.session import SqlSessions
+from tocsin.store.shelters import SqlShelters
 from tocsin.store.sqlite import SqliteStore
 from tocsin.store.subscriptions import SqlBook
 from tocsin.store.vapid import VapidKey
@@ -195,6 +198,7 @@ class Program:
             SqlSessions(self.store, realm),
             data=self.data,
         )
+        self.shelters = Shelters(SqlShelters(self.store, self.data / "keys", realm), self.clock, realm)
         self.house = House(
             settings=settings,
             clock=self.clock,
@@ -213,6 +217,7 @@ class Program:
             certificates=self.certificates,
             data=self.data,
             newsroom=self.newsroom,
+            shelters=self.shelters,
         )
 
         self.letters = self.house.letters = Letters(
@@ -359,6 +364,7 @@ class Program:
             "dates": self.keeping.keep_dates,
             "farewells": self.keeping.keep_farewells,
             "desk": DeskRoom.of(self.house).keep_watch,
+            "imports": partial(keep_answering, self),
         }
         for feed in feeds:
             works[f"feed {feed.wire.id}"] = partial(feed.run, self.intake)

@@ -32,6 +32,7 @@ from tocsin.web.token import Tokens
 from tocsin.web.tray import keep_taking
 
 if TYPE_CHECKING:
+    from tocsin.account.shelters import Shelters
     from tocsin.assess.newsroom import Newsroom
     from tocsin.place.gazetteer import Gazetteer, Place
     from tocsin.sense.intake import Intake
@@ -120,6 +121,8 @@ class House:
     desk_room: Any = None
     data: Path | None = None
     newsroom: Newsroom | None = None
+    shelters: Shelters | None = None
+    shelter_desk: Any = None
     checks: list[Callable[[datetime], Iterable[Ailment]]] = field(default_factory=list)
     listeners: list[Callable[[Entry], object]] = field(default_factory=list)
 

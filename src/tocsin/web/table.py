@@ -30,6 +30,7 @@ from tocsin.web.shapes import (
     SourceList,
     StateQuery,
 )
+from tocsin.web.shelter import SHELTERS
 from tocsin.web.state import State
 from tocsin.web.submit import MEDIA_TYPES, Receipt
 from tocsin.web.subscribe import Asked, Subscribe, Subscribed
@@ -288,6 +289,5 @@ TABLE: tuple[Operation, ...] = (
         (Answer(200, "It can.", JSON, Readiness), Answer(503, "It cannot.", PROBLEM_JSON, Unready)),
     ),
     Operation("GET", "/metrics", Interface.metrics, "For Prometheus.", (Answer(200, "Measures.", "text/plain"),)),
-    *OWN,
-)
+) + SHELTERS + OWN
 """Every operation there is."""

@@ -135,6 +135,11 @@ class Audience:
         with self._lock:
             return self._ledger.of_person(person)
 
+    def persons(self, prefix: str) -> list[str]:
+        """Everybody with several channels, or of a list, whose opaque name begins so."""
+        with self._lock:
+            return self._ledger.persons(prefix)
+
     def add(self, number: int, one: Subscription) -> None:
         """Take in a subscription under its number, in place of what stood there."""
         with self._lock:

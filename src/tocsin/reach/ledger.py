@@ -106,6 +106,10 @@ class Ledger:
         """The numbers of one person's live subscriptions."""
         return self._persons.get(person, ())
 
+    def persons(self, prefix: str) -> list[str]:
+        """Everybody whose name begins so."""
+        return [person for person in self._persons if person.startswith(prefix)]
+
     def put(self, number: int, one: Subscription) -> None:
         """Enter a subscription under a number that nothing stands under."""
         if number >= len(self._wish):

@@ -161,6 +161,10 @@ class Book(Protocol):
         """The numbers under which this address is kept."""
         ...
 
+    def mark(self, what: str, value: str) -> str:
+        """A name for ``value`` that is always the same here and from which nobody without the key learns it."""
+        ...
+
 
 class Roll(Protocol):
     """Who is told when subscriptions come and go: the audience."""
@@ -176,6 +180,8 @@ class Roll(Protocol):
     def number(self, subscription: str, /) -> int | None: ...
 
     def of_person(self, person: str, /) -> tuple[int, ...]: ...
+
+    def persons(self, prefix: str, /) -> list[str]: ...
 
 
 class Subscribers:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -165,6 +166,11 @@ class SqlBook:
                     "SELECT number FROM addresses WHERE lookup = ? ORDER BY number", (self._hash(channel, address),)
                 )
             ]
+
+    def mark(self, what: str, value: str) -> str:
+        """A name for ``value`` that is always the same here and from which nobody without the key learns it."""
+        marked = hmac.digest(self._lookup, f"{self.realm}/{what}\0{value}".encode(), hashlib.sha256)
+        return urlsafe_b64encode(marked[:15]).decode()
 
     def addresses(self, numbers: Sequence[int]) -> dict[int, Address]:
         """The addresses of those of ``numbers`` that have not ended."""

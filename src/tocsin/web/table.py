@@ -289,5 +289,7 @@ TABLE: tuple[Operation, ...] = (
         (Answer(200, "It can.", JSON, Readiness), Answer(503, "It cannot.", PROBLEM_JSON, Unready)),
     ),
     Operation("GET", "/metrics", Interface.metrics, "For Prometheus.", (Answer(200, "Measures.", "text/plain"),)),
-) + SHELTERS + OWN
+    *SHELTERS,
+    *OWN,
+)
 """Every operation there is."""

@@ -147,15 +147,19 @@ class Audience:
             self._enter(number, one)
             for latitude, longitude in one.points:
                 self._points.add(number, latitude, longitude)
+                self._spots.add(number, latitude, longitude)
             for watch in one.watches:
                 self._points.add(number, watch.latitude, watch.longitude, watch.radius_m)
+                self._spots.add(number, watch.latitude, watch.longitude)
 
     def load(self, ones: Iterable[tuple[int, Subscription]]) -> None:
         """Take in many new subscriptions under their numbers at once, and have everything ready."""
         with self._lock:
             columns = array("q"), array("q"), array("q"), array("q")
+            fresh = not len(self._ledger)
             for number, one in ones:
-                self.remove(number)
+                if not fresh:
+                    self.remove(number)
                 self._enter(number, one)
                 for latitude, longitude in one.points:
                     _append(columns, number, latitude, longitude, 0)
@@ -163,6 +167,7 @@ class Audience:
                     _append(columns, number, watch.latitude, watch.longitude, watch.radius_m)
             numbers, latitudes, longitudes, radii = (np.frombuffer(column, dtype=np.int64) for column in columns)
             self._points.load(numbers, np.column_stack([latitudes, longitudes]), radii)
+            self._spots.extend(numbers, latitudes, longitudes)
             self._ledger.settle()
             self.ready()
 
@@ -179,10 +184,10 @@ class Audience:
         self._register.put(number, one)
         for area in one.areas:
             self._codes.add(area, number)
-        for latitude, longitude in _spots(one):
-            self._spots.add(number, latitude, longitude)
-        if (shape := _own(one.polygons)) is not None:
+        if one.polygons and (shape := _own(one.polygons)) is not None:
             self._polygons.put(number, shape)
+            if (corner := spot(shape)) != NOWHERE:
+                self._spots.add(number, *corner)
 
     def remove(self, number: int) -> None:
         """Forget a subscription."""

@@ -33,7 +33,6 @@ from tocsin.errors import ChannelError, PolicyError
 from tocsin.imports import keep_answering
 from tocsin.journal import follow
 from tocsin.keeping import Keeping
-from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.place.place import AreaPack
 from tocsin.reach.audience import Audience
@@ -44,6 +43,7 @@ from tocsin.reach.channels.stream import StreamHub
 from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.heartbeat import SourceContact
 from tocsin.reach.letter import Letters
+from tocsin.reach.outline import drawn
 from tocsin.reach.prekey import Refill
 from tocsin.reach.subscriber import Subscribers, wanted
 from tocsin.sense.feeds import Feed
@@ -187,7 +187,7 @@ class Program:
             realm,
             parse=parse,
             public_url=settings.public_url,
-            outline=outline,
+            outline=drawn,
             gone=lambda subscription: self.subscribers.end(subscription, "gone"),
         )
         self.identity = Identity(
@@ -465,14 +465,6 @@ def official(done: Published) -> Official | None:
     said = {info.language.split("-")[0].lower(): info.headline or info.event for info in infos}
     at = done.as_of or done.sent
     return Official(done.identifier, done.event_id, at, done.source, done.phase, done.areas, said)
-
-
-def outline(alert: Alert) -> Shape | None:
-    """What ``alert`` draws, as one shape; None when it names codes only."""
-    areas = [area for info in alert.infos for area in info.areas]
-    rings = [ring.points for area in areas for ring in area.polygons]
-    circles = [(c.latitude, c.longitude, c.radius_km) for area in areas for c in area.circles]
-    return Shape.of(rings, circles) if rings or circles else None
 
 
 def load_policy(data: Path, settings: Settings, sources: dict[str, Source], keys: Keys) -> Policy:

@@ -1,4 +1,4 @@
-"""Enlisting: a list of subscribers is taken in, updated and given out, each person keeping who they are.
+"""Enlisting: a list of subscribers is taken in and updated, each person keeping who they are.
 
 - A person's name here is a keyed hash of the list and the key column, so nobody learns it from the journal or the store,
   and the same list imported again finds the same people.
@@ -10,9 +10,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -23,7 +21,6 @@ from msgspec import Struct
 
 from tocsin.account.importing import Change, Fault, Importer, Installation, Mapped, Understood, too_many_gone
 from tocsin.account.subscriber_file import Listed, Roster, read_list
-from tocsin.clock import spell
 from tocsin.errors import ParameterError
 from tocsin.journal import fact
 from tocsin.place.gazetteer import Gazetteer
@@ -34,12 +31,6 @@ from tocsin.web.confirm import ADDRESSES
 
 SUBSCRIBERS_IMPORTED = "subscribers:imported"
 PART = 5_000
-
-COLUMNS = (
-    "key", "mail", "sms", "telegram", "areas", "lat", "lon", "radius", "languages", "phases", "severities", "audience",
-    "roles", "start", "until", "other",
-)  # fmt: skip
-"""The columns of a list that is given out; ``other`` names ways that no list can hold."""
 
 
 class Imported(Struct, frozen=True):
@@ -251,71 +242,3 @@ def _compared(
         if any(getattr(one, name) != value for name, value in fields.items()):
             moved.append((one.id, fields))
     return fresh, moved, [one.id for one in held.values()]
-
-
-# --- giving out --------------------------------------------------------------------------------------------------------
-
-
-def given_out(subscribers: Subscribers, numbers: Sequence[int], stamp: str) -> Iterator[bytes]:
-    """The subscriptions of ``numbers`` as a CSV list that can be taken in again, a part at a time.
-
-    ``stamp`` stands in every row, so that a copy that turns up says which giving out it came from. Devices have no address
-    that a list could hold; they are named in the last column.
-    """
-    yield ("\ufeff" + _line([*COLUMNS, "stamp"])).encode()
-    book: Any = subscribers.book
-    rest = iter(_grouped(subscribers, numbers))
-    while part := list(islice(rest, PART // 5)):
-        addresses = book.addresses([one.number for group in part for one in group])
-        lines = [_row(group, addresses, stamp) for group in part]
-        yield "".join(lines).encode()
-
-
-def _grouped(subscribers: Subscribers, numbers: Sequence[int]) -> Iterator[list[Subscription]]:
-    """One group a person, each in order."""
-    met: set[str] = set()
-    for number in numbers:
-        one = subscribers.roll.subscription(number)
-        if one is None or (one.person and one.person in met):
-            continue
-        met.add(one.person)
-        yield sorted([one, *subscribers.others(one)], key=lambda other: other.order)
-
-
-def _row(group: Sequence[Subscription], addresses: dict[int, Address], stamp: str) -> str:
-    first = group[0]
-    ways: dict[str, list[str]] = {}
-    for one in group:
-        if one.number in addresses and one.channel in ADDRESSES:
-            ways.setdefault(one.channel, []).append(addresses[one.number].address)
-    at = (*first.points, *((watch.latitude, watch.longitude) for watch in first.watches))
-    return _line(
-        [
-            first.person or first.id,
-            ";".join(ways.get("mail", ())),
-            ";".join(ways.get("sms", ())),
-            ";".join(ways.get("telegram", ())),
-            ";".join(first.areas),
-            f"{at[0][0] / 1e6:.6f}" if at else "",
-            f"{at[0][1] / 1e6:.6f}" if at else "",
-            str(first.watches[0].radius_m) if first.watches and not first.points else "",
-            ";".join(first.languages),
-            ";".join(first.phases),
-            ";".join(first.severities),
-            first.audience,
-            ";".join(first.roles),
-            spell(first.start) if first.start else "",
-            spell(first.until) if first.until else "",
-            ";".join(sorted({one.channel for one in group if one.channel not in ADDRESSES})),
-            stamp,
-        ]
-    )
-
-
-def _line(cells: Sequence[str]) -> str:
-    out = io.StringIO()
-    # A telephone begins with a plus sign, which table programs take for a formula; the apostrophe is taken off again.
-    csv.writer(out, lineterminator="\r\n").writerow(
-        ["'" + cell if cell[:1] in "=+-@" and cell else cell for cell in cells]
-    )
-    return out.getvalue()

@@ -140,6 +140,11 @@ class Audience:
         with self._lock:
             return self._ledger.persons(prefix)
 
+    def numbers(self) -> list[int]:
+        """The numbers of all live subscriptions."""
+        with self._lock:
+            return list(self._ledger)
+
     def add(self, number: int, one: Subscription) -> None:
         """Take in a subscription under its number, in place of what stood there."""
         with self._lock:
@@ -240,6 +245,13 @@ class Audience:
         """How many :meth:`match` would find, by channel, first language and audience."""
         with self._lock:
             return self._register.tally(self._marks(areas, phase, scope, shape, severity, role, at))
+
+    def census(self) -> tuple[Tally, dict[str, int]]:
+        """How many there are, and how many named which area code, the most wanted first."""
+        with self._lock:
+            marks = self._register.every()
+            areas = sorted(((code, len(self._codes.of(code))) for code in list(self._codes)), key=lambda one: -one[1])
+            return self._register.tally(marks), dict(areas)
 
     def over(self, at: datetime) -> list[str]:
         """The subscriptions whose last moment has come by ``at``, for their end to be put on record."""

@@ -11,8 +11,9 @@ import pytest
 
 from tests.contracts.web.conftest import Building
 from tocsin.account.importing import Change
-from tocsin.enlisting import IMPORTER, SUBSCRIBERS_IMPORTED, given_out
+from tocsin.enlisting import IMPORTER, SUBSCRIBERS_IMPORTED
 from tocsin.reach.subscriber import SUBSCRIPTION_ENDED, SUBSCRIPTION_MADE, Ended
+from tocsin.web.handout import given_out
 
 HEAD = "key,mail,phone,areas,language,audience,roles,until\n"
 ROWS = [

@@ -88,11 +88,7 @@ def show(visit: Visit) -> Response:
 def _page(visit: Visit, found: list[Subscription] | None = None, wrong: str = "", status: int = 200) -> Response:
     roll: Any = _subscribers(visit).roll
     tally, areas = roll.census()
-    name = visit.house.gazetteer.name
-    listed = [
-        (name(code, visit.language) if code in visit.house.gazetteer else code, count)
-        for code, count in list(areas.items())[:AREAS]
-    ]
+    listed = [(_name(visit, code), count) for code, count in list(areas.items())[:AREAS]]
     return visit.page(
         "subscribers.html",
         status,
@@ -140,7 +136,7 @@ def _detail(visit: Visit, held: Subscription, tested: str = "") -> Response:
         "subscriber.html",
         one=held,
         address=address.address if address is not None else "",
-        areas=[(code, house.gazetteer.name(code, visit.language)) for code in held.areas if code in house.gazetteer],
+        areas=[_name(visit, code) for code in held.areas],
         others=subscribers.others(held),
         proofs=proofs(house, held.id),
         reasons=_reasons(visit, held, at),
@@ -150,8 +146,13 @@ def _detail(visit: Visit, held: Subscription, tested: str = "") -> Response:
         may_end=visit.can(Act.ADMINISTER),
         when=lambda moment: visit.words.time(moment, zone, at),
         base=f"{SUBSCRIBERS}/{held.id}",
+        place_name=lambda code: _name(visit, code),
         phase_name=lambda of: texts(visit.language).say(f"phase.{of}"),
     )
+
+
+def _name(visit: Visit, code: str) -> str:
+    return visit.house.gazetteer.name(code, visit.language) if code in visit.house.gazetteer else code
 
 
 def _reasons(visit: Visit, held: Subscription, at: datetime) -> list[Reason]:

@@ -109,7 +109,7 @@ async def test_one_is_shown_with_why_and_tested(desk: Desk) -> None:
     shown = await desk.officer.get(path)
     assert ADDRESS in shown.text
     assert f"/console/subscribers/{desk.phone.id}" in shown.text
-    assert "the alert is for UA-30, which they want" in shown.text
+    assert "the alert is for Kyiv City, which they want" in shown.text
     assert desk.looks()[-1].whose == (desk.olena.id,)
     tested = await desk.officer.submit(path + "/test")
     assert tested.status == 200

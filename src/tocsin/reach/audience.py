@@ -17,13 +17,10 @@ import threading
 from array import array
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
 
 import numpy as np
-from msgspec import Struct
 
 from tocsin.place.area import Shape
-from tocsin.reach import cell
 from tocsin.reach.delivery import Numbers
 from tocsin.reach.fence import Truth
 from tocsin.reach.index import Asked, PointIndex
@@ -32,52 +29,11 @@ from tocsin.reach.live import NOWHERE, LiveAreas, spot
 from tocsin.reach.register import Register, Tally
 from tocsin.reach.spots import Roster, Spots
 from tocsin.reach.subscriber import Subscription
-from tocsin.reach.wanted import LOUD, Point, Watch, loudest
-
-
-class Outline(Protocol):
-    """A shape on the Earth, as :class:`tocsin.place.area.Shape` is one."""
-
-    def covers(self, latitude: int, longitude: int, /) -> bool: ...
-
-    def covers_many(self, points: np.ndarray[Any, np.dtype[np.int64]], /) -> np.ndarray[Any, np.dtype[np.bool_]]: ...
-
-    def overlaps(self, other: Any, /) -> bool: ...
-
-
-class Spot(Protocol):
-    """A place that a point lies in."""
-
-    @property
-    def code(self) -> str: ...
-
-
-class Places(Protocol):
-    """What is asked of a gazetteer here."""
-
-    def __contains__(self, code: object, /) -> bool: ...
-
-    def ancestors(self, code: str, /) -> tuple[str, ...]: ...
-
-    def descendants(self, code: str, /) -> frozenset[str]: ...
-
-    def at(self, latitude: int, longitude: int, /) -> Sequence[Spot]: ...
-
-    def shape(self, code: str, /) -> Any: ...
-
-
-class Why(Struct, frozen=True):
-    """Why an alert concerns a subscription.
-
-    ``relation`` is ``same``, ``contains`` (the alert's area contains the subscriber's), ``part`` (it is part of it),
-    ``inside`` (the point lies in the issuer's shape), ``near`` (the shape comes within the radius that is watched),
-    ``overlaps`` (the shape touches the area) or ``told`` (an earlier version of it was sent here). ``alert_area`` and
-    ``place`` are codes where there are any.
-    """
-
-    relation: str
-    alert_area: str = ""
-    place: str = ""
+from tocsin.reach.wanted import LOUD, Point, loudest
+from tocsin.reach.why import Outline as Outline
+from tocsin.reach.why import Places as Places
+from tocsin.reach.why import Reasons, outline_of, own_area
+from tocsin.reach.why import Why as Why
 
 
 def related(places: Places, codes: Iterable[str]) -> frozenset[str]:
@@ -98,6 +54,7 @@ class Audience:
         self.places = places
         # Subscriptions are made in the threads that write them, while the dispatch asks in its own.
         self._lock = threading.RLock()
+        self._reasons = Reasons(places)
         self._ledger = Ledger()
         # Those who want some warnings less than aloud.
         self._tuned: set[int] = set()
@@ -134,6 +91,11 @@ class Audience:
         """The numbers of one person's live subscriptions."""
         with self._lock:
             return self._ledger.of_person(person)
+
+    def whose(self, numbers: Iterable[int]) -> dict[int, tuple[str, int]]:
+        """Of ``numbers`` those that share a person with others, or could: the person, and their order there."""
+        with self._lock:
+            return self._ledger.whose(numbers)
 
     def persons(self, prefix: str) -> list[str]:
         """Everybody with several channels, or of a list, whose opaque name begins so."""
@@ -189,7 +151,7 @@ class Audience:
         self._register.put(number, one)
         for area in one.areas:
             self._codes.add(area, number)
-        if one.polygons and (shape := _own(one.polygons)) is not None:
+        if one.polygons and (shape := own_area(one.polygons)) is not None:
             self._polygons.put(number, shape)
             if (corner := spot(shape)) != NOWHERE:
                 self._spots.add(number, *corner)
@@ -278,7 +240,7 @@ class Audience:
         """Why an alert for ``areas`` and ``shape`` concerns a subscription; empty if it does not."""
         with self._lock:
             one = self._ledger.get(number)
-            return tuple(why for _, why in self._reasons(one, areas, shape)) if one is not None else ()
+            return tuple(why for _, why in self._reasons.of(one, areas, shape)) if one is not None else ()
 
     def loudness(
         self, numbers: Iterable[int], areas: Sequence[str], phase: str, shape: Outline | None = None
@@ -289,50 +251,11 @@ class Audience:
             for number in self._tuned.intersection(numbers):
                 one = self._ledger.get(number)
                 assert one is not None
-                places = [place for place, _ in self._reasons(one, areas, shape)]
+                places = [place for place, _ in self._reasons.of(one, areas, shape)]
                 level = loudest(one.loudness, places, phase)
                 if level != LOUD:
                     found[number] = level
             return found
-
-    def _reasons(self, one: Subscription, areas: Sequence[str], shape: Outline | None) -> list[tuple[str, Why]]:
-        """Why an alert concerns somebody, each with the name of the place that it concerns."""
-        found = [(f"area:{code}", why) for code in one.areas if (why := self._relation(areas, code)) is not None]
-        if shape is not None and not areas:
-            for code in one.areas:
-                outline = self._outline(code)
-                if outline is not None and shape.overlaps(outline):
-                    found.append((f"area:{code}", Why("overlaps", place=code)))
-        for turn, (latitude, longitude) in enumerate(one.points):
-            if shape is not None:
-                if shape.covers(latitude, longitude):
-                    found.append((f"point:{turn}", Why("inside")))
-            elif (why := self._at(areas, latitude, longitude)) is not None:
-                found.append((f"point:{turn}", why))
-        return [*found, *self._reasons_near(one, areas, shape)]
-
-    def _reasons_near(self, one: Subscription, areas: Sequence[str], shape: Outline | None) -> list[tuple[str, Why]]:
-        """Why by the circles it watches and the areas of its own."""
-        found: list[tuple[str, Why]] = []
-        drawn = self._drawn(areas) if shape is None else shape
-        asked = Asked(drawn) if isinstance(drawn, Shape) and one.watches else None
-        for turn, watch in enumerate(one.watches):
-            name = f"watch:{turn}"
-            if shape is not None and shape.covers(watch.latitude, watch.longitude):
-                found.append((name, Why("inside")))
-            elif shape is None and (why := self._at(areas, watch.latitude, watch.longitude)) is not None:
-                found.append((name, why))
-            elif asked is not None and _concerned(asked, watch):
-                found.append((name, Why("near")))
-        for turn in range(len(one.polygons)):
-            own = _own(one.polygons[turn : turn + 1])
-            if own is None:
-                continue
-            if drawn is not None and drawn.overlaps(own):
-                found.append((f"polygon:{turn}", Why("overlaps")))
-            elif shape is None and (why := self._at(areas, *spot(own))) is not None:
-                found.append((f"polygon:{turn}", why))
-        return found
 
     def _marks(
         self,
@@ -375,17 +298,16 @@ class Audience:
         numbers, points = self._points.every()
         marks[numbers[shape.covers_many(points)]] = True
         if by_outline:
-            hit = [code for code in self._codes if (o := self._outline(code)) is not None and shape.overlaps(o)]
+            hit = [
+                code for code in self._codes if (o := outline_of(self.places, code)) is not None and shape.overlaps(o)
+            ]
             self._codes.mark(frozenset(hit), marks)
-
-    def _outline(self, code: str) -> Any:
-        return self.places.shape(code) if code in self.places else None
 
     def _drawn(self, areas: Sequence[str]) -> Shape | None:
         """The outlines of areas as one shape; None where nobody needs them, or the map has none."""
         if not self._points.watched and not len(self._polygons):
             return None
-        shapes = [outline for code in areas if isinstance(outline := self._outline(code), Shape)]
+        shapes = [outline for code in areas if isinstance(outline := outline_of(self.places, code), Shape)]
         return Shape.union(shapes) if shapes else None
 
     def _draw(self) -> None:
@@ -393,25 +315,8 @@ class Audience:
         for code in self._codes:
             if code not in self._outlined:
                 self._outlined.add(code)
-                if isinstance(outline := self._outline(code), Shape):
+                if isinstance(outline := outline_of(self.places, code), Shape):
                     self._outlines.put(code, outline)
-
-    def _at(self, areas: Sequence[str], latitude: int, longitude: int) -> Why | None:
-        spots = self.places.at(latitude, longitude)
-        return self._relation(areas, spots[0].code) if spots else None
-
-    def _relation(self, areas: Sequence[str], place: str) -> Why | None:
-        if place in areas:
-            return Why("same", place, place)
-        if place not in self.places:
-            return None
-        above, below = self.places.ancestors(place), self.places.descendants(place)
-        for area in areas:
-            if area in above:
-                return Why("contains", area, place)
-            if area in below:
-                return Why("part", area, place)
-        return None
 
 
 def _append(columns: Sequence[array[int]], *values: int) -> None:
@@ -419,22 +324,9 @@ def _append(columns: Sequence[array[int]], *values: int) -> None:
         column.append(value)
 
 
-def _own(polygons: Sequence[Sequence[Point]]) -> Shape | None:
-    """The areas of its own that a subscription has, as one shape."""
-    if not polygons:
-        return None
-    shape = Shape.of([np.array(ring, dtype=np.int64).reshape(-1, 2) for ring in polygons])
-    return None if shape.empty else shape
-
-
 def _spots(one: Subscription) -> list[Point]:
     """The points by which a subscription lies in areas: its own, the middles of circles, a corner of its polygons."""
     found = [*one.points, *((watch.latitude, watch.longitude) for watch in one.watches)]
-    if (shape := _own(one.polygons)) is not None and (corner := spot(shape)) != NOWHERE:
+    if (shape := own_area(one.polygons)) is not None and (corner := spot(shape)) != NOWHERE:
         found.append(corner)
     return found
-
-
-def _concerned(asked: Asked, watch: Watch) -> bool:
-    at = np.array([cell.code(watch.latitude, watch.longitude)], dtype=np.uint64)
-    return bool(asked.concerns(at, np.array([watch.radius_m], dtype=np.int32))[0])

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -105,6 +105,13 @@ class Ledger:
     def of_person(self, person: str) -> tuple[int, ...]:
         """The numbers of one person's live subscriptions."""
         return self._persons.get(person, ())
+
+    def whose(self, numbers: Iterable[int]) -> dict[int, tuple[str, int]]:
+        """Of ``numbers`` those that are somebody's who has a name here: the person, and which of theirs it is."""
+        owned = self._owned
+        if not owned:
+            return {}
+        return {number: owned[number] for number in numbers if number in owned}
 
     def persons(self, prefix: str) -> list[str]:
         """Everybody whose name begins so."""

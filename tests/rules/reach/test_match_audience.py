@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.rules.place.test_area import E6, ring
 from tests.rules.reach.stage import NIGHT, Map
@@ -13,7 +15,7 @@ from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.reach.audience import Audience, Why
 from tocsin.reach.subscriber import Subscription
-from tocsin.reach.wanted import Watch
+from tocsin.reach.wanted import Loudness, Watch
 
 
 class DrawnMap(Map):
@@ -219,3 +221,81 @@ def test_many_points_are_settled_in_areas_together() -> None:
     for n in expected[::2]:
         room.remove(n)
     assert told(room, "UA-32") == expected[1::2]
+
+
+def test_who_is_left_out_by_a_smaller_area() -> None:
+    """Of those who were told exactly those are left out whom the new area does not concern, whatever they asked for."""
+    small = Shape.of([box(50.2, 30.2, 50.3, 30.4)])
+    room = audience(
+        Subscription("out", "notes", points=((50_350_000, 30_300_000),), phases=("act",)),
+        Subscription("in", "notes", points=((50_250_000, 30_300_000),)),
+        Subscription("edge", "paper", points=((50_300_000, 30_300_000),)),
+        Subscription("near", "paper", watches=(Watch(50_350_000, 30_300_000, 6_000),)),
+        Subscription("code", "paper", ("UA-30",)),
+        Subscription("never told", "notes", points=((50_350_000, 30_300_000),)),
+        Subscription("gone", "notes", points=((50_350_000, 30_300_000),)),
+    )
+    room.remove(7)
+    reached = np.array([1, 2, 3, 4, 5, 7])
+    assert {name: found.tolist() for name, found in room.left(reached, (), small).items()} == {"notes": [1]}
+    assert {name: found.tolist() for name, found in room.left(reached, ("UA-63",)).items()} == {
+        "notes": [1, 2],
+        "paper": [3, 4, 5],
+    }
+
+
+def test_how_loud_by_the_place_that_is_concerned() -> None:
+    """Who wants their cottage quiet and their home loud is warned aloud when both are concerned; others are not named."""
+    home, cottage = Watch(50_300_000, 30_300_000, 10), Watch(49_500_000, 36_500_000, 10)
+    wishes = (Loudness("silent", "watch:1"), Loudness("ordinary", "watch:0", ("prepare",)))
+    room = audience(
+        Subscription("olena", "notes", watches=(home, cottage), loudness=wishes),
+        Subscription("other", "notes", ("UA",)),
+    )
+    both = np.array([1, 2])
+    assert room.loudness(both, ("UA-63",), "act") == {1: "silent"}
+    assert room.loudness(both, ("UA",), "act") == {}
+    assert room.loudness(both, (), "prepare", AREA) == {1: "ordinary"}
+    room.remove(1)
+    assert room.loudness(both, ("UA-63",), "act") == {}
+
+
+def test_a_stay_begins_at_its_first_moment() -> None:
+    """Who comes tomorrow is not told today."""
+    room = audience(Subscription("tomorrow", "notes", ("UA-30",), start=NIGHT + timedelta(days=1)))
+    assert told(room, "UA-30", at=NIGHT + timedelta(hours=23, minutes=59)) == []
+    assert told(room, "UA-30", at=NIGHT + timedelta(days=1)) == [1]
+    assert told(room, "UA-30") == [1]
+    room.remove(1)
+    room.add(2, Subscription("now", "notes", ("UA-30",)))
+    assert told(room, "UA-30", at=NIGHT) == [2]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 12), st.sampled_from(["", "p", "q"])), max_size=60))
+def test_the_ledger_is_a_book_of_who_is_there(steps: list[tuple[bool, int, str]]) -> None:
+    """Whatever comes and goes, each number, id and person finds what a plain dictionary would."""
+    room, plain = audience(), dict[int, Subscription]()
+    for comes, number, person in steps:
+        if comes:
+            wish = ("UA",) if number % 2 else ("DE",)
+            one = Subscription(
+                f"id-{number}-{person}-{'long' * (number % 3 * 4)}", "notes", wish, number=number, person=person
+            )
+            room.add(number, one)
+            plain[number] = one
+        else:
+            room.remove(number)
+            plain.pop(number, None)
+        if number % 5 == 0:
+            room._ledger.settle()
+    assert len(room) == len(plain)
+    assert sorted(room.numbers()) == sorted(plain)
+    for number in range(14):
+        assert room.subscription(number) == plain.get(number)
+    for one in plain.values():
+        assert room.number(one.id) == one.number
+    for person in ("p", "q"):
+        assert sorted(room.of_person(person)) == sorted(n for n, one in plain.items() if one.person == person)
+    assert room.whose(range(14)) == {n: (one.person, 0) for n, one in plain.items() if one.person}
+    assert room._ledger.wishes <= 2
+    assert room.number("nobody") is None

@@ -109,7 +109,8 @@ def cases(quick: bool) -> Iterator[Case]:
             subprocess.run([sys.executable, "-m", __name__, name], check=True, capture_output=True).stdout
         )
         size = sum(file.stat().st_size for file in Path(name).iterdir())
-    per = f"{told['held'] / n:.0f} B of memory a subscriber ({told['held'] / 1e6:.0f} MB in all), {told['peak'] / 1e6:.0f} MB at most"
+    held, peak = told["held"] / 1e6, told["peak"] / 1e6
+    per = f"{told['held'] / n:.0f} B of memory a subscriber ({held:.0f} MB in all), {peak:.0f} MB at most"
     yield case("audience", "subscribe", n, made, runs=1, note=f"durable, sealed; {size / n:.0f} B a subscriber on disk")
     yield case("audience", "start", n, told["load_s"], runs=1, note=per)
     note = f"{told['found']:,} concerned by {AREA}; the peer's found as many" if told["agree"] else "THE PEER DISAGREES"

@@ -20,14 +20,15 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from tocsin.account.shelters import Shelters
 from tocsin.assess.newsroom import Newsroom
-from tocsin.cap.alert import Alert
 from tocsin.clock import Clock
 from tocsin.errors import PolicyError
+from tocsin.imports import keep_answering
 from tocsin.journal import follow
+from tocsin.keeping import Keeping
 from tocsin.opened import OpenedJournal
 from tocsin.pager import Pager
-from tocsin.place.area import Shape
 from tocsin.place.census import Census
 from tocsin.place.census import read as read_census
 from tocsin.place.gazetteer import Gazetteer
@@ -39,8 +40,10 @@ from tocsin.reach.channels.stream import Limits as StreamLimits
 from tocsin.reach.channels.stream import StreamHub
 from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.heartbeat import SourceContact
+from tocsin.reach.letter import Letters
+from tocsin.reach.outline import drawn
 from tocsin.reach.prekey import Refill
-from tocsin.reach.subscriber import Subscribers
+from tocsin.reach.subscriber import Subscribers, wanted
 from tocsin.readback import Readback
 from tocsin.rounds import Rounds, raise_open_files
 from tocsin.rounds import parse as parse
@@ -55,6 +58,7 @@ from tocsin.store.key import Keys, signed_by
 from tocsin.store.people import SqlPeople
 from tocsin.store.prekeys import SqlPreKeys
 from tocsin.store.session import SqlSessions
+from tocsin.store.shelters import SqlShelters
 from tocsin.store.sqlite import SqliteStore
 from tocsin.store.subscriptions import SqlBook
 from tocsin.store.vapid import VapidKey
@@ -77,6 +81,7 @@ from tocsin.web.console.identity import Identity
 from tocsin.web.health import Ailment, holds
 from tocsin.web.house import House
 from tocsin.web.site import config
+from tocsin.web.wish import named
 
 log = logging.getLogger("tocsin")
 
@@ -191,7 +196,7 @@ class Program(Rounds):
             realm,
             parse=parse,
             public_url=settings.public_url,
-            outline=outline,
+            outline=drawn,
             gone=lambda subscription: self.subscribers.end(subscription, "gone"),
         )
         self.identity = Identity(
@@ -202,6 +207,7 @@ class Program(Rounds):
             SqlSessions(self.store, realm),
             data=self.data,
         )
+        self.shelters = Shelters(SqlShelters(self.store, self.data / "keys", realm), self.clock, realm)
         self.house = House(
             settings=settings,
             clock=self.clock,
@@ -221,6 +227,7 @@ class Program(Rounds):
             data=self.data,
             newsroom=self.newsroom,
             vapid=self.vapid,
+            shelters=self.shelters,
         )
 
         self.readback = Readback(
@@ -235,6 +242,18 @@ class Program(Rounds):
             shout=self._shout,
         )
         self.pager = Pager(self.store, self.clock, lambda: DeskRoom.of(self.house), self.channels, realm)
+        self.letters = self.house.letters = Letters(
+            self.subscribers,
+            self.book,
+            self.channels,
+            self.store,
+            self.clock,
+            sender=settings.sender_name,
+            public_url=settings.public_url,
+            naming=lambda one, language: named(self.house, wanted(one), language),
+        )
+        self.keeping = Keeping(self.store, self.subscribers, self.audience, self.letters, self.clock)
+
         self.house.checks += [
             holds("policy", lambda: load_policy(self.data, self.settings, self.sources, self.keys)),
             holds("certificate", lambda: self.certificates.current(self.clock.now())),
@@ -299,9 +318,11 @@ class Program(Rounds):
             "stream": self.hub.run,
             "dispatch": self.dispatch.follow,
             "refill": Refill(self.prekeys, self.book, self.clock, idle=self._is_idle).run,
-            "dates": self._keep_dates,
             "pager": self.pager.run,
+            "dates": self.keeping.keep_dates,
+            "farewells": self.keeping.keep_farewells,
             "desk": DeskRoom.of(self.house).keep_watch,
+            "imports": partial(keep_answering, self),
         }
         if serve:
             self.opened.open = False
@@ -361,14 +382,6 @@ class Program(Rounds):
         self.prekeys.close()
         self.batches.close()
         self.store.close()
-
-
-def outline(alert: Alert) -> Shape | None:
-    """What ``alert`` draws, as one shape; None when it names codes only."""
-    areas = [area for info in alert.infos for area in info.areas]
-    rings = [ring.points for area in areas for ring in area.polygons]
-    circles = [(c.latitude, c.longitude, c.radius_km) for area in areas for c in area.circles]
-    return Shape.of(rings, circles) if rings or circles else None
 
 
 def load_census(data: Path, settings: Settings, gazetteer: Gazetteer) -> Census:

@@ -166,13 +166,6 @@ class Rounds:
         """Whether nothing is being sent: keys are prepared in calm only."""
         return not any(counts["open"] for counts in self.dispatch.standing().values())
 
-    async def _keep_dates(self) -> None:
-        """End each subscription when its own date has come (a traveller's stay)."""
-        while True:
-            for subscription in self.audience.over(self.clock.now()):
-                await asyncio.to_thread(self.subscribers.end, subscription, "date")
-            await self.clock.sleep(60)
-
 
 def raise_open_files() -> None:
     """Let this process hold as many connections as the system allows: each stream is one open file."""

@@ -32,6 +32,7 @@ from tocsin.web.token import Tokens
 from tocsin.web.tray import keep_taking
 
 if TYPE_CHECKING:
+    from tocsin.account.shelters import Shelters
     from tocsin.assess.newsroom import Newsroom
     from tocsin.place.gazetteer import Gazetteer, Place
     from tocsin.sense.intake import Intake
@@ -117,6 +118,7 @@ class House:
     hub: Any = None
     dispatch: Any = None
     subscriptions: Any = None
+    letters: Any = None
     identity: Any = None
     desk: Any = None
     certificates: Any = None
@@ -124,6 +126,8 @@ class House:
     data: Path | None = None
     newsroom: Newsroom | None = None
     vapid: Any = None
+    shelters: Shelters | None = None
+    shelter_desk: Any = None
     checks: list[Callable[[datetime], Iterable[Ailment]]] = field(default_factory=list)
     listeners: list[Callable[[Entry], object]] = field(default_factory=list)
 

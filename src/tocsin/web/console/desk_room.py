@@ -324,7 +324,7 @@ class DeskRoom:
             return None
         scope = "Public" if audience in ("everyone", "citizens") else "Restricted"
         found = reach.preview(where.codes, "act", scope, drawn_shape(where), at=self.house.now())
-        return Counts(found.total, found.channels, found.languages, found.audiences)
+        return Counts(found.total, found.channels, found.languages, found.audiences, found.people)
 
     # --- the stopwatch ---------------------------------------------------------------------------------------------
 

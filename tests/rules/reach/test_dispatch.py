@@ -269,8 +269,8 @@ def test_patience(chance: float) -> None:
 def test_marks_are_stable() -> None:
     """Marks are on disk: a number never changes its meaning."""
     names = "pending sending accepted refused gone waiting expired superseded exhausted overtaken ended shown answered"
-    assert [mark.name.lower() for mark in Mark] == names.split(" ")
-    assert list(Mark) == list(range(13))
+    assert [mark.name.lower() for mark in Mark] == [*names.split(" "), "reserved", "spared"]
+    assert list(Mark) == list(range(15))
 
 
 async def test_it_ends_when_it_is_told_to_however_much_happens_just_then(room: Room) -> None:

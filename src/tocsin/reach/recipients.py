@@ -1,0 +1,126 @@
+"""Recipients: whom a published alert goes to, and by which of a person's channels first.
+
+- A retraction goes to exactly those who may have seen the alert, by the channels by which they may have; an all-clear
+  to them and to everybody who is there now; both whatever phases a subscriber asked for. Everything else goes to the
+  audience of the moment.
+- Subscriptions that share a ``person`` are that person's ways to be told, in their ``order``. The first of them that is
+  concerned is a recipient; the others are held in reserve, and are tried by :mod:`tocsin.reach.ladder`.
+- Whoever may have seen an alert by some channel gets its end by that channel, and none of these is held in reserve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tocsin.cap.alert import Alert
+from tocsin.clock import Clock
+from tocsin.journal import Entry
+from tocsin.reach.audience import Audience, Outline
+from tocsin.reach.bulletin import Parse, bulletin
+from tocsin.reach.delivery import Batches, Numbers, Plan, rank
+from tocsin.reach.subscriber import Subscription
+from tocsin.warn.publish import Published
+
+
+class Recipients:
+    """Finds whom alerts of one realm go to."""
+
+    def __init__(
+        self,
+        batches: Batches,
+        audience: Audience,
+        clock: Clock,
+        realm: str,
+        parse: Parse,
+        public_url: str,
+        outline: Callable[[Alert], Outline | None],
+    ) -> None:
+        self.batches, self.audience, self.clock, self.realm = batches, audience, clock, realm
+        self.parse, self.public_url, self.outline = parse, public_url, outline
+
+    def plan(self, entry: Entry, published: Published) -> Plan | None:
+        """Whom an alert goes to; None if it concerns nobody or has ended."""
+        if not len(self.audience):
+            return None
+        alert = self.parse(published.cap.encode())
+        told = bulletin(published, alert, self.realm, self.public_url)
+        if told.deadline <= self.clock.now():
+            return None
+        recipients, reserve = self._found(published, alert)
+        if not recipients:
+            return None
+        return Plan(
+            published.identifier,
+            published.event_id,
+            published.version,
+            published.phase,
+            self.realm,
+            rank(published.phase, self.realm),
+            entry.seq,
+            told.deadline,
+            recipients,
+            reserve,
+        )
+
+    def _found(self, published: Published, alert: Alert) -> tuple[dict[str, Numbers], dict[str, Numbers]]:
+        over = published.phase in ("retracted", "all-clear")
+        seen = self.batches.reached(published.event_id) if over else np.empty(0, dtype=np.int64)
+        reached = self.audience.by_channel(seen.tolist()) if over else {}
+        if published.phase == "retracted":
+            return reached, {}
+        present = self.audience.match(
+            published.areas,
+            published.phase,
+            published.scope,
+            self.outline(alert),
+            severity=worst(alert),
+            at=self.clock.now(),
+        )
+        for channel, numbers in reached.items():
+            present[channel] = np.union1d(present[channel], numbers) if channel in present else numbers
+        return split(present, self.audience.subscription, frozenset(seen.tolist()))
+
+
+def split(
+    found: dict[str, Numbers], subscription: Callable[[int], Subscription | None], seen: frozenset[int] = frozenset()
+) -> tuple[dict[str, Numbers], dict[str, Numbers]]:
+    """Those of ``found`` who are told first, and those held in reserve behind another channel of the same person.
+
+    ``seen`` are never held in reserve, and nor is anybody whose person nobody knows.
+    """
+    first: dict[str, tuple[int, int]] = {}
+    held: dict[str, list[int]] = {}
+    persons: list[tuple[str, int, int, str]] = []
+    for channel, numbers in found.items():
+        for number in numbers.tolist():
+            person, order = whose(subscription(number))
+            if person:
+                persons.append((person, -1 if number in seen else order, number, channel))
+    for person, order, number, _ in persons:
+        best = first.get(person)
+        if best is None or (order, number) < best:
+            first[person] = order, number
+    for person, order, number, channel in persons:
+        if order >= 0 and first[person] != (order, number):
+            held.setdefault(channel, []).append(number)
+    if not held:
+        return found, {}
+    reserve = {channel: np.array(sorted(numbers), dtype=np.int64) for channel, numbers in held.items()}
+    told = {
+        channel: np.setdiff1d(numbers, reserve[channel], assume_unique=True) if channel in reserve else numbers
+        for channel, numbers in found.items()
+    }
+    return {channel: numbers for channel, numbers in told.items() if numbers.size}, reserve
+
+
+def whose(one: Subscription | None) -> tuple[str, int]:
+    """Whose a subscription is, by an opaque name (empty where it stands alone), and its place among that person's."""
+    return getattr(one, "person", ""), getattr(one, "order", 0)
+
+
+def worst(alert: Alert) -> str:
+    """The gravest severity that any info of ``alert`` names; empty when none does."""
+    grave: Sequence[str] = ("Extreme", "Severe", "Moderate", "Minor")
+    return next((severity for severity in grave if any(info.severity == severity for info in alert.infos)), "")

@@ -38,10 +38,12 @@ from tocsin.reach.channel import Kit as ChannelKit
 from tocsin.reach.channel import all_channels
 from tocsin.reach.channels.stream import Limits as StreamLimits
 from tocsin.reach.channels.stream import StreamHub
+from tocsin.reach.delivery import Receipt
 from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.heartbeat import SourceContact
 from tocsin.reach.prekey import Refill
 from tocsin.reach.subscriber import Subscribers
+from tocsin.selfdrill import SelfDrill
 from tocsin.sense.feeds import Feed
 from tocsin.sense.intake import Intake
 from tocsin.sense.report import REPORT_RECEIVED
@@ -69,6 +71,7 @@ from tocsin.warn.phrase import book
 from tocsin.warn.policy import Policy
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
 from tocsin.warn.situation import Situation
+from tocsin.web.carrier import carriers_answer, drill_passed
 from tocsin.web.console.desk_room import DeskRoom
 from tocsin.web.console.identity import Identity
 from tocsin.web.health import holds
@@ -169,7 +172,7 @@ class Program:
         )
         self.vapid = VapidKey(self.data / "keys", realm)
         self.channels = all_channels(
-            ChannelKit(settings, self.clock, self.vapid, self.prekeys, self.data, self._cap_of)
+            ChannelKit(settings, self.clock, self.vapid, self.prekeys, self.data, self._cap_of, self._received)
         )
         self.dispatch = Dispatch(
             self.store,
@@ -183,7 +186,9 @@ class Program:
             public_url=settings.public_url,
             outline=outline,
             gone=lambda subscription: self.subscribers.end(subscription, "gone"),
+            shown=frozenset(settings.shown_channels),
         )
+        self.selfdrill = SelfDrill(self.store, self.dispatch, settings, self.clock, self.data)
         self.identity = Identity(
             settings,
             self.clock,
@@ -210,11 +215,14 @@ class Program:
             certificates=self.certificates,
             data=self.data,
             newsroom=self.newsroom,
+            selfdrill=self.selfdrill,
         )
 
         self.house.checks += [
             holds("policy", lambda: load_policy(self.data, self.settings, self.sources, self.keys)),
             holds("certificate", lambda: self.certificates.current(self.clock.now())),
+            carriers_answer(self.dispatch),
+            drill_passed(self.selfdrill),
         ]
 
     def _remember(self) -> None:
@@ -340,6 +348,7 @@ class Program:
             "watch": self._keep_watching,
             "stream": self.hub.run,
             "dispatch": self.dispatch.follow,
+            "selfdrill": self.selfdrill.keep,
             "refill": Refill(self.prekeys, self.book, self.clock, idle=self._is_idle).run,
             "dates": self._keep_dates,
             "desk": DeskRoom.of(self.house).keep_watch,
@@ -411,6 +420,11 @@ class Program:
             entries = self.store.about(ALERT_PUBLISHED, identifier, 1)
             known = entries[0].read(Published) if entries else None
         return known.cap.encode() if known is not None else None
+
+    def _received(self, alert: str, subscription: str, level: Receipt) -> None:
+        """A channel has heard that an alert arrived; a canary's is the self-drill's, and nobody else's."""
+        if not self.selfdrill.heard(alert, level):
+            self.dispatch.received(alert, subscription, level)
 
     def _is_idle(self) -> bool:
         """Whether nothing is being sent: keys are prepared in calm only."""

@@ -85,8 +85,13 @@ class Dispatch:
         chance: Callable[[], float] = random.random,
         pace: Clock | None = None,
         flush_s: float = 0.05,
+        shown: frozenset[str] = frozenset(),
     ) -> None:
-        """``outline`` gives an alert's own shape, ``gone`` ends a subscription; ``pace`` waits in real time."""
+        """``outline`` gives an alert's own shape, ``gone`` ends a subscription; ``pace`` waits in real time.
+
+        ``shown`` are channels by which a person counts as reached only when they were shown the alert.
+        """
+        self.shown = shown
         self.journal, self.batches, self.book, self.audience = journal, batches, book, audience
         self.clock, self.realm, self.gone, self.patience = clock, realm, gone, patience or Patience()
         self.pace, self.flush_s = pace or SystemClock(), flush_s
@@ -205,6 +210,10 @@ class Dispatch:
                 found[work.batch.channel]["open"] += work.open
         return found
 
+    def open_alerts(self) -> int:
+        """How many alerts have a delivery that is open."""
+        return sum(course.open for course in list(self._courses.values()))
+
     def under_way(self) -> list[str]:
         """The alerts that are kept in memory, the newest last."""
         return list(self._courses)
@@ -231,6 +240,11 @@ class Dispatch:
         self._changed.set()
         await saved
         return True
+
+    async def saved(self) -> None:
+        """Return when every receipt that was heard before is on disk."""
+        await asyncio.sleep(0)
+        await self._flush()
 
     def received(self, alert: str, subscription: str, level: Receipt) -> None:
         """Take in a receipt that a channel heard, without waiting for the disk."""
@@ -360,7 +374,11 @@ class Dispatch:
         for course in courses.values():
             course.climb(
                 self.audience.subscription,
-                lambda name: proves(self.lanes[name].channel if name in self.lanes else None),
+                lambda name: (
+                    Receipt.SHOWN
+                    if name in self.shown
+                    else proves(self.lanes[name].channel if name in self.lanes else None)
+                ),
                 self.patience.receipt(course.phase),
                 at,
             )

@@ -15,6 +15,7 @@ from tocsin.web.incident import IncidentList, IncidentsQuery
 from tocsin.web.listing import AlertList, AlertsQuery
 from tocsin.web.openapi import Answer, Operation
 from tocsin.web.problem import PROBLEM_JSON
+from tocsin.web.receipt import RECEIPTS
 from tocsin.web.shapes import (
     JSON,
     AlertFate,
@@ -287,5 +288,6 @@ TABLE: tuple[Operation, ...] = (
         (Answer(200, "It can.", JSON, Readiness), Answer(503, "It cannot.", PROBLEM_JSON, Unready)),
     ),
     Operation("GET", "/metrics", Interface.metrics, "For Prometheus.", (Answer(200, "Measures.", "text/plain"),)),
+    *RECEIPTS,
 )
 """Every operation there is."""

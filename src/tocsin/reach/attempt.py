@@ -23,6 +23,7 @@ from tocsin.reach.carrier import Carriers
 from tocsin.reach.channel import ACCEPTED, Outcome, later
 from tocsin.reach.delivery import Address, AddressBook, Batch, Delivery, Mark
 from tocsin.reach.lane import Lane, Work
+from tocsin.reach.leaving import LEFT, left
 from tocsin.reach.patience import Patience
 from tocsin.warn.publish import Published
 
@@ -43,25 +44,26 @@ class Attempts:
         public_url: str,
         patience: Patience,
         chance: Callable[[], float],
+        before: Callable[[Published], tuple[str, ...]],
         noted: Callable[[Work], object],
         gone: Callable[[int], object],
     ) -> None:
         self.journal, self.book, self.clock, self.realm = journal, book, clock, realm
         self.parse, self.public_url, self.patience, self.chance = parse, public_url, patience, chance
-        self.noted, self.gone = noted, gone
+        self.before, self.noted, self.gone = before, noted, gone
         self.carriers = Carriers()
-        self._bodies: dict[int, bytes] = {}
+        self._bodies: dict[str, bytes] = {}
 
     async def send(self, lane: Lane, work: Work, places: list[int]) -> None:
         """Send to these places of a batch, and put down how it went."""
         batch = work.batch
         try:
-            content = self._bodies.get(batch.seq)
+            content = self._bodies.get(batch.alert)
             if content is None:
                 content = await asyncio.to_thread(self._body, batch)
                 if len(self._bodies) >= 100:
                     self._bodies.pop(next(iter(self._bodies)))
-                self._bodies[batch.seq] = content
+                self._bodies[batch.alert] = content
             found = await asyncio.to_thread(self.book.addresses, batch.recipients[places].tolist())
         except Exception:
             _log.exception("a batch of %s could not be prepared", batch.alert)
@@ -116,7 +118,8 @@ class Attempts:
         """The bulletin of a batch's alert, from the journal."""
         entry = self.journal.read(batch.seq - 1, 1)[0]
         published = entry.read(Published)
-        return body(bulletin(published, self.parse(published.cap.encode()), self.realm, self.public_url))
+        told = bulletin(published, self.parse(published.cap.encode()), self.realm, self.public_url)
+        return body(left(told, self.before(published)) if batch.alert.endswith(LEFT) else told)
 
     def _note(self, lane: Lane, work: Work, places: list[int], outcomes: Sequence[Outcome]) -> None:
         """Put down how an attempt went."""

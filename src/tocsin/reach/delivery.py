@@ -217,6 +217,10 @@ class Batches(Protocol):
         """Everybody who may have seen any version of this event, in rising order."""
         ...
 
+    def warned(self, event_id: str) -> Numbers:
+        """Those of :meth:`reached` for whom the last that they may have seen of this event is a warning."""
+        ...
+
     def announce(self, alerts: Sequence[str]) -> None:
         """Record ``delivery:settled`` for each of these alerts on each channel where all is settled; once each."""
         ...
@@ -270,6 +274,8 @@ def mark_of(level: Receipt) -> Mark:
     return {Receipt.ACCEPTED: Mark.ACCEPTED, Receipt.SHOWN: Mark.SHOWN, Receipt.ANSWERED: Mark.ANSWERED}[level]
 
 
+WARNINGS = frozenset({"prepare", "act", "hold"})
+"""Phases in which a danger stands."""
 _RANKS = {"retracted": 0, "act": 0, "hold": 1, "all-clear": 1, "prepare": 2}
 
 

@@ -97,7 +97,7 @@ class Dispatch:
         self.pace, self.flush_s = pace or SystemClock(), flush_s
         self.follower = "dispatch" if realm == ACTUAL else f"dispatch-{realm}"
         self.lanes = {name: Lane(name, channel) for name, channel in channels.items()}
-        self.recipients = Recipients(batches, audience, clock, realm, parse, public_url, outline)
+        self.recipients = Recipients(journal, batches, audience, clock, realm, parse, public_url, outline)
         self.attempts = Attempts(
             journal,
             book,
@@ -107,6 +107,7 @@ class Dispatch:
             public_url=public_url,
             patience=self.patience,
             chance=chance,
+            before=self.recipients.before,
             noted=self._noted,
             gone=self._end_subscription,
         )
@@ -303,8 +304,7 @@ class Dispatch:
             if published.version <= known.get(published.event_id, -1):
                 continue
             versions[published.event_id] = published.version
-            plan = self.recipients.plan(entry, published)
-            if plan is not None:
+            for plan in self.recipients.plans(entry, published):
                 plans.append(plan)
                 for channel, numbers in plan.recipients.items():
                     sealed = Sealed(plan.alert, plan.event_id, plan.version, plan.phase, channel, len(numbers))

@@ -5,6 +5,7 @@
   audience of the moment.
 - Subscriptions that share a ``person`` are that person's ways to be told, in their ``order``. The first of them that is
   concerned is a recipient; the others are held in reserve, and are tried by :mod:`tocsin.reach.ladder`.
+- Whom a newer version of a warning leaves out gets an all-clear in its place (:mod:`.leaving`).
 - Whoever may have seen an alert by some channel gets its end by that channel, and none of these is held in reserve.
 """
 
@@ -16,10 +17,11 @@ import numpy as np
 
 from tocsin.cap.alert import Alert
 from tocsin.clock import Clock
-from tocsin.journal import Entry
+from tocsin.journal import Entry, Journal
 from tocsin.reach.audience import Audience, Outline
 from tocsin.reach.bulletin import Parse, bulletin
-from tocsin.reach.delivery import Batches, Numbers, Plan, rank
+from tocsin.reach.delivery import WARNINGS, Batches, Numbers, Plan, rank
+from tocsin.reach.leaving import ALL_CLEAR, LEFT
 from tocsin.reach.subscriber import Subscription
 from tocsin.warn.publish import Published
 
@@ -29,6 +31,7 @@ class Recipients:
 
     def __init__(
         self,
+        journal: Journal,
         batches: Batches,
         audience: Audience,
         clock: Clock,
@@ -37,32 +40,59 @@ class Recipients:
         public_url: str,
         outline: Callable[[Alert], Outline | None],
     ) -> None:
-        self.batches, self.audience, self.clock, self.realm = batches, audience, clock, realm
+        self.journal, self.batches, self.audience, self.clock, self.realm = journal, batches, audience, clock, realm
         self.parse, self.public_url, self.outline = parse, public_url, outline
 
-    def plan(self, entry: Entry, published: Published) -> Plan | None:
-        """Whom an alert goes to; None if it concerns nobody or has ended."""
+    def plans(self, entry: Entry, published: Published) -> list[Plan]:
+        """Whom an alert goes to, and whom it leaves out; nothing if it concerns nobody or has ended."""
         if not len(self.audience):
-            return None
+            return []
         alert = self.parse(published.cap.encode())
         told = bulletin(published, alert, self.realm, self.public_url)
         if told.deadline <= self.clock.now():
-            return None
+            return []
         recipients, reserve = self._found(published, alert)
-        if not recipients:
-            return None
-        return Plan(
-            published.identifier,
-            published.event_id,
-            published.version,
-            published.phase,
-            self.realm,
-            rank(published.phase, self.realm),
-            entry.seq,
-            told.deadline,
-            recipients,
-            reserve,
-        )
+        gone = self._left(published, alert) if published.phase in WARNINGS else {}
+        return [
+            Plan(
+                name,
+                published.event_id,
+                published.version,
+                phase,
+                self.realm,
+                rank(phase, self.realm),
+                entry.seq,
+                told.deadline,
+                whom,
+                behind,
+            )
+            for name, phase, whom, behind in (
+                (published.identifier, published.phase, recipients, reserve),
+                (published.identifier + LEFT, ALL_CLEAR, gone, {}),
+            )
+            if whom
+        ]
+
+    def before(self, published: Published) -> tuple[str, ...]:
+        """The areas that the version before this one covered and this one does not."""
+        earlier = self.batches.told(published.supersedes) if published.supersedes else []
+        if not earlier:
+            return ()
+        areas = self.journal.read(earlier[0].seq - 1, 1)[0].read(Published).areas
+        return tuple(area for area in areas if area not in published.areas)
+
+    def _left(self, published: Published, alert: Alert) -> dict[str, Numbers]:
+        """Who may have seen an earlier version of a warning and is not concerned by this one, by channel."""
+        seen = self.batches.warned(published.event_id)
+        if not seen.size:
+            return {}
+        shape = self.outline(alert)
+        exact = getattr(self.audience, "left", None)
+        if exact is not None:
+            found: dict[str, Numbers] = exact(seen, published.areas, shape)
+            return found
+        gone = [number for number in seen.tolist() if not self.audience.why(number, published.areas, shape)]
+        return self.audience.by_channel(gone)
 
     def _found(self, published: Published, alert: Alert) -> tuple[dict[str, Numbers], dict[str, Numbers]]:
         over = published.phase in ("retracted", "all-clear")

@@ -28,6 +28,7 @@ from tocsin.reach.delivery import (
     BATCH,
     DELIVERY_SETTLED,
     REACHED_CODES,
+    WARNINGS,
     Batch,
     Mark,
     Marks,
@@ -72,6 +73,9 @@ FROM batches WHERE realm = ?
 """
 _OPEN = _BATCH + " AND settled = 0 ORDER BY rank, seq, id"
 _OF_ALERT = _BATCH + " AND alert = ? ORDER BY id"
+_OF_EVENT = """
+SELECT phase, recipients, marks FROM batches WHERE event_id = ? AND realm = ? ORDER BY seq, id
+"""
 _HOLDING = """
 SELECT id, recipients, marks FROM batches WHERE alert = ? AND realm = ? AND first <= ? AND last >= ?
 """
@@ -236,6 +240,16 @@ class SqlBatches:
                 told = np.isin(np.frombuffer(marks, dtype=np.uint8), REACHED_CODES)
                 parts.append(np.frombuffer(recipients, dtype=np.int64)[told])
         return np.unique(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
+
+    def warned(self, event_id: str) -> Numbers:
+        """Those for whom the last that they may have seen of this event is a warning."""
+        warned = np.empty(0, dtype=np.int64)
+        with self.store.reader() as connection:
+            for phase, recipients, marks in connection.execute(_OF_EVENT, (event_id, self.realm)):
+                told = np.isin(np.frombuffer(marks, dtype=np.uint8), REACHED_CODES)
+                numbers = np.frombuffer(recipients, dtype=np.int64)[told]
+                warned = np.union1d(warned, numbers) if phase in WARNINGS else np.setdiff1d(warned, numbers)
+        return warned
 
     def announce(self, alerts: Sequence[str]) -> None:
         """Record ``delivery:settled`` where all is settled, once for each alert and channel."""

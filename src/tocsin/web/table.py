@@ -215,6 +215,14 @@ TABLE: tuple[Operation, ...] = (
         faults=(_UNKNOWN, "operator.not-ready"),
     ),
     Operation(
+        "GET",
+        "/v1/socket",
+        Interface.stream,
+        "The stream's events over WebSocket, as text frames with event, id and data. Parameters: area (repeatable), after.",
+        (Answer(101, "An endless stream of frames.", ""),),
+        faults=(_UNKNOWN, "operator.not-ready", "input.upgrade"),
+    ),
+    Operation(
         "POST",
         "/v1/subscriptions",
         Interface.subscribe,

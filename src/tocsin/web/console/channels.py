@@ -62,7 +62,7 @@ def rows(dispatch: Dispatch, drill: Any, at: datetime) -> list[ChannelRow]:
         resting: dict[str, str] = told() if told is not None else {}
         proved_at, proved = drill.last.get(name, (None, None)) if drill is not None else (None, None)
         stop = dispatch.stops.get(name)
-        if stop is not None or lane.paused:
+        if stop is not None:
             state = "stopped"
         elif any(one.silent(at) for one in carriers):
             state = "silent"

@@ -7,18 +7,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from tocsin.journal import Fact, fact
+from tocsin.clock import Clock
+from tocsin.journal import Fact, Journal, fact
+from tocsin.reach.audience import Audience
+from tocsin.reach.carrier import Carrier
 from tocsin.reach.channel import Channel
-from tocsin.reach.delivery import Mark, Receipt
+from tocsin.reach.delivery import Batch, Batches, Mark, Numbers, Receipt
 from tocsin.reach.ladder import Ladder, Places
 from tocsin.reach.lane import Work
-from tocsin.reach.standing import DELIVERY_COUNTED, Counted, Curve, Levels, levels
+from tocsin.reach.standing import DELIVERY_COUNTED, Counted, Curve, Levels, Standing, levels, standing
 from tocsin.reach.subscriber import Subscription
+from tocsin.warn.publish import Published
 
 MINUTE = timedelta(minutes=1)
+COURSES = 64
+"""Alerts that are kept in memory after all is settled, for receipts that come late."""
+AREAS = 60
+"""Areas of one alert that are counted each by itself."""
 
 
 class Course:
@@ -86,6 +95,65 @@ class Course:
                 told = Counted(self.alert, channel, round((at - self.began).total_seconds(), 3), now)
                 found.append(fact(DELIVERY_COUNTED, f"{self.alert}@{channel}", told, realm))
         return found
+
+
+class Courses:
+    """The alerts on their way, and those that arrived lately; iterates in the order in which they came."""
+
+    def __init__(self, journal: Journal, batches: Batches, audience: Audience, clock: Clock) -> None:
+        self.journal, self.batches, self.audience, self.clock = journal, batches, audience, clock
+        self._known: OrderedDict[str, Course] = OrderedDict()
+
+    def __iter__(self) -> Iterator[Course]:
+        return iter(list(self._known.values()))
+
+    def get(self, alert: str) -> Course | None:
+        """The course of an alert that is kept in memory."""
+        return self._known.get(alert)
+
+    def of(self, batch: Batch) -> Course:
+        """The course that a batch belongs to, begun now if there is none."""
+        course = self._known.get(batch.alert)
+        if course is None:
+            course = self._known[batch.alert] = Course(batch.alert, batch.seq, batch.phase, self.clock.now())
+        return course
+
+    def trim(self) -> None:
+        """Forget the oldest of those that have arrived, when there are too many."""
+        while len(self._known) > COURSES and (over := next((one for one in self if not one.open), None)):
+            del self._known[over.alert]
+
+    def count(self, changed: Iterable[str], realm: str) -> list[Fact]:
+        """Note how the alerts that ``changed`` stand; the facts of those that are due to be put on record."""
+        at = self.clock.now()
+        for alert in changed:
+            if (course := self._known.get(alert)) is not None:
+                course.note(at)
+        return [told for course in self for told in course.count(at, realm)]
+
+    def standing(self, alert: str, areas: bool, silent: Sequence[Carrier], stopped: frozenset[str]) -> Standing | None:
+        """Where an alert stands, kept in memory or not; None if nobody was sent it."""
+        course, at = self._known.get(alert), self.clock.now()
+        works = list(course.works) if course is not None else [Work(b, b.marks) for b in self.batches.told(alert)]
+        if not works:
+            return None
+        entry = self.journal.read(works[0].batch.seq - 1, 1)[0]
+        there: dict[str, dict[str, Numbers]] = {}
+        if areas:
+            published = entry.read(Published)
+            for code in published.areas[:AREAS]:
+                there[code] = self.audience.match([code], published.phase, published.scope, at=at)
+        return standing(
+            alert,
+            works,
+            at,
+            (at - (course.began if course is not None else entry.at)).total_seconds(),
+            ladder=course.ladder if course is not None else None,
+            areas=there,
+            curves=course.curves if course is not None else None,
+            silent=silent,
+            stopped=stopped,
+        )
 
 
 def proves(channel: Channel | None) -> Receipt:

@@ -18,8 +18,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any, overload
 
@@ -31,24 +30,24 @@ from tocsin.reach.audience import Audience, Outline
 from tocsin.reach.bulletin import Parse, read_alert
 from tocsin.reach.carrier import Carriers
 from tocsin.reach.channel import Channel
-from tocsin.reach.course import Course, proves
+from tocsin.reach.course import COURSES, Course, Courses, proves
 from tocsin.reach.delivery import (
     DELIVERY_SEALED,
     AddressBook,
     Batch,
     Batches,
     Mark,
-    Numbers,
     Plan,
     Proof,
     Receipt,
     Sealed,
     mark_of,
 )
-from tocsin.reach.lane import Lane, Work
+from tocsin.reach.filing import Filing
+from tocsin.reach.lane import Lane, Work, first
 from tocsin.reach.patience import Patience
 from tocsin.reach.recipients import Recipients
-from tocsin.reach.standing import Standing, standing
+from tocsin.reach.standing import Standing
 from tocsin.reach.switch import KINDS as SWITCHES
 from tocsin.reach.switch import Stop, stopped, switched
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
@@ -56,10 +55,6 @@ from tocsin.warn.publish import ALERT_PUBLISHED, Published
 __all__ = ["PHASES", "Dispatch", "Patience"]
 
 PHASES = ("prepare", "act", "hold", "all-clear", "retracted")
-COURSES = 64
-"""Alerts that are kept in memory after all is settled, for receipts that come late."""
-AREAS = 60
-"""Areas of one alert that are counted each by itself."""
 
 _log = logging.getLogger(__name__)
 
@@ -113,14 +108,10 @@ class Dispatch:
         )
         self.stops: dict[str, Stop] = {}
         self._works: dict[int, Work] = {}
-        self._courses: OrderedDict[str, Course] = OrderedDict()
-        self._dirty: dict[int, Work] = {}
-        self._late: list[tuple[str, int, Mark]] = []
-        self._waiting: list[asyncio.Future[None]] = []
-        self._changed = asyncio.Event()
+        self.courses = Courses(journal, batches, audience, clock)
+        self.filing = Filing(journal, batches, self.courses, clock, realm)
         self._climbing = asyncio.Event()
         self._turned = asyncio.Event()
-        self._flushing = asyncio.Lock()
         self._sealing = True
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -150,7 +141,7 @@ class Dispatch:
             self._start(
                 self._keep_flushing(),
                 self._keep_climbing(),
-                *(work for lane in self.lanes.values() for work in self._keep(lane)),
+                *(keep for lane in self.lanes.values() for keep in lane.keep(self.clock, self.attempts.send)),
             )
             while True:
                 wake.clear()
@@ -204,7 +195,8 @@ class Dispatch:
         takes some milliseconds for each: to be called in a thread.
         """
         if alert is not None:
-            return self._standing(alert, areas)
+            stopped_now = frozenset(name for name, lane in self.lanes.items() if lane.paused)
+            return self.courses.standing(alert, areas, self.carriers.silent(self.clock.now()), stopped_now)
         found = {name: {**lane.ended, "open": 0} for name, lane in self.lanes.items()}
         for work in list(self._works.values()):
             if work.batch.channel in found:
@@ -213,39 +205,37 @@ class Dispatch:
 
     def open_alerts(self) -> int:
         """How many alerts have a delivery that is open."""
-        return sum(course.open for course in list(self._courses.values()))
+        return sum(course.open for course in self.courses)
 
     def under_way(self) -> list[str]:
         """The alerts that are kept in memory, the newest last."""
-        return list(self._courses)
+        return [course.alert for course in self.courses]
 
     async def receive(self, alert: str, subscription: str, level: Receipt) -> bool:
         """Take in a receipt; on disk on return. False where nobody of this name was sent this alert."""
         number = self.audience.number(subscription)
         if number is None:
             return False
-        course, mark = self._courses.get(alert), mark_of(level)
+        course, mark = self.courses.get(alert), mark_of(level)
         if course is None:
-            self._late.append((alert, number, mark))
-        elif (found := course.receive(number, mark)) is not None:
-            work, before = found
-            if (lane := self.lanes.get(work.batch.channel)) is not None:
-                if before in (Mark.ACCEPTED, Mark.SHOWN):
-                    lane.ended[before.name.lower()] -= 1
-                lane.count(mark)
-            self._noted(work)
-        else:
+            await self.filing.kept((alert, number, mark))
+            return True
+        found = course.receive(number, mark)
+        if found is None:
             return False
-        saved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(saved)
-        self._changed.set()
-        await saved
+        work, before = found
+        if (lane := self.lanes.get(work.batch.channel)) is not None:
+            if before in (Mark.ACCEPTED, Mark.SHOWN):
+                lane.ended[before.name.lower()] -= 1
+            lane.count(mark)
+        self._noted(work)
+        await self.filing.kept()
         return True
 
     async def saved(self) -> None:
         """Return when every receipt that was heard before is on disk."""
         await asyncio.sleep(0)
-        await self._flush()
+        await self.filing.flush()
 
     def received(self, alert: str, subscription: str, level: Receipt) -> None:
         """Take in a receipt that a channel heard, without waiting for the disk."""
@@ -258,7 +248,7 @@ class Dispatch:
             await self._turned.wait()
 
     def _is_quiet(self) -> bool:
-        if self._sealing or self._works or self._dirty or self._flushing.locked():
+        if self._sealing or self._works or self.filing.busy:
             return False
         return not self.journal.read(self.journal.cursor(self.follower), 1, (ALERT_PUBLISHED,))
 
@@ -324,7 +314,7 @@ class Dispatch:
         for work in old:
             self._close(work, Mark.SUPERSEDED, Mark.OVERTAKEN)
         # Who may have been reached is read from the store next, so the marks must be there.
-        await self._flush()
+        await self.filing.flush()
 
     # --- from batches to channels -----------------------------------------------------------------------------------
 
@@ -350,12 +340,7 @@ class Dispatch:
     def _enter(self, found: Sequence[Batch], sources: Mapping[int, str], ended: Sequence[Batch] = ()) -> None:
         """Take up these batches, with what is already settled of their alerts."""
         at = self.clock.now()
-        courses: dict[str, Course] = {}
-        for batch in (*ended, *found):
-            course = self._courses.get(batch.alert)
-            if course is None:
-                course = self._courses[batch.alert] = Course(batch.alert, batch.seq, batch.phase, at)
-            courses[batch.alert] = course
+        courses = {batch.alert: self.courses.of(batch) for batch in (*ended, *found)}
         for batch in ended:
             work = Work(batch, batch.marks)
             work.closed = work.saved = True
@@ -374,17 +359,16 @@ class Dispatch:
         for course in courses.values():
             course.climb(
                 self.audience.subscription,
-                lambda name: (
-                    Receipt.SHOWN
-                    if name in self.shown
-                    else proves(self.lanes[name].channel if name in self.lanes else None)
-                ),
+                self._proves,
                 self.patience.receipt(course.phase),
                 at,
             )
-        while len(self._courses) > COURSES and (over := next((c for c in self._courses.values() if not c.open), None)):
-            del self._courses[over.alert]
+        self.courses.trim()
         self._climbing.set()
+
+    def _proves(self, channel: str) -> Receipt:
+        lane = self.lanes.get(channel)
+        return Receipt.SHOWN if channel in self.shown else proves(lane.channel if lane is not None else None)
 
     def _prepare(self, lane: Lane, batch: Batch) -> None:
         """Let a channel that has something to make of each alert (speech) begin before its turn comes."""
@@ -395,62 +379,24 @@ class Dispatch:
                 lane.prepared.popitem(last=False)
             self._start(self.attempts.prepare(make, batch))
 
-    def _keep(self, lane: Lane) -> Iterable[Coroutine[Any, Any, None]]:
-        return (self._keep_sending(lane), self._keep_retrying(lane))
-
-    async def _keep_sending(self, lane: Lane) -> None:
-        while True:
-            lane.wake.clear()
-            while not lane.paused and lane.running < lane.channel.lanes:
-                picked = lane.pick(self.clock.now())
-                if picked is None:
-                    break
-                work, places = picked
-                lane.running += 1
-                task = asyncio.create_task(self.attempts.send(lane, work, places))
-                work.tasks.add(task)
-                task.add_done_callback(work.tasks.discard)
-                task.add_done_callback(lane.freed)
-            await lane.wake.wait()
-
     def _end_subscription(self, number: int) -> None:
         one = self.audience.subscription(number)
         if one is not None:
             # The channel says that nobody is there any more; the subscription's end is a fact of its own.
             self._start(asyncio.to_thread(self.gone, one.id))
 
-    async def _keep_retrying(self, lane: Lane) -> None:
-        while True:
-            lane.sooner.clear()
-            lane.return_due(self.clock.now())
-            waits: list[asyncio.Task[Any]] = [asyncio.create_task(lane.sooner.wait())]
-            if lane.retries:
-                waits.append(asyncio.create_task(_until(self.clock, lane.retries[0][0].timestamp())))
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for waiting in waits:
-                    waiting.cancel()
-
     async def _keep_climbing(self) -> None:
         """Try people by their next channel when one has failed or its time is over."""
         while True:
             self._climbing.clear()
             at, soonest = self.clock.now(), None
-            for course in [course for course in self._courses.values() if course.ladder is not None and course.open]:
+            for course in [course for course in self.courses if course.ladder is not None and course.open]:
                 self._climb(course, at)
                 due = course.ladder.soonest() if course.ladder is not None else None
                 soonest = due if soonest is None or (due is not None and due < soonest) else soonest
             # What changes from now on is looked at together: a look at a million people is not free.
             await self.pace.sleep(self.flush_s)
-            waits: list[asyncio.Task[Any]] = [asyncio.create_task(self._climbing.wait())]
-            if soonest is not None:
-                waits.append(asyncio.create_task(_until(self.clock, soonest)))
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for waiting in waits:
-                    waiting.cancel()
+            await first(self.clock, self._climbing, soonest)
 
     def _climb(self, course: Course, at: datetime) -> None:
         tried, spared = course.step(at)
@@ -479,100 +425,33 @@ class Dispatch:
     def _end(self, work: Work) -> None:
         work.closed = True
         self._works.pop(work.batch.id, None)
-        self._dirty[work.batch.id] = work
-        self._changed.set()
+        self.filing.put(work)
 
     def _noted(self, work: Work) -> None:
         """A batch's marks have changed."""
-        self._dirty[work.batch.id] = work
-        self._changed.set()
+        self.filing.put(work)
         self._climbing.set()
         if work.open == 0 and not work.closed:
             self._end(work)
-
-    async def _flush(self) -> None:
-        """Put the marks that changed on disk, in one commit; then say what is settled."""
-        # One at a time: whoever waits here may rely on what an earlier turn is still writing.
-        async with self._flushing:
-            await self._save()
-
-    async def _save(self) -> None:
-        late, self._late = self._late, []
-        waiting, self._waiting = self._waiting, []
-        changed, self._dirty = self._dirty, {}
-        kept = [(number, work.marks.tobytes(), work.closed) for number, work in changed.items()]
-        try:
-            if kept:
-                await asyncio.wrap_future(self.batches.save(kept))
-            if late:
-                await asyncio.wrap_future(self.batches.receive(late))
-        except BaseException:
-            self._dirty = {**changed, **self._dirty}
-            self._late, self._waiting = [*late, *self._late], [*waiting, *self._waiting]
-            raise
-        for one in waiting:
-            if not one.done():
-                one.set_result(None)
-        ended = [work for number, _, closed in kept if closed and not (work := changed[number]).saved]
-        for work in ended:
-            if work.batch.id not in self._dirty:
-                # The mapped bytes are given to the next batch; who still asks about this one reads its own.
-                work.marks, work.saved = work.marks.copy(), True
-        self.batches.release([work.batch.id for work in ended if work.saved])
-        at = self.clock.now()
-        facts: list[Fact] = []
-        for alert in dict.fromkeys(work.batch.alert for work in changed.values()):
-            if (course := self._courses.get(alert)) is not None:
-                course.note(at)
-        for course in self._courses.values():
-            facts += course.count(at, self.realm)
-        if facts:
-            await asyncio.to_thread(self.journal.append, facts)
-        alerts = list(dict.fromkeys(work.batch.alert for work in ended))
-        if alerts:
-            await asyncio.to_thread(self.batches.announce, alerts)
 
     async def _keep_flushing(self) -> None:
         while True:
             # Not wait_for: on Python 3.11 it swallows a cancellation that comes together with the event.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
-                    await self._changed.wait()
-            self._changed.clear()
+                    await self.filing.changed.wait()
+            self.filing.changed.clear()
             now = self.clock.now()
             for work in [work for work in self._works.values() if now >= work.batch.deadline and not work.tasks]:
                 self._close(work, Mark.EXPIRED, Mark.EXHAUSTED)
             try:
-                await self._flush()
+                await self.filing.flush()
             except Exception:
                 # The marks are still in memory and in the mapped file; the next turn tries again.
                 _log.exception("marks could not be saved")
-                self._changed.set()
+                self.filing.changed.set()
             self._turned.set()
             await self.pace.sleep(self.flush_s)
-
-    def _standing(self, alert: str, areas: bool) -> Standing | None:
-        course, at = self._courses.get(alert), self.clock.now()
-        works = list(course.works) if course is not None else [Work(b, b.marks) for b in self.batches.told(alert)]
-        if not works:
-            return None
-        entry = self.journal.read(works[0].batch.seq - 1, 1)[0]
-        there: dict[str, dict[str, Numbers]] = {}
-        if areas:
-            published = entry.read(Published)
-            for code in published.areas[:AREAS]:
-                there[code] = self.audience.match([code], published.phase, published.scope, at=at)
-        return standing(
-            alert,
-            works,
-            at,
-            (at - (course.began if course is not None else entry.at)).total_seconds(),
-            ladder=course.ladder if course is not None else None,
-            areas=there,
-            curves=course.curves if course is not None else None,
-            silent=self.carriers.silent(at),
-            stopped=frozenset(name for name, lane in self.lanes.items() if lane.paused),
-        )
 
     def _start(self, *works: Coroutine[Any, Any, Any]) -> None:
         for work in works:
@@ -595,9 +474,4 @@ class Dispatch:
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
-        await self._flush()
-
-
-async def _until(clock: Clock, moment: float) -> None:
-    # What is left is worked out when the wait begins: a clock may have been turned since somebody decided to wait.
-    await clock.sleep(max(moment - clock.now().timestamp(), 0.0))
+        await self.filing.flush()

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import count
+from typing import Any
 
 import numpy as np
 
+from tocsin.clock import Clock
 from tocsin.reach.channel import Channel
 from tocsin.reach.delivery import DUE_CODES, OPEN_CODES, Batch, Mark, Marks, raised
 
@@ -136,6 +139,31 @@ class Lane:
             del self._queue[rank]
         return None
 
+    def keep(self, clock: Clock, send: Send) -> tuple[Coroutine[Any, Any, None], Coroutine[Any, Any, None]]:
+        """What keeps this lane going until it is cancelled: sending what is next, and bringing back what is due."""
+        return self._keep_sending(clock, send), self._keep_retrying(clock)
+
+    async def _keep_sending(self, clock: Clock, send: Send) -> None:
+        while True:
+            self.wake.clear()
+            while not self.paused and self.running < self.channel.lanes:
+                picked = self.pick(clock.now())
+                if picked is None:
+                    break
+                work, places = picked
+                self.running += 1
+                task = asyncio.create_task(send(self, work, places))
+                work.tasks.add(task)
+                task.add_done_callback(work.tasks.discard)
+                task.add_done_callback(self.freed)
+            await self.wake.wait()
+
+    async def _keep_retrying(self, clock: Clock) -> None:
+        while True:
+            self.sooner.clear()
+            self.return_due(clock.now())
+            await first(clock, self.sooner, self.retries[0][0].timestamp() if self.retries else None)
+
     def wait_for(self, due: datetime, work: Work, place: int) -> None:
         """Have a place sent to again at ``due``."""
         heappush(self.retries, (due, next(self._order), work, place))
@@ -161,3 +189,24 @@ class Lane:
         """Count deliveries that ended."""
         if number:
             self.ended[mark.name.lower()] += number
+
+
+Send = Callable[[Lane, Work, list[int]], Coroutine[Any, Any, None]]
+"""Sends to some places of a batch and puts down how it went."""
+
+
+async def first(clock: Clock, event: asyncio.Event, moment: float | None) -> None:
+    """Return when ``event`` is set, or ``clock`` has come to ``moment`` (seconds since the epoch), if there is one."""
+    waits: list[asyncio.Task[Any]] = [asyncio.create_task(event.wait())]
+    if moment is not None:
+        waits.append(asyncio.create_task(_until(clock, moment)))
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiting in waits:
+            waiting.cancel()
+
+
+async def _until(clock: Clock, moment: float) -> None:
+    # What is left is worked out when the wait begins: a clock may have been turned since somebody decided to wait.
+    await clock.sleep(max(moment - clock.now().timestamp(), 0.0))

@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -42,6 +42,7 @@ class Recipients:
     ) -> None:
         self.journal, self.batches, self.audience, self.clock, self.realm = journal, batches, audience, clock, realm
         self.parse, self.public_url, self.outline = parse, public_url, outline
+        self._alone = np.zeros(0, dtype=np.bool_)
 
     def plans(self, entry: Entry, published: Published) -> list[Plan]:
         """Whom an alert goes to, and whom it leaves out; nothing if it concerns nobody or has ended."""
@@ -110,24 +111,44 @@ class Recipients:
         )
         for channel, numbers in reached.items():
             present[channel] = np.union1d(present[channel], numbers) if channel in present else numbers
-        return split(present, self.audience.subscription, frozenset(seen.tolist()))
+        return split(present, self._owned(present), frozenset(seen.tolist()))
+
+    def _owned(self, found: Mapping[str, Numbers]) -> dict[int, tuple[str, int]]:
+        """Those of ``found`` who belong to a person with other channels, by number: whose, and in which order.
+
+        Most stand alone, and a number that does goes on doing so; a million are not looked at one by one each time.
+        """
+        most = max((int(numbers[-1]) for numbers in found.values() if numbers.size), default=-1)
+        if most >= len(self._alone):
+            self._alone = np.pad(self._alone, (0, most + 1 - len(self._alone) + most // 2))
+        owned: dict[int, tuple[str, int]] = {}
+        for numbers in found.values():
+            for number in numbers[~self._alone[numbers]].tolist():
+                person, order = whose(self.audience.subscription(number))
+                if person:
+                    owned[number] = person, order
+                else:
+                    self._alone[number] = True
+        return owned
 
 
 def split(
-    found: dict[str, Numbers], subscription: Callable[[int], Subscription | None], seen: frozenset[int] = frozenset()
+    found: dict[str, Numbers], owned: Mapping[int, tuple[str, int]], seen: frozenset[int] = frozenset()
 ) -> tuple[dict[str, Numbers], dict[str, Numbers]]:
     """Those of ``found`` who are told first, and those held in reserve behind another channel of the same person.
 
-    ``seen`` are never held in reserve, and nor is anybody whose person nobody knows.
+    ``owned`` says whose they are and in which order; ``seen`` are never held in reserve, and nor is anybody who stands
+    alone.
     """
+    if not owned:
+        return found, {}
     first: dict[str, tuple[int, int]] = {}
     held: dict[str, list[int]] = {}
     persons: list[tuple[str, int, int, str]] = []
     for channel, numbers in found.items():
-        for number in numbers.tolist():
-            person, order = whose(subscription(number))
-            if person:
-                persons.append((person, -1 if number in seen else order, number, channel))
+        for number in numbers[np.isin(numbers, list(owned))].tolist():
+            person, order = owned[number]
+            persons.append((person, -1 if number in seen else order, number, channel))
     for person, order, number, _ in persons:
         best = first.get(person)
         if best is None or (order, number) < best:

@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from tocsin.cap.signature import Pinned, key_id, sign
 from tocsin.errors import KeyMissingError
+from tocsin.remark import Remark, remark
 from tocsin.store.file import sync
 
 LIFE = timedelta(days=730)
@@ -118,15 +119,25 @@ class Certificates:
             return None
         return self.make(max(at, last - OVERLAP))
 
-    def faults(self, at: datetime) -> list[str]:
+    def faults(self, at: datetime) -> list[Remark]:
         """One sentence for each thing the operator must know about the certificates."""
         holding = [one for one in self._all if one.holds(at)]
         if not holding:
-            return [f"No signing certificate of realm {self.realm} is in force: nothing can be published."]
+            return [
+                remark(
+                    "certificate.none",
+                    "No signing certificate of realm {realm} is in force: nothing can be published.",
+                    realm=self.realm,
+                )
+            ]
         last = max(one.certificate.not_valid_after_utc for one in self._all)
         left = (last - at).days
         told = next((days for days in sorted(TOLD_AT) if left <= days), None)
-        return [f"The last signing certificate ends in {left} days: renew it."] if told is not None else []
+        return (
+            [remark("certificate.ends", "The last signing certificate ends in {days} days: renew it.", days=left)]
+            if told is not None
+            else []
+        )
 
     def pinned(self) -> tuple[Pinned, ...]:
         """The certificates as receivers should pin them, for this sender alone."""

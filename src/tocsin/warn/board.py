@@ -22,6 +22,7 @@ from tocsin.cap.xml import read
 from tocsin.clock import spell
 from tocsin.errors import GeometryError, IllegalStepError, NotFoundError
 from tocsin.journal import EXERCISE, Entry
+from tocsin.remark import remark, word
 from tocsin.warn.adoption import PolicyBook
 from tocsin.warn.approval import Case, Policy, Progress, Purpose, Rule, progress, rule_for
 from tocsin.warn.compile import Change, Compiled, Kit, compile_content, digest
@@ -84,14 +85,14 @@ class Board:
         """The draft ``name``; raises :class:`NotFoundError` where there is none."""
         found = self.drafts.get(name)
         if found is None:
-            raise NotFoundError(f"there is no draft {name}")
+            raise NotFoundError(remark("board.no-draft", "there is no draft {draft}", draft=name))
         return found
 
     def standing(self, identifier: str) -> Published:
         """The newest alert of the event that ``identifier`` belongs to."""
         event = self._event_of.get(identifier)
         if event is None:
-            raise NotFoundError(f"there is no alert {identifier}")
+            raise NotFoundError(remark("board.no-alert", "there is no alert {alert}", alert=identifier))
         return self._newest[event]
 
     def compiled(self, content: Content) -> Compiled:
@@ -99,14 +100,23 @@ class Board:
         before = self._newest.get(content.event_id) if content.version > 1 else None
         if content.version > 1:
             if before is None or before.version != content.version - 1:
-                raise IllegalStepError("the alert that this updates is not the newest of its event any more")
+                raise IllegalStepError(
+                    remark("board.not-newest", "the alert that this updates is not the newest of its event any more")
+                )
             if content.phase == Phase.RETRACTED:
                 return self._retraction(before)
         elif content.event_id in self._newest:
-            raise IllegalStepError("this event has an alert already; write an update")
+            raise IllegalStepError(remark("board.update", "this event has an alert already; write an update"))
         stands = Phase(before.phase) if before is not None else CALM
         if content.phase in {phase.value for phase in Phase} and Phase(content.phase) not in LEGAL[stands]:
-            raise IllegalStepError(f"{content.phase} cannot follow {stands.value}")
+            raise IllegalStepError(
+                remark(
+                    "board.cannot-follow",
+                    "{phase} cannot follow {stands}",
+                    phase=word("phase", content.phase),
+                    stands=word("phase", stands.value),
+                )
+            )
         change = self.change_of(content, before)
         return compile_content(content, self.kit, self._reference(before) if before else None, change)
 
@@ -190,7 +200,13 @@ class Board:
     def _retraction(self, newest: Published) -> Compiled:
         """The retraction that has been ready since ``newest`` was published."""
         if not newest.retraction:
-            raise IllegalStepError(f"there is nothing to take back: this event stands at {newest.phase}")
+            raise IllegalStepError(
+                remark(
+                    "desk.nothing-to-retract",
+                    "there is nothing to take back: this event stands at {phase}",
+                    phase=word("phase", newest.phase),
+                )
+            )
         alert = replace(read(newest.retraction.encode(), limits=TRUSTED).alerts[0], sent=None, original=None)
         return Compiled(alert, None, digest(alert, None))
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from tocsin.errors import IllegalStepError, NotAllowedError
 from tocsin.journal import ACTUAL, Fact, fact
+from tocsin.remark import Remark
 from tocsin.warn.draft import Drafts
 from tocsin.warn.owner import Owned, Undecided, Watch
 from tocsin.warn.person import Act, People
@@ -112,12 +113,14 @@ def sign_off(
     """Hand over to ``to``; every open promise must be acknowledged by the alert that makes it."""
     people.require(person, Act.HAND_OVER, at)
     if person == to or not people.can(to, Act.HAND_OVER, at):
-        raise NotAllowedError("hand over to another duty officer")
+        raise NotAllowedError(Remark("handover.other", "hand over to another duty officer"))
     named = set(acknowledged)
     if left := [alert for alert, _ in handover.promises if alert not in named]:
-        raise IllegalStepError(f"acknowledge these open promises first: {', '.join(left)}")
+        raise IllegalStepError(
+            Remark("handover.promises", "acknowledge these open promises first: {alerts}", {"alerts": tuple(left)})
+        )
     if at - handover.at > timedelta(minutes=15):
-        raise IllegalStepError("this list is old; look again")
+        raise IllegalStepError(Remark("handover.old", "this list is old; look again"))
     return [fact(HANDOVER_SIGNED, handover.digest, Signed(person, to, tuple(sorted(named)), remark), realm)]
 
 
@@ -125,5 +128,5 @@ def accept(digest: str, signed: Signed, person: str, people: People, at: datetim
     """Take over what was signed off to ``person``."""
     people.require(person, Act.HAND_OVER, at)
     if person != signed.to:
-        raise NotAllowedError(f"it was handed over to {signed.to}")
+        raise NotAllowedError(Remark("handover.to", "it was handed over to {person}", {"person": signed.to}))
     return [fact(HANDOVER_ACCEPTED, digest, Accepted(person), realm)]

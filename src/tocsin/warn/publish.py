@@ -18,6 +18,7 @@ from tocsin.cap.alert import Alert
 from tocsin.cap.phase import Phase
 from tocsin.cap.xml import write
 from tocsin.errors import IllegalStepError
+from tocsin.remark import remark
 
 ALERT_PUBLISHED = "alert:published"
 
@@ -116,7 +117,7 @@ def freeze(
 ) -> Published:
     """:func:`published` for messages that are written already; ``retraction`` is empty for an ending."""
     if phase in WARNS and not retraction:
-        raise IllegalStepError("a warning cannot leave before its retraction is ready")
+        raise IllegalStepError(remark("publish.retraction", "a warning cannot leave before its retraction is ready"))
     return Published(
         identifier,
         event_id,

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from tocsin.cap.phase import Phase
 from tocsin.errors import IllegalStepError, TocsinError
 from tocsin.journal import Fact
+from tocsin.remark import remark
 from tocsin.warn.approval import BreakGlass, State, Vote
 from tocsin.warn.draft import Draft, DraftState
 from tocsin.warn.person import Act
@@ -114,7 +115,7 @@ async def publish(call: Call) -> Response:
     room, form, name = call.room, call.form, call.request.path_params["draft"]
     one = room.desk.draft(name)
     if form.get("digest") != one.digest:
-        raise IllegalStepError("it has changed since you looked at it; look again")
+        raise IllegalStepError(remark("desk.changed", "it has changed since you looked at it; look again"))
     room.failed.pop(name, None)
     if one.content.phase == Phase.PREPARE:
         if name in room.pending:
@@ -134,7 +135,7 @@ async def _send_later(call: Call, one: Draft) -> None:
         await room.house.clock.sleep(UNDO.total_seconds())
         await send(call, one, room.house.now())
     except TocsinError as wrong:
-        room.failed[one.id] = wrong.detail or str(wrong)
+        room.failed[one.id] = wrong.remark
         log.error("a warning that was to be sent could not be: %s %s", wrong.code, wrong.detail)
     finally:
         room.pending.pop(one.id, None)
@@ -157,7 +158,7 @@ async def stop(call: Call) -> Response:
     room, name = call.room, call.request.path_params["draft"]
     pending = room.pending.pop(name, None)
     if pending is None:
-        raise IllegalStepError("it has been sent already; retract it")
+        raise IllegalStepError(remark("approve.sent", "it has been sent already; retract it"))
     pending[1].cancel()
     return call.back(f"/console/drafts/{name}")
 
@@ -166,7 +167,7 @@ async def withdraw(call: Call) -> Response:
     """Give a proposal up."""
     room, name = call.room, call.request.path_params["draft"]
     if name in room.pending:
-        raise IllegalStepError("stop sending it first")
+        raise IllegalStepError(remark("approve.stop-first", "stop sending it first"))
     await room.record(lambda: room.desk.withdraw(name, call.person, call.at))
     return call.back("/console/")
 

@@ -24,6 +24,7 @@ from tocsin.cap.xml import read
 from tocsin.clock import parse
 from tocsin.errors import GeometryError, IllegalStepError, NotFoundError, TocsinError, UnreadableError
 from tocsin.journal import Fact
+from tocsin.remark import Remark, remark
 from tocsin.sense.report import SIGNAL_JSON, Report
 from tocsin.sense.signal import Signal
 from tocsin.warn.draft import CITIZENS, EVERYONE, STAFF, Content, Draft, DraftState, Extra, Where
@@ -35,6 +36,8 @@ from tocsin.web.console import outline
 from tocsin.web.console.desk_room import Call, DeskRoom, at_desk
 from tocsin.web.console.gate import Door
 from tocsin.web.console.preview import preview
+from tocsin.web.console.tell import tell
+from tocsin.web.text import Texts
 
 FIRST = (Phase.PREPARE, Phase.ACT)
 LATER = (Phase.PREPARE, Phase.ACT, Phase.HOLD, Phase.ALL_CLEAR)
@@ -49,7 +52,11 @@ class Trouble(Struct, frozen=True):
     """What could not be taken over from the form: the field, and why."""
 
     field: str
-    sentence: str
+    sentence: str | Remark
+
+    def told(self, t: Texts) -> str:
+        """The sentence in the language of ``t``."""
+        return self.sentence if isinstance(self.sentence, str) else tell(self.sentence, t)
 
 
 # --- beginning ---------------------------------------------------------------------------------------------------------
@@ -78,7 +85,7 @@ async def begin(call: Call) -> Response:
     if form.get("report"):
         report = room.report(form.get("report"))
         if report is None:
-            raise NotFoundError("there is no such report")
+            raise NotFoundError(remark("compose.no-report", "there is no such report"))
         content = from_report(content, report, room)
     await room.record(
         lambda: [
@@ -93,9 +100,9 @@ async def set_aside(call: Call) -> Response:
     """Say that a waiting report needs no warning, and why."""
     report, reason = call.form.get("report"), call.form.get("reason").strip()
     if report not in call.room.waiting:
-        raise NotFoundError("this report does not wait any more")
+        raise NotFoundError(remark("compose.not-waiting", "this report does not wait any more"))
     if not reason:
-        raise IllegalStepError("say why it needs no warning")
+        raise IllegalStepError(remark("compose.why-none", "say why it needs no warning"))
     await call.room.record(lambda: decided(call.room, report, Decided(call.person, reason[:300]), call.at))
     return call.back("/console/")
 
@@ -146,7 +153,7 @@ def from_report(content: Content, report: Report, room: DeskRoom) -> Content:
     else:
         reading = read(report.content, limits=TRUSTED)
         if not reading.alerts:
-            raise UnreadableError("the report is no message that can be read")
+            raise UnreadableError(remark("compose.unreadable", "the report is no message that can be read"))
         try:
             where = outline.from_alert(reading.alerts[0], gazetteer)
         except GeometryError:
@@ -212,7 +219,7 @@ def _values(
         "zone": zone,
         "local": lambda moment: moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M") if moment else "",
         "extras": [(tag, content.extra.get(tag, Extra(""))) for tag in kit.issuer.languages],
-        "troubles": {trouble.field: trouble.sentence for trouble in troubles},
+        "troubles": {trouble.field: trouble.told(call.t) for trouble in troubles},
         "twin": room.desk.drafts.get(content.twin) if content.twin else None,
         "p": preview(room, one, call.at),
         "saved": False,
@@ -224,7 +231,13 @@ async def save(call: Call) -> Response:
     room, form, name = call.room, call.form, call.request.path_params["draft"]
     one = room.desk.draft(name)
     if form.get("seen").isdigit() and int(form.get("seen")) < one.changes and one.author != call.person:
-        raise IllegalStepError(f"{room.name(one.author)} has changed it meanwhile; load the page again")
+        raise IllegalStepError(
+            remark(
+                "compose.meanwhile",
+                "{person} has changed it meanwhile; load the page again",
+                person=room.name(one.author),
+            )
+        )
     content, troubles = read_content(call, one)
     await room.record(lambda: room.desk.change(name, call.person, content, call.at))
     one = room.desk.draft(name)
@@ -237,7 +250,7 @@ async def save(call: Call) -> Response:
             c=one.content,
             drawing=drawing,
             p=preview(room, one, call.at),
-            troubles={trouble.field: trouble.sentence for trouble in troubles},
+            troubles={trouble.field: trouble.told(call.t) for trouble in troubles},
             twin=room.desk.drafts.get(one.content.twin) if one.content.twin else None,
             saved=True,
         )
@@ -277,7 +290,7 @@ async def area_file(call: Call) -> Response:
     try:
         where = outline.from_file(call.form.get("file").encode(), room.house.gazetteer)
     except TocsinError as wrong:
-        return sheet(call, one, (Trouble("file", wrong.detail or str(wrong)),))
+        return sheet(call, one, (Trouble("file", wrong.said or wrong.remark),))
     whole = [code for code in where.codes if room.house.gazetteer.get(code).level == 0]
     if whole:
         return sheet(call, one, (Trouble("file", call.t.say("where.whole.file")),))
@@ -297,10 +310,10 @@ async def point(call: Call) -> Response:
     try:
         x, y = float(call.form.get("x")), float(call.form.get("y"))
     except ValueError:
-        raise GeometryError("x and y are numbers on the map") from None
+        raise GeometryError(remark("compose.xy", "x and y are numbers on the map")) from None
     found = outline.unproject(call.form.get("map"), x, y)
     if found is None:
-        raise GeometryError("there is no such point on the map")
+        raise GeometryError(remark("compose.no-point", "there is no such point on the map"))
     return call.visit.answer({"point": f"{found[0] / 1e6:.4f},{found[1] / 1e6:.4f}"})
 
 
@@ -388,7 +401,7 @@ def _where(call: Call, where: Where, troubles: list[Trouble]) -> Where:
         try:
             polygons, circles = outline.drawn(form.get("shape"))
         except GeometryError as wrong:
-            troubles.append(Trouble("shape", wrong.detail or str(wrong)))
+            troubles.append(Trouble("shape", wrong.said or wrong.remark))
     names = {tag: name.strip()[:120] for tag, name in form.under("name.").items() if name.strip()} or where.name
     return Where(tuple(codes), polygons, circles, names if polygons or circles else {})
 
@@ -426,7 +439,12 @@ def _present(room: DeskRoom, at: datetime) -> list[str]:
 
 def _phase(text: str, allowed: tuple[Phase, ...]) -> Phase:
     if text not in [phase.value for phase in allowed]:
-        raise IllegalStepError("choose what people shall do: be ready, act now, stay, or that it is over")
+        raise IllegalStepError(
+            remark(
+                "compose.choose-phase",
+                "choose what people shall do: be ready, act now, stay, or that it is over",
+            )
+        )
     return Phase(text)
 
 

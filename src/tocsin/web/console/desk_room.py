@@ -29,6 +29,7 @@ from tocsin.errors import NotReadyError, UnknownPlaceError
 from tocsin.journal import ACTUAL, EXERCISE, Entry, Fact, fact, follow
 from tocsin.place.map import country_map
 from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED
+from tocsin.remark import Remark, remark
 from tocsin.sense.report import REPORT_RECEIVED, Report
 from tocsin.warn.desk import REVIEW_DUE, Desk
 from tocsin.warn.draft import Draft, Where
@@ -179,7 +180,7 @@ class DeskRoom:
         self.waiting: OrderedDict[str, Note] = OrderedDict()
         self.notes: deque[Note] = deque(maxlen=REMEMBERED)
         self.pending: dict[str, tuple[datetime, asyncio.Task[None]]] = {}
-        self.failed: dict[str, str] = {}
+        self.failed: dict[str, Remark] = {}
         self.versions: OrderedDict[str, list[Published]] = OrderedDict()
         self.receipts: OrderedDict[str, list[Note]] = OrderedDict()
         self.shown: OrderedDict[str, tuple[Draft, Draft | None, datetime, Shown]] = OrderedDict()
@@ -194,7 +195,7 @@ class DeskRoom:
         if room is None:
             desk, certificates = (getattr(house, name, None) for name in ("desk", "certificates"))
             if desk is None or certificates is None:
-                raise NotReadyError("there is no desk in this house")
+                raise NotReadyError(remark("desk.none", "there is no desk in this house"))
             room = house.desk_room = DeskRoom(house, desk, certificates.sign)
             with suppress(UnknownPlaceError):
                 room.warm()

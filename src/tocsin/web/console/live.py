@@ -19,6 +19,7 @@ from tocsin.cap.xml import read
 from tocsin.errors import NotFoundError
 from tocsin.journal import Fact
 from tocsin.reach.delivery import DELIVERY_SEALED
+from tocsin.remark import remark
 from tocsin.warn.draft import DRAFT_BEGUN, Where
 from tocsin.warn.person import Act
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS
@@ -73,7 +74,7 @@ async def alert(call: Call) -> Response:
     room, t, identifier = call.room, call.t, call.request.path_params["identifier"]
     published = room.published(identifier)
     if published is None:
-        raise NotFoundError("there is no such alert")
+        raise NotFoundError(remark("live.none", "there is no such alert"))
     message = read(published.cap.encode(), limits=TRUSTED).alerts[0]
     retraction = read(published.retraction.encode(), limits=TRUSTED).alerts[0] if published.retraction else None
     versions = room.versions.get(published.event_id, [published])

@@ -16,6 +16,7 @@ from tocsin.cap.limits import TRUSTED
 from tocsin.cap.phase import Phase
 from tocsin.cap.xml import read
 from tocsin.errors import IllegalStepError, TocsinError
+from tocsin.remark import Remark
 from tocsin.sense.report import SIGNAL_JSON
 from tocsin.warn.draft import Draft, DraftState
 from tocsin.warn.handover import (
@@ -184,7 +185,7 @@ def _asks(room: DeskRoom, one: Draft, call: Call) -> bool:
     )
 
 
-def _keys(room: DeskRoom, at: datetime) -> list[str]:
+def _keys(room: DeskRoom, at: datetime) -> list[Remark]:
     """What is the matter with the signing keys, as sentences; nothing is the matter when it is empty."""
     certificates = getattr(room.house, "certificates", None)
     return list(certificates.faults(at)) if certificates is not None else []
@@ -238,7 +239,7 @@ async def hand_over(call: Call) -> Response:
     if form.get("offered"):
         offered = _offered(room, call.person)
         if offered is None or offered.subject != form.get("offered"):
-            raise IllegalStepError("nothing is offered to you any more")
+            raise IllegalStepError(Remark("handover.nothing", "nothing is offered to you any more"))
         signed = Signed(offered.body["person"], offered.body["to"], tuple(offered.body["acknowledged"]))
         await room.record(lambda: accept(offered.subject, signed, call.person, people, call.at, realm))
         return call.back("/console/")

@@ -131,6 +131,7 @@ class Program:
         self.newsroom = Newsroom(self.gazetteer)
         issuer = Issuer(settings.sender, settings.sender_name, realm, settings.languages)
         self.certificates = Certificates(self.data / "keys", realm, settings.sender, self.clock.now())
+        self.certificates.renew(self.clock.now())
         kit = Kit(self.gazetteer, book(), issuer)
         self.mirror = Mirror(kit, self.policy, self.sources, self.certificates.sign)
         drafts, host = Drafts(), urlsplit(settings.public_url).hostname or ""
@@ -214,7 +215,7 @@ class Program:
 
         self.house.checks += [
             holds("policy", lambda: load_policy(self.data, self.settings, self.sources, self.keys)),
-            holds("certificate", lambda: self.certificates.current(self.clock.now())),
+            holds("certificate", lambda: self.certificates.require(self.clock.now())),
         ]
 
     def _remember(self) -> None:

@@ -272,6 +272,12 @@ class KeyMissingError(OperatorError):
     code = "operator.key"
 
 
+class KeyEndsError(OperatorError):
+    """A key that is needed ends soon."""
+
+    code = "operator.key-ends"
+
+
 class NotReadyError(OperatorError):
     """This installation cannot warn right now."""
 

@@ -3,6 +3,7 @@
 - The linter's blocking rules stop; its others advise. L11 is judged by the hazard that was chosen as well (F25).
 - An area far from the source's, a whole country, very many people, or three times as many as usual ask for a reason or
   for the area's name to be typed (F1, F4; practice.md section 6).
+- A free text that names no place is stopped until it does, or until somebody says why not (Los Angeles 2025).
 - No double standard: what staff are told and the public is not needs a reason in the journal (req. 25).
 - Languages never stop a warning: what is missing is sent later (F14). Nothing in a text may change the realm (F16).
 
@@ -40,6 +41,8 @@ USUAL = 3
 """An alert for so many times as many people as usual needs the area's name typed."""
 
 _FACT = re.compile(r"\d+(?:[.,:]\d+)*|(?<![.!?\n]\s)(?<!^)\b[A-ZА-ЯҐЄІЇ][\w’'-]+")
+_LONG = re.compile(r"[^\W\d_]{4,}")
+_VOWELS = re.compile(r"[aeiouyäöüéèêëàâîïôùûаеиіїоуюяєы]")
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
 
 
@@ -184,6 +187,44 @@ def area(draft: Draft, compiled: Compiled, *, kit: Kit) -> tuple[Finding, ...]:
         beyond=round(100 * differs.beyond),
     )
     return (Finding("area", said, reason=True),)
+
+
+def here(draft: Draft, compiled: Compiled, *, kit: Kit) -> tuple[Finding, ...]:
+    """A free text that says "in this area" and no place: a quarter of those who read it far away took it for here."""
+    content, found = draft.content, []
+    for number, info in enumerate(compiled.alert.infos, 1):
+        extra, words = content.extra.get(info.language), vocabulary(info.language)
+        if extra is None or words is None or Phase(content.phase) not in WARNS:
+            continue
+        if (vague := words.says("vague", extra.text)) and not _names_place(
+            extra.text, content.where, info.language, kit
+        ):
+            said = remark(
+                "guard.here",
+                "The free text says “{words}”, which reads as “here” wherever it is read. Name the place.",
+                words=vague[0],
+            )
+            found.append(Finding("here", said, reason=True, path=f"alert/info[{number}]"))
+    return tuple(found)
+
+
+def _names_place(text: str, where: Where, tag: str, kit: Kit) -> bool:
+    """Whether ``text`` names what is warned, in whatever case the name stands (Київ, у Києві)."""
+    names = [where.name.get(tag, "")]
+    for code in where.codes:
+        names += [kit.gazetteer.short_name(code, tag), kit.gazetteer.name(code, tag)]
+    wanted = {_stem(name) for whole in names for name in _LONG.findall(whole)}
+    return any(
+        start == begins and stem.startswith(bones) and len(stem) - len(bones) <= 1
+        for start, stem in map(_stem, _LONG.findall(text))
+        for begins, bones in wanted
+    )
+
+
+def _stem(name: str) -> tuple[str, str]:
+    """The two first letters of a name and its consonants: what stays when it is declined."""
+    name = name.casefold()
+    return name[:2], _VOWELS.sub("", name)
 
 
 def width(
@@ -360,6 +401,7 @@ def standard(
         partial(languages, required=required or (lambda where: kit.issuer.languages)),
         partial(reviewed, kit=kit),
         partial(area, kit=kit),
+        partial(here, kit=kit),
         partial(width, kit=kit, census=census, policy=policy, tally=tally),
         partial(twins, find=find),
     )

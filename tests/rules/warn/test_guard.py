@@ -300,3 +300,28 @@ def test_an_owner_works_here_and_a_promise_is_asked_for() -> None:
     asked = office.findings(office.content(next_update_by=None))["promise"]
     assert not asked.blocking
     assert not asked.reason
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "found"),
+    [
+        ("en", "An evacuation warning was issued in this area.", "in this area"),
+        ("en", "In this area, the city of Kyiv, trains do not run.", ""),
+        ("en", "Trains do not run.", ""),
+        ("uk", "У вашому районі працюють рятувальники.", "У вашому районі"),
+        ("uk", "У вашому районі, у Києві, працюють рятувальники.", ""),
+        ("de", "In Ihrer Nähe arbeitet die Feuerwehr.", "In Ihrer Nähe"),
+        ("fr", "Dans votre secteur, les secours travaillent.", "Dans votre secteur"),
+    ],
+)
+def test_a_free_text_names_its_place(tag: str, text: str, found: str) -> None:
+    """Whoever writes “in this area” and no place gives a reason or names it; by template it never asks (F4, Los Angeles)."""
+    office = Guarded()
+    content = replace(office.content(), extra={tag: Extra(text, "ann")})
+    said = office.findings(content).get("here")
+    assert (said is not None) == bool(found)
+    if said is not None:
+        assert said.reason
+        assert not said.blocking
+        assert said.said.values["words"] == found
+        assert "here" not in office.findings(office.content())

@@ -24,6 +24,7 @@ from tocsin.web.console.text import LANGUAGES
 from tocsin.web.problem import SENTENCES, tree
 
 ROOT = Path(tocsin.__file__).parent
+KINDS = sorted(tree(), key=lambda kind: kind.code)
 OTHERS = [language for language in LANGUAGES if language != "en"]
 
 
@@ -61,7 +62,7 @@ def made() -> set[str]:
         | {f"action.{name}" for name in actions}
         | {f"danger.{name}" for name in {*WRONG, *vocabulary("en").hazards}}  # type: ignore[union-attr]
         | {
-            call.args[0].value
+            str(call.args[0].value)
             for _, call, name in calls()
             if name == "Problem"
             and call.args
@@ -113,7 +114,7 @@ def test_words_are_called_as_on_the_pages(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", OTHERS)
-@pytest.mark.parametrize("kind", sorted(tree(), key=lambda kind: kind.code), ids=lambda kind: kind.code)
+@pytest.mark.parametrize("kind", KINDS, ids=[kind.code for kind in KINDS])
 def test_every_fault_is_told_in_every_language(language: str, kind: type[TocsinError]) -> None:
     """The sentence of each code stands in the reader's language, with its detail."""
     said = tell(kind(remark("glass.why", "say why")).remark, speech(language))

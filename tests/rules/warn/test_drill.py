@@ -13,11 +13,20 @@ from tocsin.errors import NotFoundError, SettingsError
 from tocsin.warn import drill, stage
 from tocsin.warn.approval import default
 
-WHOLE = ["hawaii2018", "kerr2025", "kyiv2024", "losangeles2025", "pickering2020", "warntag2020"]
+WHOLE = [
+    "florida2023",
+    "hawaii2018",
+    "kerr2025",
+    "kyiv2024",
+    "losangeles2025",
+    "pickering2020",
+    "valencia2024",
+    "warntag2020",
+]
 
 
 def test_the_museum_is_complete() -> None:
-    """All six stories come with the program."""
+    """All eight stories come with the program."""
     assert drill.names() == WHOLE
 
 

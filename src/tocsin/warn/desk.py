@@ -106,18 +106,30 @@ class Desk(Board):
     def begin_twin(self, name: str, person: str, of: str, audience: str, at: datetime) -> list[Fact]:
         """Begin the other version of draft ``of``, for another audience, and link both by their incident."""
         first = self.draft(of)
-        if self.drafts.get(first.content.twin) is not None:
+        other_version = self.drafts.get(first.content.twin)
+        if other_version is not None and not self._is_before(first, other_version):
             raise IllegalStepError(
                 remark("desk.twin-exists", "{draft} has a twin already: {twin}", draft=of, twin=first.content.twin)
             )
         incidents = first.content.incidents or (f"inc.{of}",)
-        other = replace(
-            first.content, audience=audience, twin=of, incidents=incidents, event_id="", version=1, supersedes=""
-        )
+        event: dict[str, str | int] = {"event_id": "", "version": 1, "supersedes": ""}
+        newest = self.standing(other_version.published) if other_version is not None else None
+        if newest is not None and newest.phase in WARNS:
+            # What was told to the others is updated, and not told anew beside it.
+            event = {
+                "event_id": newest.event_id,
+                "version": newest.version + 1,
+                "supersedes": newest.identifier,
+            }
+        other = replace(first.content, audience=audience, twin=of, incidents=incidents, **event)
         if other.scope == first.content.scope:
             raise IllegalStepError(remark("desk.twins", "twins are one version for staff and one for the public"))
         linked = replace(first.content, twin=name, incidents=incidents)
         return [*self.begin(name, person, other, at), *self.change(of, person, linked, at)]
+
+    def _is_before(self, draft: Draft, twin: Draft) -> bool:
+        """Whether ``twin`` belongs to what ``draft`` updates: it is out, and goes with another draft than this."""
+        return draft.content.version > 1 and bool(twin.published) and twin.content.twin != draft.id
 
     def begin_update(
         self, name: str, person: str, identifier: str, at: datetime, phase: str = "", where: Where | None = None

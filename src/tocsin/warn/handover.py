@@ -2,6 +2,7 @@
 
 - The list is made from what the journal and the keys say; nobody has to remember what is open.
 - Signing off means acknowledging every open promise by name: a promise that nobody took over is broken unseen (req. 47).
+- Who takes over owns what the other owned, and is called about it from then on.
 - The list's digest is in the journal, so that what was handed over can be told later.
 """
 
@@ -18,7 +19,7 @@ from tocsin.errors import IllegalStepError, NotAllowedError
 from tocsin.journal import ACTUAL, Fact, fact
 from tocsin.remark import Remark
 from tocsin.warn.draft import Drafts
-from tocsin.warn.owner import Owned, Undecided, Watch
+from tocsin.warn.owner import ALERT_HANDED_OVER, HandedOver, Owned, Undecided, Watch
 from tocsin.warn.person import Act, People
 from tocsin.warn.promise import Promised, Promises
 
@@ -60,12 +61,16 @@ class Handover(Struct, frozen=True):
 
 
 class Signed(Struct, frozen=True):
-    """The body of ``handover:signed``; the subject is the list's digest."""
+    """The body of ``handover:signed``; the subject is the list's digest.
+
+    ``alerts`` are those that the person owns (identifier and event): whoever accepts owns them.
+    """
 
     person: str
     to: str
     acknowledged: tuple[str, ...]
     remark: str = ""
+    alerts: tuple[tuple[str, str], ...] = ()
 
 
 class Accepted(Struct, frozen=True):
@@ -121,12 +126,19 @@ def sign_off(
         )
     if at - handover.at > timedelta(minutes=15):
         raise IllegalStepError(Remark("handover.old", "this list is old; look again"))
-    return [fact(HANDOVER_SIGNED, handover.digest, Signed(person, to, tuple(sorted(named)), remark), realm)]
+    own = tuple((one.identifier, one.event_id) for one in handover.alerts if one.owner == person)
+    return [fact(HANDOVER_SIGNED, handover.digest, Signed(person, to, tuple(sorted(named)), remark, own), realm)]
 
 
 def accept(digest: str, signed: Signed, person: str, people: People, at: datetime, realm: str = ACTUAL) -> list[Fact]:
-    """Take over what was signed off to ``person``."""
+    """Take over what was signed off to ``person``: from now on they own the alerts, and are called about them."""
     people.require(person, Act.HAND_OVER, at)
     if person != signed.to:
         raise NotAllowedError(Remark("handover.to", "it was handed over to {person}", {"person": signed.to}))
-    return [fact(HANDOVER_ACCEPTED, digest, Accepted(person), realm)]
+    return [
+        fact(HANDOVER_ACCEPTED, digest, Accepted(person), realm),
+        *(
+            fact(ALERT_HANDED_OVER, identifier, HandedOver(event_id, person, signed.person), realm)
+            for identifier, event_id in signed.alerts
+        ),
+    ]

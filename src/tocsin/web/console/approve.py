@@ -22,10 +22,10 @@ from tocsin.warn.approval import BreakGlass, State, Vote
 from tocsin.warn.draft import Draft, DraftState
 from tocsin.warn.person import Act
 from tocsin.web.console import outline
-from tocsin.web.console.compose import zone_of
 from tocsin.web.console.desk_room import Call, at_desk
 from tocsin.web.console.gate import Door
 from tocsin.web.console.preview import preview
+from tocsin.web.console.sheet import zone_of
 
 log = logging.getLogger("tocsin.web")
 

@@ -24,10 +24,11 @@ from tocsin.warn.draft import DRAFT_BEGUN, Where
 from tocsin.warn.person import Act
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS
 from tocsin.web.console import outline
-from tocsin.web.console.compose import LATER, zone_of
+from tocsin.web.console.compose import LATER
 from tocsin.web.console.desk_room import STOPWATCH_STOPPED, Call, DeskRoom, at_desk
 from tocsin.web.console.gate import Door
 from tocsin.web.console.preview import language_name
+from tocsin.web.console.sheet import zone_of
 
 SILENT = timedelta(seconds=60)
 REACHED = ("accepted", "shown", "answered")

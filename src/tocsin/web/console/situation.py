@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
@@ -86,7 +87,7 @@ def rows(room: DeskRoom, language: str, at: datetime) -> tuple[list[Row], list[R
             live.phase,
             room.title(live, language),
             ", ".join(names[:4]) + (" …" if len(names) > 4 else "") or drawn,
-            draft.content.owner if draft else "",
+            room.watch.owner(done.event_id) or (draft.content.owner if draft else ""),
             room.ends(live),
             room.promised(live),
             room.is_own(done),
@@ -129,8 +130,6 @@ def _title(room: DeskRoom, report: str, language: str) -> str:
         return report
     try:
         if known.media_type == SIGNAL_JSON:
-            import msgspec
-
             from tocsin.sense.signal import Signal
 
             signal = msgspec.json.decode(known.content, type=Signal)
@@ -240,7 +239,7 @@ async def hand_over(call: Call) -> Response:
         offered = _offered(room, call.person)
         if offered is None or offered.subject != form.get("offered"):
             raise IllegalStepError(Remark("handover.nothing", "nothing is offered to you any more"))
-        signed = Signed(offered.body["person"], offered.body["to"], tuple(offered.body["acknowledged"]))
+        signed = msgspec.convert(offered.body, Signed)
         await room.record(lambda: accept(offered.subject, signed, call.person, people, call.at, realm))
         return call.back("/console/")
     left = open_things(room, call.t.language, call.at)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tocsin.cap.alert import Reference
@@ -32,7 +33,24 @@ from tocsin.warn.finding import Finding, Guard
 from tocsin.warn.person import People
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published
 
+REVIEW_DUE, REVIEW_DONE = "review:due", "review:done"
 PERSONS = ("person:", "delegation:")
+
+
+class ReviewDue(Struct, frozen=True):
+    """The body of ``review:due``; the subject is the draft. Somebody acted alone, and others look at it afterwards."""
+
+    person: str
+    reason: str
+    what: str
+
+
+class ReviewDone(Struct, frozen=True):
+    """The body of ``review:done``; the subject is the draft. What another person ``found`` who looked at it."""
+
+    person: str
+    found: str
+
 
 Census = Callable[[Where], int | None]
 """How many people live in an area; None when nobody can tell, which counts as many."""
@@ -57,6 +75,7 @@ class Board:
         self.bylaws = PolicyBook(policy, people)
         self._newest: dict[str, Published] = {}  # by event
         self._event_of: dict[str, str] = {}  # by identifier
+        self._reviews: dict[str, str] = {}  # a draft that is to be reviewed -> who acted alone
         self._publisher: dict[str, tuple[str, datetime]] = {}  # identifier -> who published it, and when
 
     def apply(self, entry: Entry) -> None:
@@ -75,6 +94,10 @@ class Board:
             known = self._newest.get(done.event_id)
             if known is None or known.version < done.version:
                 self._newest[done.event_id] = done
+        elif entry.kind == REVIEW_DUE:
+            self._reviews[entry.subject] = entry.read(ReviewDue).person
+        elif entry.kind == REVIEW_DONE:
+            self._reviews.pop(entry.subject, None)
         elif entry.kind == DRAFT_PUBLISHED:
             ended = entry.read(Ended)
             self._publisher[ended.detail] = (ended.person, entry.at)
@@ -137,6 +160,10 @@ class Board:
             staying = left_over(content.where, joining, gazetteer)
             return Change(leaving, joining, staying, louder)
         return Change(leaving, sounds=louder or more)
+
+    def reviews(self) -> dict[str, str]:
+        """The drafts that somebody sent alone and nobody has looked at yet, with who that was."""
+        return dict(self._reviews)
 
     def where_of(self, alert: Published) -> Where:
         """The area that holds for the event of ``alert``: of the draft it came from, or the codes it names."""

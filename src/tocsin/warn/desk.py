@@ -31,7 +31,7 @@ from tocsin.warn.approval import (
     check_break_glass,
     rule_for,
 )
-from tocsin.warn.board import Board
+from tocsin.warn.board import REVIEW_DONE, REVIEW_DUE, Board, ReviewDone, ReviewDue
 from tocsin.warn.compile import HAZARD, Compiled, digest
 from tocsin.warn.draft import (
     DRAFT_APPROVED,
@@ -57,7 +57,6 @@ from tocsin.warn.person import Act
 from tocsin.warn.promise import PROMISE_MADE, Promised
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published, Sign, published
 
-REVIEW_DUE = "review:due"
 TRANSLATE_IN = timedelta(minutes=10)
 
 GUARD_OVERRIDDEN = "guard:overridden"
@@ -79,14 +78,6 @@ class TranslationDue(Struct, frozen=True):
     draft: str
     missing: tuple[str, ...]
     by: datetime
-
-
-class ReviewDue(Struct, frozen=True):
-    """The body of ``review:due``; the subject is the draft. Somebody acted alone, and others look at it afterwards."""
-
-    person: str
-    reason: str
-    what: str
 
 
 class Desk(Board):
@@ -234,6 +225,18 @@ class Desk(Board):
             self._fact(DRAFT_GLASS_BROKEN, name, Ended(glass.person, glass.reason)),
             self._fact(REVIEW_DUE, name, review),
         ]
+
+    def review(self, name: str, person: str, found: str, at: datetime) -> list[Fact]:
+        """Say what somebody else found who looked at what was done alone."""
+        self.people.require(person, Act.APPROVE, at)
+        alone = self.reviews().get(name)
+        if alone is None:
+            raise IllegalStepError(remark("review.none", "there is nothing to review here"))
+        if person == alone:
+            raise NotAllowedError(remark("review.own", "somebody else reviews what you did alone"))
+        if not found.strip():
+            raise IllegalStepError(remark("review.found", "say what you found"))
+        return [self._fact(REVIEW_DONE, name, ReviewDone(person, found.strip()[:1000]))]
 
     # --- publishing ------------------------------------------------------------------------------------------------
 

@@ -24,8 +24,9 @@ from tocsin.place.gazetteer import Gazetteer
 from tocsin.sense.report import CAP_XML, REPORT_RECEIVED, Report, report_id
 from tocsin.sense.source import SOURCE_HEARD, Heard, Source
 from tocsin.warn.approval import BreakGlass, Vote, default
+from tocsin.warn.board import REVIEW_DUE
 from tocsin.warn.compile import Issuer, Kit
-from tocsin.warn.desk import REVIEW_DUE, TRANSLATION_DUE, Desk, TranslationDue
+from tocsin.warn.desk import TRANSLATION_DUE, Desk, TranslationDue
 from tocsin.warn.draft import Content, Drafts, Extra, Where
 from tocsin.warn.fatigue import Tally
 from tocsin.warn.guard import standard

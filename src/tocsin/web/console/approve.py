@@ -77,6 +77,10 @@ async def agree(call: Call) -> Response:
         armed="send" in call.form and ready,
         twin=room.desk.drafts.get(content.twin) if content.twin else None,
         reasons=REASONS,
+        reviews=room.notes_about("review:", one.id),
+        may_review=one.id in room.desk.reviews()
+        and room.desk.reviews()[one.id] != call.person
+        and call.may(Act.APPROVE),
         others=standing.can_approve if standing else (),
     )
 
@@ -153,6 +157,13 @@ async def send(call: Call, one: Draft, at: datetime) -> None:
     await room.record(step)
 
 
+async def review(call: Call) -> Response:
+    """Say what one found in what somebody else had sent alone."""
+    name = call.request.path_params["draft"]
+    await call.room.record(lambda: call.room.desk.review(name, call.person, call.form.get("found"), call.at))
+    return call.back(f"/console/drafts/{name}")
+
+
 async def stop(call: Call) -> Response:
     """Stop what is about to be sent."""
     room, name = call.room, call.request.path_params["draft"]
@@ -177,6 +188,7 @@ DOORS = (
     Door("POST", "/console/drafts/{draft}/vote", at_desk(vote), Act.APPROVE),
     Door("POST", "/console/drafts/{draft}/break-glass", at_desk(break_glass), Act.BREAK_GLASS),
     Door("POST", "/console/drafts/{draft}/publish", at_desk(publish), Act.PUBLISH),
+    Door("POST", "/console/drafts/{draft}/review", at_desk(review), Act.APPROVE),
     Door("POST", "/console/drafts/{draft}/stop", at_desk(stop), Act.COMPOSE),
     Door("POST", "/console/drafts/{draft}/withdraw", at_desk(withdraw), Act.COMPOSE),
 )

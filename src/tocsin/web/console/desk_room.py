@@ -31,7 +31,8 @@ from tocsin.place.map import country_map
 from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED
 from tocsin.remark import Remark, remark
 from tocsin.sense.report import REPORT_RECEIVED, Report
-from tocsin.warn.desk import REVIEW_DUE, Desk
+from tocsin.warn.board import REVIEW_DUE
+from tocsin.warn.desk import Desk
 from tocsin.warn.draft import Draft, Where
 from tocsin.warn.fatigue import Tally
 from tocsin.warn.mirror import REPORT_WAITING
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from tocsin.web.house import House
 
 STOPWATCH_STOPPED = "stopwatch:stopped"
-FOLLOWED = ("draft:", "alert:", "person:", "delegation:", "policy:")
+FOLLOWED = ("draft:", "alert:", "person:", "delegation:", "policy:", "review:")
 KEPT = (
     "loopback:",
     "review:",
@@ -376,7 +377,8 @@ class DeskRoom:
 
     def reviews(self) -> list[Note]:
         """What somebody did alone, and others have to look at."""
-        return self.notes_about(REVIEW_DUE)
+        due = self.desk.reviews()
+        return [note for note in self.notes_about(REVIEW_DUE) if note.subject in due]
 
     def report(self, name: str) -> Report | None:
         """A report by its id, or None."""

@@ -130,6 +130,8 @@ def test_nobody_answers(night: Night, pictures: Path) -> None:
     expect(ben.get_by_role("heading", name="Done alone, to be reviewed")).to_be_visible()
     ben.get_by_role("link", name=f"Open {draft.rpartition('/')[2]}").click()
     expect(ben.get_by_role("heading", name="Review", exact=True)).to_be_visible()
+    expect(ben.locator(".words .said").first).to_contain_text("Kyiv City")
+    expect(ben.get_by_text("It cannot be sent as it stands")).to_be_hidden()
     dan.goto(draft)
     expect(dan.get_by_text("Somebody else with the right to approve reviews it.")).to_be_visible()
     look(ben, pictures, "review-open")

@@ -19,7 +19,7 @@ from tocsin.warn import approval, draft, guard, person
 from tocsin.warn.approval import default
 from tocsin.warn.phrase import book
 from tocsin.web.console.desk_room import speech
-from tocsin.web.console.tell import remarks, tell
+from tocsin.web.console.tell import remarks, tell, whole
 from tocsin.web.console.text import LANGUAGES
 from tocsin.web.problem import SENTENCES, tree
 
@@ -118,7 +118,7 @@ def test_words_are_called_as_on_the_pages(language: str) -> None:
 def test_every_fault_is_told_in_every_language(language: str, kind: type[TocsinError]) -> None:
     """The sentence of each code stands in the reader's language, with its detail."""
     said = tell(kind(remark("glass.why", "say why")).remark, speech(language))
-    assert remarks(language)["glass.why"] in said
+    assert remarks(language)["glass.why"][1:] in said
     assert SENTENCES[kind.code] not in said
     assert 'lang="en"' not in said
 
@@ -159,3 +159,18 @@ def test_the_english_stays_what_it_was() -> None:
         str(tell(remark("outline.many", "more than {count} points", count=5000), speech("uk")))
         == "понад 5\u00a0000 точок"
     )
+
+
+def test_what_stands_by_itself_is_a_whole_sentence() -> None:
+    """A refusal begins with a capital and ends with a stop in every language; a name at its beginning stays as it is."""
+    said = remark("glass.why", "say why")
+    assert [str(whole(said, speech(tag))) for tag in LANGUAGES] == [
+        "Say why.",
+        "Скажіть чому.",
+        "Sagen Sie, warum.",
+        "Dites pourquoi.",
+    ]
+    wrong = IllegalStepError(said).remark
+    assert str(tell(wrong, speech("en"))) == "This step is not possible from where this stands. Say why."
+    split = remark("extent.split", "{code} cannot be split; choose codes for those who leave", code="pack:a")
+    assert str(whole(split, speech("de"))).startswith("pack:a")

@@ -14,7 +14,10 @@ from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
+from tocsin.cap.alert import Info
+from tocsin.cap.limits import TRUSTED
 from tocsin.cap.phase import Phase
+from tocsin.cap.xml import read
 from tocsin.errors import IllegalStepError, TocsinError
 from tocsin.journal import Fact
 from tocsin.remark import remark
@@ -24,7 +27,7 @@ from tocsin.warn.person import Act
 from tocsin.web.console import outline
 from tocsin.web.console.desk_room import Call, at_desk
 from tocsin.web.console.gate import Door
-from tocsin.web.console.preview import preview
+from tocsin.web.console.preview import language_name, preview
 from tocsin.web.console.sheet import zone_of
 
 log = logging.getLogger("tocsin.web")
@@ -76,6 +79,8 @@ async def agree(call: Call) -> Response:
         failed=room.failed.get(one.id, ""),
         armed="send" in call.form and ready,
         twin=room.desk.drafts.get(content.twin) if content.twin else None,
+        sent=_sent(call, one),
+        people=room.desk.census(content.where),
         reasons=REASONS,
         reviews=room.notes_about("review:", one.id),
         may_review=one.id in room.desk.reviews()
@@ -83,6 +88,16 @@ async def agree(call: Call) -> Response:
         and call.may(Act.APPROVE),
         others=standing.can_approve if standing else (),
     )
+
+
+def _sent(call: Call, one: Draft) -> list[tuple[Info, str]]:
+    """What people read of a draft that has left, word for word, with the name of each language; its reader's first."""
+    published = call.room.published(one.published) if one.published else None
+    if published is None:
+        return []
+    infos = read(published.cap.encode(), limits=TRUSTED).alerts[0].infos
+    own = sorted(infos, key=lambda info: info.language[:2] != call.t.language)
+    return [(info, language_name(info.language or "en")) for info in own]
 
 
 async def vote(call: Call) -> Response:

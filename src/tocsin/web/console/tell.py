@@ -47,7 +47,18 @@ def tell(said: Remark | str, t: Texts) -> Markup:
     pattern = _pattern(said, t.language)
     if pattern is None:
         return tell(str(said), t)
-    return Markup.escape(pattern).format(**{name: _told(value, t) for name, value in said.values.items()})
+    values = {name: _told(value, t) for name, value in said.values.items()}
+    if said.key == "error" and isinstance(detail := said.values["detail"], Remark):
+        values["detail"] = whole(detail, t)
+    return Markup.escape(pattern).format(**values)
+
+
+def whole(said: Remark | str, t: Texts) -> Markup:
+    """``said`` as a sentence that stands by itself: with a capital and a stop, however it was begun."""
+    text = tell(said, t)
+    if isinstance(said, str) or (_pattern(said, t.language) or "{")[0] == "{":
+        return text
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!", "…")) else ".")
 
 
 def _told(value: Value, t: Texts) -> object:

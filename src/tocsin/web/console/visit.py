@@ -24,7 +24,7 @@ from tocsin.journal import EXERCISE
 from tocsin.warn.enrolment import Way
 from tocsin.warn.person import Act
 from tocsin.web.console.session import COOKIE, Signed
-from tocsin.web.console.tell import tell
+from tocsin.web.console.tell import tell, whole
 from tocsin.web.console.text import offered, words
 from tocsin.web.text import Texts
 
@@ -47,7 +47,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters["tell"] = tell
+    made.filters.update(tell=tell, whole=whole)
     return made
 
 

@@ -17,8 +17,9 @@ from tocsin.warn.desk import GUARD_OVERRIDDEN, TRANSLATION_DUE, Overridden
 from tocsin.warn.draft import Content, Draft, Extra, Where
 from tocsin.warn.fatigue import Tally
 from tocsin.warn.finding import Finding
-from tocsin.warn.guard import same_in_every_language, standard, untold
+from tocsin.warn.guard import same_in_every_language, standard
 from tocsin.warn.preview import Counts, preview
+from tocsin.warn.twin import untold
 
 BOX = "50.0,30.0 50.0,31.0 51.0,31.0 51.0,30.0 50.0,30.0"
 HALF = "50.0,30.0 50.0,30.5 51.0,30.5 51.0,30.0 50.0,30.0"

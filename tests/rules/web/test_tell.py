@@ -15,7 +15,7 @@ from tocsin.cap.lint import _WRONG_RESPONSES, RULES, WRONG, broken
 from tocsin.cap.vocabulary import vocabulary
 from tocsin.errors import IllegalStepError, TocsinError
 from tocsin.remark import Remark, remark, word
-from tocsin.warn import approval, draft, guard, person
+from tocsin.warn import approval, draft, guard, person, twin
 from tocsin.warn.approval import default
 from tocsin.warn.phrase import book
 from tocsin.web.console.desk_room import speech
@@ -125,7 +125,9 @@ def test_every_fault_is_told_in_every_language(language: str, kind: type[TocsinE
 
 def test_no_guard_speaks_without_a_key() -> None:
     """No guard makes a finding of a bare sentence."""
-    source = ast.parse(inspect.getsource(guard))
+    source = ast.parse(
+        inspect.getsource(guard) + inspect.getsource(twin).replace("from __future__ import annotations", "")
+    )
     findings = [
         node.args[1]
         for node in ast.walk(source)

@@ -35,6 +35,7 @@ from tocsin.clock import Clock
 from tocsin.errors import NotFoundError
 from tocsin.journal import Fact, fact
 from tocsin.place.area import Shape
+from tocsin.place.spelling import fold
 
 SHELTERS_IMPORTED = "shelters:imported"
 SHELTER_REPORTED = "shelter:reported"
@@ -143,6 +144,7 @@ class Shelters:
         rows = self._book.rows()
         self._index = Index([(row.id, row.latitude, row.longitude, row.body) for row in rows if not row.gone])
         self._standings = self._book.standings()
+        self._words: list[tuple[str, str]] | None = None
         self.edition += 1
 
     def __len__(self) -> int:
@@ -197,6 +199,18 @@ class Shelters:
         found = list(self._index.within(areas))
         found.sort(key=lambda one: (one.latitude - middle[0]) ** 2 + (one.longitude - middle[1]) ** 2)
         return found
+
+    def search(self, text: str, middle: tuple[int, int], most: int) -> list[Shelter]:
+        """Those with all words of ``text`` in a name or the address, the nearest to ``middle`` first. For a thread."""
+        wanted = [folded for word in text.split() if (folded := fold(word))][:8]
+        if not wanted:
+            return []
+        if self._words is None:
+            self._words = [(fold(" ".join((*one.names.values(), one.address))), one.id) for one in self._index]
+        found = [one for words, one in self._words if all(word in words for word in wanted)][:LOOKED_AT]
+        shelters = [one for one in map(self._index.get, found) if one is not None]
+        shelters.sort(key=lambda one: (one.latitude - middle[0]) ** 2 + (one.longitude - middle[1]) ** 2)
+        return shelters[:most]
 
     def doubtful(self, at: datetime) -> list[Shelter]:
         """Those in doubt, and those with a report, the most reported first: what a warden looks at first."""

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ from tocsin.web.listing import LatLon, point_of
 from tocsin.web.openapi import Answer, Operation, asked, decoded
 from tocsin.web.problem import Refusal
 from tocsin.web.ready import Ready
-from tocsin.web.shapes import JSON, Language, Nothing, Realm
+from tocsin.web.shapes import JSON, Language, Realm, StateQuery
 from tocsin.web.state import Moment, moment
 from tocsin.web.text import FALLBACK, offered, texts
 from tocsin.web.titles import language_of
@@ -130,10 +130,11 @@ class OfflinePackage(Struct, frozen=True):
 class Offline(Struct, frozen=True):
     """What a device needs to find a shelter without a network.
 
-    ``rows`` have the columns of ``columns``: ``lat`` and ``lon`` in 1e-5 degrees; ``kind`` and ``hours`` are places in
-    ``kinds`` and ``hours``; an entry of ``hours`` is its text and its spans in minutes of the week from Monday 00:00 in
-    ``zone`` (null: nobody knows); ``flags`` add up 1 step-free, 2 not, 4 pets, 8 no pets, 16 closed, 32 doubtful;
-    ``verified`` is a day counted from 1970-01-01, 0 for never. ``left_out``: so many more there are.
+    ``rows`` have the columns of ``columns``: ``lat`` and ``lon`` in 1e-5 degrees from ``base``; ``street``, ``kind`` and
+    ``hours`` are places in ``streets``, ``kinds`` and ``hours``, and ``house`` stands behind the street; an entry of
+    ``hours`` is its text and its spans in minutes of the week from Monday 00:00 in ``zone`` (null: nobody knows);
+    ``flags`` add up 1 step-free, 2 not, 4 pets, 8 no pets, 16 closed, 32 doubtful; ``verified`` is a day counted from
+    1970-01-01, 0 for never. ``id`` and ``name`` may be empty in a large city. ``left_out``: so many more there are.
     """
 
     form: int
@@ -143,14 +144,18 @@ class Offline(Struct, frozen=True):
     as_of: datetime
     zone: str
     walking: Walking
+    base: tuple[int, int]
     columns: tuple[str, ...]
+    streets: tuple[str, ...]
     kinds: tuple[str, ...]
     hours: tuple[tuple[str, tuple[tuple[int, int], ...] | None], ...]
     rows: tuple[tuple[Any, ...], ...]
     left_out: int
 
 
-COLUMNS = ("id", "lat", "lon", "name", "address", "kind", "capacity", "flags", "hours", "verified")
+COLUMNS = ("id", "lat", "lon", "name", "street", "house", "kind", "capacity", "flags", "hours", "verified")
+TERSER = 4
+"""Steps in which a package leaves out what a person can do without, before it leaves out a shelter."""
 WALKING = Walking(PACE_M_S, DETOUR)
 
 
@@ -219,18 +224,18 @@ def fitted(
     house: House, shelters: Shelters | None, found: Sequence[Shelter], code: str, language: str, most: int
 ) -> bytes:
     """The package of these shelters in at most so many bytes as JSON text: terser first, then fewer."""
-    for terse in range(4):
+    for terse in range(TERSER + 1):
         made = _payload(house, shelters, found, code, language, terse, len(found))
         if _written(made) <= most:
             return made
     low, high = 0, len(found)
     while low < high:
         middle = (low + high + 1) // 2
-        if _written(_payload(house, shelters, found, code, language, 3, middle)) <= most:
+        if _written(_payload(house, shelters, found, code, language, TERSER, middle)) <= most:
             low = middle
         else:
             high = middle - 1
-    return _payload(house, shelters, found, code, language, 3, low)
+    return _payload(house, shelters, found, code, language, TERSER, low)
 
 
 def _written(payload: bytes) -> int:
@@ -243,13 +248,14 @@ def _payload(
 ) -> bytes:
     place, at = house.gazetteer.get(code), house.now()
     kinds = tuple(Kind)
+    base = round(place.latitude / 10), round(place.longitude / 10)
     hours: dict[str, int] = {}
+    streets: dict[str, int] = {}
     rows = []
     for shelter in found[:count]:
         assert shelters is not None
         known = shelters.standing(shelter.id)
-        name = shelter.name(language)[: (200, 80, 40, 24)[terse]]
-        address = "" if shelter.address == name else shelter.address[: (200, 60, 0, 0)[terse]]
+        name, street, house_number = _called(shelter, language, terse)
         said = shelter.hours or ("" if terse else shelter.hours_said)
         flags = {True: 1, False: 2, None: 0}[shelter.step_free] + {True: 4, False: 8, None: 0}[shelter.pets]
         stands = known.word == Status.CLOSED or (shelter.closed and known.word != Status.OPEN)
@@ -257,11 +263,12 @@ def _payload(
         seen = verified_open_at(shelter, known)
         rows.append(
             (
-                shelter.id,
-                round(shelter.latitude / 10),
-                round(shelter.longitude / 10),
+                shelter.id if terse < 3 else "",
+                round(shelter.latitude / 10) - base[0],
+                round(shelter.longitude / 10) - base[1],
                 name,
-                address,
+                streets.setdefault(street, len(streets)),
+                house_number,
                 kinds.index(shelter.kind),
                 shelter.capacity or 0,
                 flags,
@@ -277,13 +284,27 @@ def _payload(
         at.astimezone(UTC).replace(microsecond=0),
         place.zone,
         WALKING,
+        base,
         COLUMNS,
+        tuple(streets),
         tuple(kind.value for kind in kinds),
         tuple((text, _spans(text)) for text in hours),
         tuple(rows),
         len(found) - len(rows),
     )
     return msgspec.json.encode(told)
+
+
+def _called(shelter: Shelter, language: str, terse: int) -> tuple[str, str, str]:
+    """A shelter's name, street and house number, as far as there is room. A street is found sooner than a name."""
+    if terse >= TERSER:
+        return "", "", ""
+    name, address = shelter.name(language), shelter.address[:120]
+    if name == address or (terse >= 2 and address):
+        name = ""
+    street, comma, number = address.rpartition(", ")
+    street, number = (street, number) if comma and len(number) <= 12 else (address, "")
+    return name[: (200, 60, 40, 40)[terse]], street, number
 
 
 def _spans(hours: str) -> tuple[tuple[int, int], ...] | None:
@@ -295,8 +316,6 @@ def _spans(hours: str) -> tuple[tuple[int, int], ...] | None:
 
 
 def _spell(data: bytes) -> str:
-    from base64 import urlsafe_b64encode
-
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
@@ -377,6 +396,7 @@ async def report(interface: Interface, request: Request) -> ASGIApp:
 async def offline(interface: Interface, request: Request) -> ASGIApp:
     """The package of a place."""
     house = interface.house
+    asked(request, StateQuery)
     language = language_of(request, house.languages)
     return await Desk.of(house).package(request.path_params["code"], language)
 
@@ -407,7 +427,7 @@ SHELTERS: tuple[Operation, ...] = (
         offline,
         "The shelters of a place for a device without a network, signed, in at most 300 KB.",
         (Answer(200, "The package.", JSON, OfflinePackage), Answer(304, "Nothing changed.", "")),
-        Nothing,
+        StateQuery,
         faults=("input.place-unknown",),
         conditional=True,
         parameters={"code": "Area code."},

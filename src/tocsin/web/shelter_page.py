@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from babel.dates import format_date
 from markupsafe import Markup
@@ -159,10 +159,9 @@ class ShelterPages:
     async def report(self, request: Request) -> Response:
         """``POST /shelters/{id}/report``: the button of the page."""
         # Another site could have its visitors' browsers report a whole city: only our own page may.
-        origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-        if site not in (None, "same-origin") or (origin not in (None, "null") and origin != str(request.base_url).rstrip("/")):
-            raise ForgedFormError
-        if site is None and origin is None:
+        site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
+        host = request.headers.get("host", "")
+        if site != "same-origin" and (site is not None or not host or urlsplit(origin).netloc != host):
             raise ForgedFormError
         identity = str(request.path_params["id"])
         await asyncio.to_thread(Desk.of(self.house).report, identity, request.client)

@@ -103,5 +103,6 @@ async function find() {
 
 if (button && "geolocation" in navigator) {
   button.hidden = false;
+  by("private").hidden = false;
   button.addEventListener("click", find);
 }

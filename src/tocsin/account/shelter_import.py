@@ -35,6 +35,8 @@ from tocsin.place.spelling import fold
 
 NEAR_M, FAR_M = 100_000.0, 500_000.0
 _EARTH_M = 6_371_008.8
+_METRES = 400.0
+"""Numbers above this are no degrees, however wrong: they are metres of some grid."""
 _NAMED = re.compile(r"^(?P<base>.+?)[\s_:.\-(]+(?P<tag>[a-z]{2}|ukr|eng|deu|fra)\)?$", re.IGNORECASE)
 _TAGS = {"ua": "uk", "ukr": "uk", "eng": "en", "deu": "de", "fra": "fr"}
 _FORMULA = re.compile(r"^[=@]|^[+\-].*[|!]")
@@ -85,11 +87,12 @@ class ShelterImporter:
         named = frozenset(fold(column) for column in mapped.fields_.values())
         rows = read_rows(content, encoding=mapped.encoding, separator=mapped.separator, named=named)
         headers = list(dict.fromkeys(name for row in rows.rows for name in row.cells))
-        columns = fields.fields_of(headers, mapped.fields_)
+        names = _name_columns(headers, mapped.fields_.get("name", ""))
+        columns = fields.fields_of([header for header in headers if header not in names.values()], mapped.fields_)
         missing = [column for column in mapped.fields_.values() if rows.rows and column not in headers]
         if missing:
             raise ImportFileError(f"the mapping names columns that are not there: {', '.join(missing)}")
-        maker = _Maker(columns, _name_columns(headers, columns, mapped.language), mapped)
+        maker = _Maker(columns, names, mapped)
         made, faults = maker.make(rows.rows)
         dataset = mapped.dataset or rows.dataset or "shelters"
         shelters, doubled = _distinct(made, dataset)
@@ -106,7 +109,7 @@ class ShelterImporter:
         lines = (
             f"{rows.form}: {len(rows.rows):,} rows, {len(shelters):,} shelters understood, {counts['left_out']:,} left out.",
             *rows.lines,
-            *_columns_said(headers, columns, rows.form),
+            *_columns_said(headers, columns | {f"name:{tag}": column for tag, column in names.items()}, rows.form),
         )
         found = ShelterFile(dataset, tuple(shelters), rows.partial, digest)
         return Understood(rows.form, lines, counts, tuple(sorted(faults, key=lambda fault: fault.row)), found)
@@ -218,18 +221,18 @@ class _Maker:
         """The coordinates in a row's cells."""
         latitude, longitude = (fields.coordinate(self._cell(row, field)) for field in ("lat", "lon"))
         if latitude is not None and longitude is not None:
-            if abs(latitude) <= 180 and abs(longitude) <= 180:
-                return latitude, longitude
-            return self._from_grid(row, longitude, latitude)
+            if max(abs(latitude), abs(longitude)) > _METRES:
+                return self._from_grid(row, longitude, latitude)
+            return latitude, longitude
         if (pair := fields.both(self._cell(row, "point"))) is not None:
             x, y = (pair[0], pair[1]) if pair[2] == "xy" else (pair[1], pair[0])
-            return (y, x) if abs(x) <= 180 and abs(y) <= 180 else self._from_grid(row, x, y)
+            return self._from_grid(row, x, y) if max(abs(x), abs(y)) > _METRES else (y, x)
         east, north = (fields.coordinate(self._cell(row, field)) for field in ("x", "y"))
         if east is None or north is None:
             return None, None
-        if not self.mapped.grid and abs(east) <= 180 and abs(north) <= 180:
-            return north, east
-        return self._from_grid(row, east, north)
+        if self.mapped.grid or max(abs(east), abs(north)) > _METRES:
+            return self._from_grid(row, east, north)
+        return north, east
 
     def _from_grid(self, row: Found, x: float, y: float) -> tuple[float | None, float | None]:
         if not self.mapped.grid:
@@ -388,12 +391,12 @@ def _zone(latitude: int, longitude: int) -> str:
     return found[0].zone if found else "Etc/UTC"
 
 
-def _name_columns(headers: Iterable[str], columns: Mapping[str, str], language: str) -> dict[str, str]:
+def _name_columns(headers: Iterable[str], plain: str) -> dict[str, str]:
     """The columns of names by language: ``name:uk``, ``Name (EN)``, ``nazva_en``."""
     found: dict[str, str] = {}
     for header in headers:
         shape = _NAMED.match(header)
-        if shape and header != columns.get("name") and fields.field_of(shape["base"]) == "name":
+        if shape and header != plain and fields.field_of(shape["base"]) == "name":
             tag = shape["tag"].lower()
             found.setdefault(_TAGS.get(tag, tag), header)
     return found

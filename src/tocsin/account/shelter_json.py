@@ -160,7 +160,7 @@ def _is_arcgis(whole: Mapping[str, Any]) -> bool:
 def _arcgis(whole: Mapping[str, Any]) -> Rows:
     layer = whole.get("layerDefinition")
     told = whole.get("fields") or (layer.get("fields") if isinstance(layer, dict) else None) or []
-    fields = {str(one["name"]): one for one in told if isinstance(one, dict) and "name" in one}
+    fields = {str(one["name"]): one for one in (told if isinstance(told, list) else ()) if isinstance(one, dict) and "name" in one}
     own = str(whole.get("globalIdFieldName") or "") or next((n for n, f in fields.items() if "GlobalID" in str(f.get("type"))), "")
     running = str(whole.get("objectIdFieldName") or "") or next((n for n, f in fields.items() if "OID" in str(f.get("type"))), "OBJECTID")
     words = {name: _domain(field) for name, field in fields.items()}

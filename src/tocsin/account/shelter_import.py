@@ -41,7 +41,7 @@ _NAMED = re.compile(r"^(?P<base>.+?)[\s_:.\-(]+(?P<tag>[a-z]{2}|ukr|eng|deu|fra)
 _TAGS = {"ua": "uk", "ukr": "uk", "eng": "en", "deu": "de", "fra": "fr"}
 _FORMULA = re.compile(r"^[=@]|^[+\-].*[|!]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_CYRILLIC = frozenset("UA BY RU BG RS MK MD KZ KG TJ MN ME BA UZ".split())
+_CYRILLIC = frozenset(["UA", "BY", "RU", "BG", "RS", "MK", "MD", "KZ", "KG", "TJ", "MN", "ME", "BA", "UZ"])
 
 
 class Mapping_(Struct, frozen=True, forbid_unknown_fields=True, rename={"fields_": "fields"}):  # noqa: N801 - Mapping is taken.
@@ -134,7 +134,9 @@ class ShelterImporter:
             raise ImportFileError(f"the mapping file: {wrong}") from None
         unknown = [field for field in mapped.fields_ if field not in fields.FIELDS]
         if unknown:
-            raise ImportFileError(f"the mapping file: no field is called {', '.join(unknown)}; there are {', '.join(fields.FIELDS)}")
+            raise ImportFileError(
+                f"the mapping file: no field is called {', '.join(unknown)}; there are {', '.join(fields.FIELDS)}"
+            )
         if mapped.grid and not grid_known(mapped.grid):
             raise ImportFileError(f"the mapping file: the grid EPSG:{mapped.grid} is not understood here")
         return mapped
@@ -183,7 +185,9 @@ class _Maker:
                 latitude=round(one.latitude * 1e6),
                 longitude=round(one.longitude * 1e6),
                 # Only hours that depend on the clock need one, and asking the map for each of 100,000 points takes long.
-                zone=_zone(round(one.latitude * 5), round(one.longitude * 5)) if one.shelter.hours not in ("", opening.ALWAYS) else "",
+                zone=_zone(round(one.latitude * 5), round(one.longitude * 5))
+                if one.shelter.hours not in ("", opening.ALWAYS)
+                else "",
             )
         return made, self.faults
 
@@ -204,7 +208,9 @@ class _Maker:
             latitude, longitude = self._said_place(row)
         if latitude is None or longitude is None:
             if not any(fault.row == row.number and fault.left_out for fault in self.faults[-3:]):
-                self._fault(row, "place.missing", "There are no coordinates, and addresses are not looked up here.", True)
+                self._fault(
+                    row, "place.missing", "There are no coordinates, and addresses are not looked up here.", True
+                )
             return None
         if abs(latitude) > 90 and abs(longitude) <= 90 and abs(latitude) <= 180:
             self._fault(row, "place.axes-swapped", "Latitude and longitude stand in each other's place; put right.")
@@ -316,18 +322,30 @@ class _Maker:
         points = np.array([(one.latitude, one.longitude) for one in made])
         country = self.mapped.country or _written_in(made, points)
         if country and (why := file_swapped(points, country)):
-            self.faults.append(Fault(0, "place.axes-swapped", f"Latitude and longitude of all rows are exchanged: {why}."))
+            self.faults.append(
+                Fault(0, "place.axes-swapped", f"Latitude and longitude of all rows are exchanged: {why}.")
+            )
             points = points[:, ::-1]
         elif len(made) >= 5:
             middle = np.median(points, axis=0)
             away, turned = distances(points, middle), distances(points[:, ::-1], middle)
             for index in np.flatnonzero((away > FAR_M) & (turned < NEAR_M)):
-                self.faults.append(Fault(made[index].number, "place.axes-swapped", "Latitude and longitude stand in each other's place; put right."))
+                self.faults.append(
+                    Fault(
+                        made[index].number,
+                        "place.axes-swapped",
+                        "Latitude and longitude stand in each other's place; put right.",
+                    )
+                )
                 points[index] = points[index, ::-1].copy()
             # Most lie in one city: what lies in another country is a slip of the pen, and may be somebody's only one.
             if float(np.quantile(away, 0.9)) < NEAR_M:
                 for index in np.flatnonzero((away > FAR_M) & (turned >= NEAR_M)):
-                    self.faults.append(Fault(made[index].number, "place.far", "This lies far from all others; look at its coordinates."))
+                    self.faults.append(
+                        Fault(
+                            made[index].number, "place.far", "This lies far from all others; look at its coordinates."
+                        )
+                    )
         for one, (latitude, longitude) in zip(made, points, strict=True):
             one.latitude, one.longitude = float(latitude), float(longitude)
 
@@ -358,7 +376,12 @@ def at_home(gazetteer: Gazetteer, home: str, found: ShelterFile) -> tuple[Shelte
     if not why:
         return found, ()
     turned = tuple(
-        msgspec.structs.replace(one, latitude=one.longitude, longitude=one.latitude, zone=_zone(round(one.longitude / 2e5), round(one.latitude / 2e5)) if one.zone else "")
+        msgspec.structs.replace(
+            one,
+            latitude=one.longitude,
+            longitude=one.latitude,
+            zone=_zone(round(one.longitude / 2e5), round(one.latitude / 2e5)) if one.zone else "",
+        )
         for one in found.shelters
     )
     line = f"Latitude and longitude of all rows are exchanged: {why}."
@@ -403,7 +426,7 @@ def _name_columns(headers: Iterable[str], plain: str) -> dict[str, str]:
 
 
 def _columns_said(headers: Sequence[str], columns: Mapping[str, str], form: str) -> tuple[str, ...]:
-    if form.startswith("OSM") or form.startswith("Overpass"):
+    if form.startswith(("OSM", "Overpass")):
         return ()
     said = ", ".join(f"{field} from {column!r}" for field, column in columns.items() if column in headers)
     unused = [header for header in headers if header not in columns.values()]
@@ -425,8 +448,16 @@ def _distinct(made: Sequence[_Made], dataset: str) -> tuple[list[Shelter], list[
         identity = new_id(dataset, key, place)
         if identity in by_id:
             same = msgspec.structs.replace(by_id[identity], id="") == shelter
-            code, said = ("row.repeated", "This row is there twice.") if same else ("row.id-repeated", "Another row has this id; the first is taken.")
-            faults.append(Fault(one.number, code if key else "row.repeated", said if key else "This shelter is there twice.", True))
+            code, said = (
+                ("row.repeated", "This row is there twice.")
+                if same
+                else ("row.id-repeated", "Another row has this id; the first is taken.")
+            )
+            faults.append(
+                Fault(
+                    one.number, code if key else "row.repeated", said if key else "This shelter is there twice.", True
+                )
+            )
             continue
         if place in by_place and not key:
             faults.append(Fault(one.number, "row.repeated", f"The same place and name as row {by_place[place]}.", True))

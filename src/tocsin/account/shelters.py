@@ -232,9 +232,9 @@ class Shelters:
         refused = too_many_gone(len(found.gone), there, what=f"shelters of {file.dataset!r}")
         if not file.shelters and there and not file.partial:
             refused = f"no shelter was understood, and {there:,} are there; if they are gone, import it with --force"
-        lines = tuple(
-            f"Gone: {known[one].name('en') or one} [{one}]" for one in found.gone[:5]
-        ) + ((f"and {len(found.gone) - 5:,} more.",) if len(found.gone) > 5 else ())
+        lines = tuple(f"Gone: {known[one].name('en') or one} [{one}]" for one in found.gone[:5]) + (
+            (f"and {len(found.gone) - 5:,} more.",) if len(found.gone) > 5 else ()
+        )
         change = Change(len(found.new), len(found.changed), found.same, len(found.gone), lines, refused)
         return found, change, known
 

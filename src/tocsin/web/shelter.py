@@ -388,7 +388,9 @@ async def report(interface: Interface, request: Request) -> ASGIApp:
 
     async def work() -> Response:
         status = await asyncio.to_thread(Desk.of(house).report, identity, request.client)
-        return Response(msgspec.json.encode(LockedTaken(identity, status.value)), 202, {"Cache-Control": "no-store"}, JSON)
+        return Response(
+            msgspec.json.encode(LockedTaken(identity, status.value)), 202, {"Cache-Control": "no-store"}, JSON
+        )
 
     return await interface.repeats.once(request, house.limits.visitor(request.client), content, house.now(), work)
 

@@ -288,5 +288,6 @@ TABLE: tuple[Operation, ...] = (
         (Answer(200, "It can.", JSON, Readiness), Answer(503, "It cannot.", PROBLEM_JSON, Unready)),
     ),
     Operation("GET", "/metrics", Interface.metrics, "For Prometheus.", (Answer(200, "Measures.", "text/plain"),)),
-) + SHELTERS
+    *SHELTERS,
+)
 """Every operation there is."""

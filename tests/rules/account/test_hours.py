@@ -14,7 +14,9 @@ KYIV = "Europe/Kyiv"
 MONDAY = datetime(2024, 11, 18, 10, tzinfo=UTC)  # noon in Kyiv
 
 
-@pytest.mark.parametrize("said", ["24/7", "цілодобово", "Цілодобовий", "rund um die Uhr", "24h/24", "00:00-24:00", "круглосуточно"])
+@pytest.mark.parametrize(
+    "said", ["24/7", "цілодобово", "Цілодобовий", "rund um die Uhr", "24h/24", "00:00-24:00", "круглосуточно"]
+)
 def test_round_the_clock_in_several_languages(said: str) -> None:
     """The words for "day and night" all come to 24/7, which is open at any moment."""
     assert normal(said) == ALWAYS
@@ -22,7 +24,8 @@ def test_round_the_clock_in_several_languages(said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["за потреби", "sunrise-sunset", "Apr-Oct 08:00-20:00", "20:00+", "week 1-10 Mo", "PH off", "call first", "12", ""]
+    "said",
+    ["за потреби", "sunrise-sunset", "Apr-Oct 08:00-20:00", "20:00+", "week 1-10 Mo", "PH off", "call first", "12", ""],
 )
 def test_what_is_not_understood_is_unknown(said: str) -> None:
     """Hours that nobody can read are None, never True."""

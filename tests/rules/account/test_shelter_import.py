@@ -39,7 +39,11 @@ def codes(content: str | bytes, **mapping: Any) -> dict[str, int]:
 
 def feature(longitude: float, latitude: float, **properties: object) -> dict[str, object]:
     """A point of GeoJSON."""
-    return {"type": "Feature", "properties": properties, "geometry": {"type": "Point", "coordinates": [longitude, latitude]}}
+    return {
+        "type": "Feature",
+        "properties": properties,
+        "geometry": {"type": "Point", "coordinates": [longitude, latitude]},
+    }
 
 
 def collection(*features: object, **more: object) -> str:
@@ -66,7 +70,13 @@ KYIV = sheet(
 def test_a_sheet_in_any_letters_and_separators(encoding: str, separator: str, end: str) -> None:
     """Encoding, separator, decimal comma and line ends are found out; nothing of a value is lost."""
     one, other = shelters(KYIV.replace(";", separator).replace("\n", end).encode(encoding))
-    assert (one.latitude, one.longitude, one.capacity, one.hours, one.step_free) == (50_450_100, 30_523_400, 1200, "24/7", True)
+    assert (one.latitude, one.longitude, one.capacity, one.hours, one.step_free) == (
+        50_450_100,
+        30_523_400,
+        1200,
+        "24/7",
+        True,
+    )
     assert one.names == {"": "Школа"}
     assert (other.capacity, other.hours, other.step_free, other.pets) == (None, "", False, None)
 
@@ -104,14 +114,27 @@ def test_a_mapping_wins() -> None:
         b'[fields]\nname = "A"\nx = "B"\ny = "C"\nstep_free = "D"\nstatus = "E"\nkind = "F"\n[kinds]\n"K1" = "parking"\n'
     )
     (one,) = shelters("A;B;C;D;E;F\nHaus;391779;5820072;jup;rot;K1\n", **mapping)
-    assert (one.names, one.kind, one.step_free, one.closed, one.dataset) == ({"de": "Haus"}, Kind.PARKING, True, True, "city")
+    assert (one.names, one.kind, one.step_free, one.closed, one.dataset) == (
+        {"de": "Haus"},
+        Kind.PARKING,
+        True,
+        True,
+        "city",
+    )
     assert abs(one.latitude - 52_519_500) < 3000
     assert abs(one.longitude - 13_405_900) < 3000
 
 
 @pytest.mark.parametrize(
     "mapping",
-    [{"feilds": {}}, {"fields": {"nmae": "x"}}, {"fields": {"name": "not there"}}, {"grid": 31467}, {"country": "XX"}, {"kinds": {"a": "castle"}}],
+    [
+        {"feilds": {}},
+        {"fields": {"nmae": "x"}},
+        {"fields": {"name": "not there"}},
+        {"grid": 31467},
+        {"country": "XX"},
+        {"kinds": {"a": "castle"}},
+    ],
 )
 def test_a_mapping_that_is_wrong_is_named(mapping: Mapping[str, Any]) -> None:
     """A misspelt mapping is refused by name; it is never passed over in silence."""
@@ -127,7 +150,13 @@ def test_metres_without_a_grid_are_not_guessed() -> None:
 
 def test_formulas_quotes_and_long_rows() -> None:
     """A formula is no name, a quotation mark that never ends swallows nothing, and too many cells are said."""
-    text = 'id,name,lat,lon\n1,"=HYPERLINK(""http://x"")",50.1,30.1\n2,@SUM(A1),50.2,30.2\n3,Ok,50.3,30.3,extra\n4,"5"" pipe",50.4,30.4\n'
+    rows = (
+        '1,"=HYPERLINK(""http://x"")",50.1,30.1',
+        "2,@SUM(A1),50.2,30.2",
+        "3,Ok,50.3,30.3,extra",
+        '4,"5"" pipe",50.4,30.4',
+    )
+    text = "\n".join(("id,name,lat,lon", *rows, ""))
     found = read(text)
     assert [one.names for one in found.found.shelters] == [{}, {}, {"": "Ok"}, {"": '5" pipe'}]
     assert found.faults_by_code() == {"value.formula": 2, "row.too-long": 1}
@@ -200,7 +229,10 @@ def test_the_same_twice_is_taken_once() -> None:
 def test_shapes_of_geojson_become_points() -> None:
     """An area becomes a point inside, a line its middle, several points the first; what has no place is left out."""
     shapes = [
-        {"type": "Polygon", "coordinates": [[[30, 50], [31, 50], [31, 51], [30.9, 51], [30.9, 50.1], [30, 50.1], [30, 50]]]},
+        {
+            "type": "Polygon",
+            "coordinates": [[[30, 50], [31, 50], [31, 51], [30.9, 51], [30.9, 50.1], [30, 50.1], [30, 50]]],
+        },
         {"type": "MultiPolygon", "coordinates": [[[[30, 50], [30.1, 50], [30.1, 50.1], [30, 50]]]]},
         {"type": "LineString", "coordinates": [[30, 50], [31, 50]]},
         {"type": "MultiPoint", "coordinates": [[30.2, 50.2], [40, 40]]},
@@ -210,7 +242,11 @@ def test_shapes_of_geojson_become_points() -> None:
         {"type": "Circle", "coordinates": [1, 2]},
         None,
     ]
-    found = read(collection(*({"type": "Feature", "properties": {"id": str(n)}, "geometry": one} for n, one in enumerate(shapes))))
+    found = read(
+        collection(
+            *({"type": "Feature", "properties": {"id": str(n)}, "geometry": one} for n, one in enumerate(shapes))
+        )
+    )
     by_id = {one.source_id: one for one in found.found.shelters}
     assert sorted(by_id) == ["0", "1", "2", "3", "4"]
     assert by_id["0"].latitude < 50_100_000 or by_id["0"].longitude > 30_900_000
@@ -223,7 +259,9 @@ def test_geojson_in_metres_by_line_and_nested() -> None:
     crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::3857"}}
     (one,) = shelters(collection(feature(3397500.0, 6524500.0, name="A"), crs=crs))
     assert abs(one.latitude - 50_449_000) < 2000
-    lines = "\n".join(json.dumps(feature(30.5, 50.4 + n / 100, tags={"name": f"S{n}", "capacity": 5})) for n in range(3))
+    lines = "\n".join(
+        json.dumps(feature(30.5, 50.4 + n / 100, tags={"name": f"S{n}", "capacity": 5})) for n in range(3)
+    )
     assert [(s.names[""], s.capacity) for s in shelters(lines)] == [("S0", 5), ("S1", 5), ("S2", 5)]
     assert codes(collection(feature(1.0, 2.0), crs={"properties": {"name": "EPSG:31467"}})) == {"place.grid": 1}
 
@@ -246,7 +284,10 @@ def arcgis(**more: object) -> str:
                     "name": "T1",
                     "type": "esriFieldTypeSmallInteger",
                     "alias": "Тип укриття",
-                    "domain": {"type": "codedValue", "codedValues": [{"name": "Паркінг", "code": 1}, {"name": "Метро", "code": 2}]},
+                    "domain": {
+                        "type": "codedValue",
+                        "codedValues": [{"name": "Паркінг", "code": 1}, {"name": "Метро", "code": 2}],
+                    },
                 },
                 {"name": "CHK", "type": "esriFieldTypeDate", "alias": "Дата перевірки"},
                 {"name": "NM", "type": "esriFieldTypeString", "alias": "Назва"},
@@ -256,7 +297,10 @@ def arcgis(**more: object) -> str:
                     "attributes": {"OBJECTID": 5, "GlobalID": "{G-5}", "T1": 2, "NM": "Хрещатик", "CHK": 1700000000000},
                     "geometry": {"x": 3397500.0, "y": 6524500.0},
                 },
-                {"attributes": {"OBJECTID": 6, "GlobalID": "{G-6}", "T1": 9, "NM": "Б"}, "geometry": {"x": "NaN", "y": "NaN"}},
+                {
+                    "attributes": {"OBJECTID": 6, "GlobalID": "{G-6}", "T1": 9, "NM": "Б"},
+                    "geometry": {"x": "NaN", "y": "NaN"},
+                },
                 {
                     "attributes": {"OBJECTID": 7, "GlobalID": "{G-7}", "T1": 1, "NM": "В"},
                     "geometry": {"x": 30.5, "y": 50.4, "spatialReference": {"wkid": 4326}},
@@ -293,10 +337,12 @@ OSM = """<?xml version="1.0"?><osm version="0.6">
 <node id="1" lat="50.45" lon="30.52"><tag k="amenity" v="shelter"/><tag k="shelter_type" v="bomb_shelter"/>
 <tag k="name" v="Укриття"/><tag k="name:en" v="Shelter"/><tag k="opening_hours" v="24/7"/><tag k="wheelchair" v="limited"/></node>
 <node id="2" lat="50.46" lon="30.52"><tag k="amenity" v="shelter"/><tag k="shelter_type" v="public_transport"/></node>
-<node id="3" lat="50.47" lon="30.52"><tag k="railway" v="station"/><tag k="station" v="subway"/><tag k="name" v="Хрещатик"/></node>
+<node id="3" lat="50.47" lon="30.52"><tag k="railway" v="station"/><tag k="station" v="subway"/>
+<tag k="name" v="Хрещатик"/></node>
 <node id="8" lat="50.47" lon="30.53"><tag k="amenity" v="shelter"/></node>
 <node id="9" lat="50.47" lon="30.54"><tag k="military" v="bunker"/><tag k="bunker_type" v="pillbox"/></node>
-<node id="10" lat="50.47" lon="30.55"><tag k="amenity" v="shelter"/><tag k="location" v="underground"/><tag k="access" v="private"/></node>
+<node id="10" lat="50.47" lon="30.55"><tag k="amenity" v="shelter"/><tag k="location" v="underground"/>
+<tag k="access" v="private"/></node>
 <node id="4" lat="50.48" lon="30.5"/><node id="5" lat="50.481" lon="30.5"/><node id="6" lat="50.481" lon="30.501"/>
 <way id="7"><nd ref="4"/><nd ref="5"/><nd ref="6"/><nd ref="4"/><tag k="building" v="bunker"/></way></osm>"""
 
@@ -319,8 +365,20 @@ def test_an_osm_extract() -> None:
 def test_overpass_says_the_same() -> None:
     """Overpass JSON gives the same shelters as the XML extract; a query that ran out of time gives a part."""
     elements = [
-        {"type": "node", "id": 1, "lat": 50.45, "lon": 30.52, "tags": {"amenity": "shelter", "shelter_type": "bomb_shelter"}},
-        {"type": "way", "id": 7, "center": {"lat": 50.4807, "lon": 30.5003}, "nodes": [4, 5], "tags": {"building": "bunker"}},
+        {
+            "type": "node",
+            "id": 1,
+            "lat": 50.45,
+            "lon": 30.52,
+            "tags": {"amenity": "shelter", "shelter_type": "bomb_shelter"},
+        },
+        {
+            "type": "way",
+            "id": 7,
+            "center": {"lat": 50.4807, "lon": 30.5003},
+            "nodes": [4, 5],
+            "tags": {"building": "bunker"},
+        },
         {"type": "node", "id": 4, "lat": 50.48, "lon": 30.5},
     ]
     found = read(json.dumps({"version": 0.6, "elements": elements}))
@@ -330,10 +388,14 @@ def test_overpass_says_the_same() -> None:
 
 
 KML = """<?xml version="1.0" encoding="UTF-8"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document><Folder>
-<Placemark id="p1"><name>Abri 1</name><description><![CDATA[<b>x</b><table><tr><td>Capacité</td><td>120</td></tr></table>]]></description>
+<Placemark id="p1"><name>Abri 1</name>
+<description><![CDATA[<b>x</b><table><tr><td>Capacité</td><td>120</td></tr></table>]]></description>
 <Point><coordinates>2.35,48.85,0</coordinates></Point></Placemark>
-<Placemark><name>Abri 2</name><ExtendedData><Data name="Horaires"><value>24h/24</value></Data><SchemaData><SimpleData name="PMR">oui</SimpleData></SchemaData></ExtendedData>
-<MultiGeometry><Polygon><outerBoundaryIs><LinearRing><coordinates>2.3,48.8 2.4,48.8 2.4,48.9 2.3,48.8</coordinates></LinearRing></outerBoundaryIs></Polygon></MultiGeometry></Placemark>
+<Placemark><name>Abri 2</name><ExtendedData><Data name="Horaires"><value>24h/24</value></Data>
+<SchemaData><SimpleData name="PMR">oui</SimpleData></SchemaData></ExtendedData>
+<MultiGeometry><Polygon><outerBoundaryIs><LinearRing>
+<coordinates>2.3,48.8 2.4,48.8 2.4,48.9 2.3,48.8</coordinates>
+</LinearRing></outerBoundaryIs></Polygon></MultiGeometry></Placemark>
 <Placemark><name>nowhere</name></Placemark></Folder></Document></kml>"""
 
 
@@ -346,7 +408,9 @@ def packed(**files: bytes) -> bytes:
     return whole.getvalue()
 
 
-@pytest.mark.parametrize("content", [KML.encode(), packed(doc=KML.encode(), icon=b"\x89PNG" + bytes(9000)), b"\xef\xbb\xbf" + KML.encode()])
+@pytest.mark.parametrize(
+    "content", [KML.encode(), packed(doc=KML.encode(), icon=b"\x89PNG" + bytes(9000)), b"\xef\xbb\xbf" + KML.encode()]
+)
 def test_kml_and_kmz(content: bytes) -> None:
     """Placemarks with their data, also packed and with pictures beside them."""
     found = read(content)
@@ -416,6 +480,24 @@ def test_no_bytes_break_the_reading(content: bytes) -> None:
     assert found.counts["rows"] == found.counts["taken"] + found.counts["left_out"]
 
 
+_PARTS = [
+    "type",
+    "features",
+    "geometry",
+    "coordinates",
+    "properties",
+    "attributes",
+    "x",
+    "elements",
+    "tags",
+    "fields",
+    "domain",
+]
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_PARTS), inner, max_size=4),
+    max_leaves=12,
+)
 _CELLS = st.text(st.characters(blacklist_categories=("Cs",)), max_size=12)
 
 
@@ -436,10 +518,15 @@ def test_no_cell_breaks_a_sheet(rows: list[list[str]]) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=6), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["type", "features", "geometry", "coordinates", "properties", "attributes", "x", "elements", "tags", "fields", "domain"]), inner, max_size=4), max_leaves=12))  # fmt: skip
+@given(_ANYTHING)
 def test_no_json_breaks_the_reading(value: Any) -> None:
     """JSON in the words of every form, put together anyhow, is read or refused in a sentence."""
-    for whole in (value, {"features": [value], "type": "FeatureCollection"}, {"features": [{"attributes": value, "geometry": value}], "fields": value}, {"elements": [value]}):
+    for whole in (
+        value,
+        {"features": [value], "type": "FeatureCollection"},
+        {"features": [{"attributes": value, "geometry": value}], "fields": value},
+        {"elements": [value]},
+    ):
         try:
             IMPORTER.read(json.dumps(whole).encode(), {})
         except ImportFileError:

@@ -21,7 +21,8 @@ FIELDS = (
     "id", "number", "name", "address", "lat", "lon", "point", "x", "y", "kind", "capacity", "step_free", "pets", "hours", "phone",
     "status", "verified", "note",
 )  # fmt: skip
-"""What a column can be. ``number`` is a running number, which may move on when a list is exported anew. ``point`` holds both coordinates; ``x`` and ``y`` are east and north in any grid."""
+"""What a column can be. ``number`` is a running number, which may move on when a list is exported anew. ``point`` holds
+both coordinates; ``x`` and ``y`` are east and north in any grid."""
 
 _WORDS = tomllib.loads((files("tocsin.account") / "data" / "shelter.toml").read_text("utf-8"))
 

@@ -69,8 +69,8 @@ def _kml(root: Element) -> Rows:
         latitude, longitude, faults = placed(number, at, said, 4326)
         rows.append(Found(number, cells, latitude, longitude, mark.get("id") or "", True, tuple(faults)))
     links = sum(1 for _ in root.iter("{*}NetworkLink"))
-    said = (Fault(0, "file.links", f"{links} links to other files are not followed."),) if links else ()
-    return Rows("KML", tuple(rows), (), said, partial=bool(links))
+    unread = (Fault(0, "file.links", f"{links} links to other files are not followed."),) if links else ()
+    return Rows("KML", tuple(rows), (), unread, partial=bool(links))
 
 
 def _value(data: Element) -> str:

@@ -206,11 +206,17 @@ class Shelters:
         if not wanted:
             return []
         if self._words is None:
-            self._words = [(fold(" ".join((*one.names.values(), one.address))), one.id) for one in self._index]
-        found = [one for words, one in self._words if all(word in words for word in wanted)][:LOOKED_AT]
-        shelters = [one for one in map(self._index.get, found) if one is not None]
-        shelters.sort(key=lambda one: (one.latitude - middle[0]) ** 2 + (one.longitude - middle[1]) ** 2)
-        return shelters[:most]
+            self._words = [(_words_of(one), one.id) for one in self._index]
+        hits = [(words, one) for words, one in self._words if all(word in words for word in wanted)][:LOOKED_AT]
+        # Who looks for number 1 means 1 sooner than 10 or 21.
+        ranked = [
+            (-sum(f" {word} " in words for word in wanted), apart, shelter)
+            for words, one in hits
+            if (shelter := self._index.get(one)) is not None
+            for apart in [(shelter.latitude - middle[0]) ** 2 + (shelter.longitude - middle[1]) ** 2]
+        ]
+        ranked.sort(key=lambda row: row[:2])
+        return [shelter for _, _, shelter in ranked[:most]]
 
     def doubtful(self, at: datetime) -> list[Shelter]:
         """Those in doubt, and those with a report, the most reported first: what a warden looks at first."""
@@ -293,3 +299,8 @@ class Shelters:
 def _row(shelter: Shelter, *, gone: bool) -> Row:
     body = msgspec.json.encode(shelter)
     return Row(shelter.id, shelter.dataset, shelter.latitude, shelter.longitude, body, gone)
+
+
+def _words_of(shelter: Shelter) -> str:
+    """Every word of its names and address, folded, with a space on either side."""
+    return f" {' '.join(fold(word) for text in (*shelter.names.values(), shelter.address) for word in text.split())} "

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 from babel.dates import format_date
 from markupsafe import Markup
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -187,6 +188,8 @@ class ShelterPages:
         house = self.house
         place, count = house.gazetteer.get(code), len(house.shelters) if house.shelters is not None else 0
         cards = tuple(self._card(t, number, one, point is not None, minutes) for number, one in enumerate(near, 1))
+        if point is not None:
+            cards = _chosen(t, cards)
         reachable = point is None or any(one.minutes <= minutes for one in near)
         title = t.say("shelter.none.in", minutes=f"{minutes:g}") if not reachable else t.say("shelter.reach.title")
         return ShelterView(
@@ -227,7 +230,6 @@ class ShelterPages:
             facts.append(t.say("shelter.verified", date=day))
         if near.status is Status.DOUBTFUL:
             facts.append(t.say("shelter.doubtful.text"))
-        badge = {1: t.say("shelter.nearest"), 2: t.say("shelter.second")}.get(number, "") if here else ""
         return Card(
             number,
             one.id,
@@ -237,12 +239,22 @@ class ShelterPages:
             near.status,
             t.say(f"shelter.status.{near.status.value}"),
             away if here else "",
-            badge,
+            "",
             t.say("shelter.late", minutes=f"{minutes:g}") if here and near.minutes > minutes else "",
             tuple(facts),
             one.latitude / 1e6,
             one.longitude / 1e6,
         )
+
+
+def _chosen(t: Texts, cards: tuple[Card, ...]) -> tuple[Card, ...]:
+    """The cards with the first two that nobody doubts marked: who runs to a locked door has lost the time there was."""
+    words = [t.say("shelter.nearest"), t.say("shelter.second")]
+    marked = []
+    for card in cards:
+        badge = words.pop(0) if words and card.status is not Status.DOUBTFUL else ""
+        marked.append(replace(card, badge=badge))
+    return tuple(marked)
 
 
 def drawn(near: Sequence[Near], point: Point | None) -> Drawn | None:

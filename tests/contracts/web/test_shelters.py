@@ -241,6 +241,18 @@ def test_the_page_says_first_what_to_do_when_nothing_is_in_reach(city: Server) -
     assert near.index('class="near"') < near.index("You cannot reach one in time?")
 
 
+def test_nobody_is_sent_first_to_a_locked_door(city: Server) -> None:
+    """A shelter in doubt is listed and said to be, but it is neither the nearest nor the second choice."""
+    assert city.house.shelters is not None
+    for who in ("address:1", "address:2"):
+        city.house.shelters.report("near", who)
+    html = city.get(f"/shelters?point={HERE}&lang=en").body.decode()
+    cards = html.split('<li class="card"')[1:]
+    assert ["Nearest" in card for card in cards[:3]] == [False, True, False]
+    assert "Second choice" in cards[2]
+    assert "People found the door locked" in cards[0]
+
+
 def test_the_page_finds_a_street(city: Server) -> None:
     """Words of an address or a name, however they are spelt, find their shelter; foreign ones find none."""
     assert (

@@ -55,11 +55,11 @@ export function nearest(pack, latitude, longitude, time, most) {
     .slice(0, most);
 }
 
-function fill(one, number, words) {
+function fill(one, number, choice, words) {
   const row = by("row").content.cloneNode(true);
   const put = (selector, text) => { row.querySelector(selector).textContent = text; };
   const limit = Number(main.dataset.minutes);
-  put(".first", words.querySelector(`[data-badge="${number}"]`)?.textContent ?? "");
+  put(".first", words.querySelector(`[data-badge="${choice}"]`)?.textContent ?? "");
   put(".no", String(number));
   const kind = words.querySelector(`[data-kind="${one.kind}"]`)?.textContent ?? "";
   put(".name", one.name || one.address || kind);
@@ -82,7 +82,9 @@ function show(pack, latitude, longitude) {
     none.querySelector("h2").textContent = main.dataset.none;
     advice.append(none);
   }
-  document.querySelector(".near").replaceChildren(...found.map((one, at) => fill(one, at + 1, words)));
+  // Who runs to a locked door has lost the time there was: nobody is sent first to one in doubt.
+  const sure = found.filter((one) => one.status !== "doubtful");
+  document.querySelector(".near").replaceChildren(...found.map((one, at) => fill(one, at + 1, sure.indexOf(one) + 1, words)));
   document.querySelector(".draw")?.remove();
   by("said").textContent = main.dataset.here;
   by("list").focus();

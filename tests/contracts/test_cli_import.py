@@ -41,7 +41,13 @@ def test_a_dry_run_says_everything_and_makes_nothing(tmp_path: Path, listed: Pat
     data = tmp_path / "data"
     result = run("shelters", listed, "--dry-run", "--data", data)
     assert result.exit_code == 0
-    for said in ("11 rows, 10 shelters understood, 1 left out", "lat from 'lat'", "row 12: ", "[place.missing]", "10 new"):
+    for said in (
+        "11 rows, 10 shelters understood, 1 left out",
+        "lat from 'lat'",
+        "row 12: ",
+        "[place.missing]",
+        "10 new",
+    ):
         assert said in result.output
     assert not data.exists()
 
@@ -71,9 +77,14 @@ def test_a_mapping_file(tmp_path: Path) -> None:
     file.write_text("A,B,C\nCellar,50.1,30.1\n", "utf-8")
     for text in ('[fields]\nname = "A"\nlat = "B"\nlon = "C"\n', '{"fields": {"name": "A", "lat": "B", "lon": "C"}}'):
         mapping.write_text(text, "utf-8")
-        assert "1 shelters understood" in run("shelters", file, "--mapping", mapping, "--dry-run", "--data", tmp_path / "d").output
+        assert (
+            "1 shelters understood"
+            in run("shelters", file, "--mapping", mapping, "--dry-run", "--data", tmp_path / "d").output
+        )
     mapping.write_text("[fields\n", "utf-8")
-    assert isinstance(run("shelters", file, "--mapping", mapping, "--dry-run", "--data", tmp_path / "d").exception, ImportFileError)
+    assert isinstance(
+        run("shelters", file, "--mapping", mapping, "--dry-run", "--data", tmp_path / "d").exception, ImportFileError
+    )
     assert isinstance(run("shelters", tmp_path / "none.csv", "--data", tmp_path / "d").exception, TocsinError)
 
 

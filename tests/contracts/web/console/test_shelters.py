@@ -27,7 +27,9 @@ def office(tmp_path: Path) -> Iterator[Office]:
     made = opened(tmp_path)
     furnish(made)
     building = made.building
-    building.house.shelters = Shelters(SqlShelters(building.store, tmp_path / "keys", "actual"), building.clock, "actual")
+    building.house.shelters = Shelters(
+        SqlShelters(building.store, tmp_path / "keys", "actual"), building.clock, "actual"
+    )
     yield made
     building.store.close()
 
@@ -109,7 +111,12 @@ async def test_what_is_in_doubt_stands_first_and_is_settled(office: Office) -> N
     assert "Школа &lt;3&gt;" in page
     assert "2 reports of a locked door" in page
     path = f"/console/shelters/{one.id}/word"
-    for word, status in (("closed", Status.CLOSED), ("", Status.OPEN), ("open", Status.OPEN), ("verified", Status.OPEN)):
+    for word, status in (
+        ("closed", Status.CLOSED),
+        ("", Status.OPEN),
+        ("open", Status.OPEN),
+        ("verified", Status.OPEN),
+    ):
         assert (await browser.submit(path, [("word", word)])).status == 303
         assert shelters.status(one, office.building.clock.now()) is status
     assert "Школа &lt;3&gt;" not in (await browser.get("/console/shelters")).text

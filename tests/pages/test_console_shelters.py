@@ -30,7 +30,7 @@ def room(browser: Browser, tmp_path: Path) -> Iterator[Room]:
 
 
 def test_a_list_from_a_file_to_a_shelter_that_is_settled(room: Room, pictures: Path, tmp_path: Path) -> None:
-    """A file in older letters is read by the page's script, shown in every language, and taken in; doubt is settled by a press."""
+    """A file in older letters is read by the page's script, shown, and taken in; doubt is settled by a press."""
     file = tmp_path / "list.csv"
     file.write_bytes(LIST.encode("cp1251"))
     page, house = room.page, room.office.building.house

@@ -188,7 +188,8 @@ def test_the_package_of_a_place(city: Server) -> None:
 
 def test_a_large_city_fits_into_its_package(building: Building, tmp_path: Path) -> None:
     """4,000 shelters with long names fit into 300 KB whole; of 30,000 the farthest are left out, and it is said."""
-    from tocsin.web.shelter import PACKAGE_BYTES, Desk
+    from tocsin.web.shelter import Desk
+    from tocsin.web.shelter_package import PACKAGE_BYTES
 
     shelters = Shelters(SqlShelters(building.store, tmp_path / "keys", "actual"), building.clock, "actual")
     building.house.shelters = shelters

@@ -36,7 +36,7 @@ from tocsin.warn.publish import ALERT_PUBLISHED, Published
 AHEAD = timedelta(minutes=2)
 """How far a publisher's clock may be before ours; a message from further ahead waits for its time."""
 KEEP_ENDED = timedelta(minutes=10)
-HISTORY = 256
+HISTORY = 1_024
 TOMBSTONES = 200_000
 ENDED_ALERTS = 2_000
 PARSED = 1_000

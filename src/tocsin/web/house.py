@@ -77,6 +77,10 @@ class Record(Journal, Protocol):
         """The newest entries of one kind about one subject, newest first."""
         ...
 
+    def kinds(self) -> tuple[str, ...]:
+        """Every kind of which there is an entry."""
+        ...
+
 
 class Answers(Protocol):
     """Answers that were given to requests with an Idempotency-Key, kept durably for a day."""
@@ -122,6 +126,7 @@ class House:
     newsroom: Newsroom | None = None
     shelters: Shelters | None = None
     shelter_desk: Any = None
+    vapid: Any = None
     checks: list[Callable[[datetime], Iterable[Ailment]]] = field(default_factory=list)
     listeners: list[Callable[[Entry], object]] = field(default_factory=list)
 

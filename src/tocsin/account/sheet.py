@@ -130,7 +130,8 @@ def _separator(text: str) -> str:
 def _cells(text: str, separator: str) -> tuple[list[tuple[int, list[str]]], list[Fault]]:
     rows = list(_rows(text, separator))
     swallowed = next(
-        (n for n, cells in rows for cell in cells if cell.count("\n") > _SWALLOWED_LINES or len(cell) > _LONGEST_CELL), 0
+        (n for n, cells in rows for cell in cells if cell.count("\n") > _SWALLOWED_LINES or len(cell) > _LONGEST_CELL),
+        0,
     )
     if not swallowed:
         return rows, []
@@ -140,10 +141,11 @@ def _cells(text: str, separator: str) -> tuple[list[tuple[int, list[str]]], list
 
 def _rows(text: str, separator: str, quoted: bool = True) -> Iterator[tuple[int, list[str]]]:
     """Rows with the numbers of the lines they begin on."""
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     before = csv.field_size_limit(10_000_000)
     try:
-        reader = csv.reader(io.StringIO(text), delimiter=separator, quoting=quoting)
+        reader = csv.reader(
+            io.StringIO(text), delimiter=separator, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+        )
         line = 1
         try:
             for cells in reader:

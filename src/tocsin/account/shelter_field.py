@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from importlib.resources import files
 
 from tocsin.account.shelter import Kind
 from tocsin.place.spelling import fold
@@ -19,86 +21,33 @@ FIELDS = (
     "id", "number", "name", "address", "lat", "lon", "point", "x", "y", "kind", "capacity", "step_free", "pets", "hours", "phone",
     "status", "verified", "note",
 )  # fmt: skip
-"""What a column can be. ``number`` is a running number, which may move on when a list is exported anew. ``point`` holds both coordinates; ``x`` and ``y`` are east and north in any grid."""
+"""What a column can be. ``number`` is a running number, which may move on when a list is exported anew. ``point`` holds
+both coordinates; ``x`` and ``y`` are east and north in any grid."""
 
-_SPELT: dict[str, str] = {
-    "id": "id|uid|guid|uuid|global id|globalid|identifier|shelter id|ref|reference|code|inventory number|"
-    "ідентифікатор|код|обліковий номер|інвентарний номер|номер споруди|номер укриття|обліковий номер укриття|"
-    "идентификатор|учетный номер|kennung|objektnummer|schutzraumnummer|identifiant|code abri|identyfikator|identificador|"
-    "código|inventarnyi nomer|oblikovyi nomer|ident",
-    "number": "objectid|fid|gid|ogc fid|oid|number|no|nr|№|№ з/п|номер|номер з/п|№ п/п|nummer|lfd. nr.|numéro|n°|numer|lp|nomer|"
-    "row|#",
-    "name": "name|title|label|shelter name|shelter|facility|site|designation|назва|назва укриття|найменування|"
-    "назва об'єкта|назва споруди|найменування об'єкта|укриття|название|наименование|bezeichnung|objekt|standort|"
-    "nom|nom de l'abri|désignation|intitulé|libellé|nazwa|obiekt|nombre|denominación|nazva|naimenuvannia|official name",
-    "address": "address|adress|addr|street address|full address|location address|addr:full|location|адреса|адреса укриття|"
-    "місцезнаходження|адреса місцезнаходження|розташування|адрес|местоположение|адреса об'єкта|anschrift|adresse|lage|"
-    "adresse complète|localisation|adres|adres obiektu|dirección|direccion|ubicación|adresa|vul|address ua",
-    "lat": "lat|latitude|y coord|lat dd|latitud|широта|breite|breitengrad|geographische breite|szerokość|"
-    "szerokość geograficzna|shyrota|wgs84 lat|geo lat|point y|gps lat|latitude wgs84|coord lat|y wgs84|shirota|latit",
-    "lon": "lon|lng|long|longitude|x coord|lon dd|longitud|довгота|долгота|länge|längengrad|geographische länge|długość|"
-    "długość geograficzna|dovhota|wgs84 lon|wgs84 long|geo lon|geo lng|point x|gps lon|longitude wgs84|coord lon|x wgs84|"
-    "dolgota|longit",
-    "point": "point|coordinates|coords|coordinate|geo point|geo point 2d|geopoint|geom|geometry|wkt|the geom|latlon|"
-    "lat lon|latlng|lat long|gps|координати|координаты|koordinaten|geokoordinaten|coordonnées|coordonnées géographiques|"
-    "współrzędne|coordenadas|koordynaty|location 1|shape",
-    "x": "x|easting|east|ostwert|rechtswert|x web|coord x|coordinate x|est",
-    "y": "y|northing|north|nordwert|hochwert|y web|coord y|coordinate y|nord",
-    "kind": "type|kind|category|shelter type|type of shelter|facility type|object type|shelter_type|тип|вид|тип укриття|"
-    "вид укриття|тип споруди|категорія|тип захисної споруди|вид захисної споруди|тип об'єкта|тип убежища|категория|art|"
-    "typ|schutzraumtyp|kategorie|type d'abri|catégorie|nature|rodzaj|kategoria|rodzaj schronu|tipo|categoría|typ ukryttia|"
-    "vyd|type building|tip",
-    "capacity": "capacity|persons|people|places|number of people|max capacity|capacity persons|seats|spaces|місткість|"
-    "вмістимість|місткість осіб|кількість осіб|кількість місць|розрахункова місткість|місткість чол|вместимость|"
-    "количество мест|kapazität|plätze|personen|anzahl plätze|schutzplätze|fassungsvermögen|capacité|places|nombre de places|"
-    "capacité d'accueil|pojemność|liczba miejsc|liczba osób|capacidad|plazas|aforo|mistkist|kilkist osib|vmistymist|"
-    "capacity people|population",
-    "step_free": "step free|step-free|stepfree|wheelchair|accessible|accessibility|wheelchair accessible|barrier free|"
-    "disabled access|ramp|ada accessible|пандус|доступність|безбар'єрність|безбар'єрний доступ|інклюзивність|доступно для "
-    "маломобільних|доступність для маломобільних груп населення|доступ для маломобільних груп|наявність пандуса|"
-    "пристосованість для маломобільних|пандус (так/ні)|доступность|barrierefrei|barrierefreiheit|rollstuhl|rollstuhlgerecht|"
-    "accessible pmr|pmr|accessibilité|accès pmr|dostępność|dostosowanie dla niepełnosprawnych|winda|accesible|accesibilidad|"
-    "dostupnist|bezbarierno|inkliuzyvnist",
-    "pets": "pets|pet|pets allowed|pet friendly|animals|dogs|dog|тварини|з тваринами|домашні тварини|можна з тваринами|"
-    "животные|с животными|haustiere|tiere|hunde|tiere erlaubt|animaux|animaux admis|animaux acceptés|zwierzęta|mascotas|"
-    "animales|tvaryny",
-    "hours": "hours|opening hours|opening_hours|open hours|working hours|work hours|schedule|access hours|working time|"
-    "години|години роботи|час роботи|графік роботи|режим роботи|режим доступу|доступ|часи роботи|время работы|график работы|"
-    "режим работы|öffnungszeiten|zeiten|zugänglichkeit|horaires|heures d'ouverture|horaires d'ouverture|godziny|"
-    "godziny otwarcia|dostęp|horario|horas|hrafik roboty|rezhym roboty|hodyny|operating hours|hours of operation|availability",
-    "phone": "phone|telephone|tel|contact phone|contact|phone number|contact:phone|телефон|контактний телефон|контакт|"
-    "номер телефону|контакты|telefon|rufnummer|téléphone|telefon kontaktowy|teléfono",
-    "status": "status|state|condition|open|readiness|статус|стан|стан готовності|готовність|технічний стан|придатність|"
-    "состояние|готовность|zustand|bereitschaft|état|statut|stan|gotowość|estado|stan hotovnosti|is open|active|usable",
-    "verified": "verified|verified open at|verified at|last verified|checked|last checked|last inspection|inspected|"
-    "inspection date|check_date|survey:date|дата перевірки|перевірено|дата огляду|остання перевірка|дата проверки|"
-    "проверено|geprüft|geprüft am|letzte prüfung|vérifié|vérifié le|dernière vérification|sprawdzono|data kontroli|"
-    "verificado|data perevirky|opening_hours check",
-    "note": "note|notes|description|comment|comments|remarks|details|примітка|примітки|опис|коментар|додаткова інформація|"
-    "примечание|описание|bemerkung|bemerkungen|beschreibung|hinweis|remarque|commentaire|observations|opis|uwagi|"
-    "observaciones|prymitka|opys",
+_WORDS = tomllib.loads((files("tocsin.account") / "data" / "shelter.toml").read_text("utf-8"))
+
+
+def _parted(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split("|"))
+
+
+KNOWN: dict[str, str] = {
+    fold(name): field for field in reversed(FIELDS) for name in _parted(_WORDS["columns"][field]) if fold(name)
 }
-KNOWN: dict[str, str] = {fold(name): field for field in reversed(FIELDS) for name in _SPELT[field].split("|")}
 """Folded header names and the field each means."""
-
-_YES = frozenset(map(fold, ["yes", "y", "true", "1", "t", "так", "є", "да", "есть", "наявний", "наявна", "наявне", "ja", "j", "oui", "o", "vrai", "tak", "si", "sí", "limited", "designated", "available", "allowed", "permitted", "доступно", "доступний", "доступне", "дозволено", "обладнано", "vorhanden", "erlaubt", "möglich", "autorisé", "autorisés", "admis", "leashed", "+", "✓", "ramp", "elevator", "lift", "пандус", "ліфт", "частково", "partial", "partially"])) | {"+", "✓", "✔"}  # fmt: skip
-_NO = frozenset(map(fold, ["no", "n", "false", "0", "f", "ні", "нет", "немає", "відсутній", "відсутня", "відсутнє", "nein", "non", "faux", "nie", "none", "not allowed", "prohibited", "недоступно", "недоступний", "заборонено", "не обладнано", "nicht", "verboten", "nicht erlaubt", "interdit", "interdits", "not available", "unavailable", "brak"])) | {"-", "–", "—"}  # fmt: skip
-_CLOSED = ("closed", "not ready", "unfit", "unusable", "inactive", "disused", "abandoned", "demolished", "зачинен", "закрит", "закрыт", "не готов", "неготов", "непридатн", "не придатн", "geschlossen", "nicht nutzbar", "außer betrieb", "nicht bereit", "fermé", "hors service", "inutilisable", "zamkn", "nieczynn", "cerrado", "out of service", "not in use")  # fmt: skip
-_NO_STATUS_NO = frozenset(map(fold, ("no", "ні", "нет", "nein", "non", "false", "0", "nie", "off")))
-
-_KINDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
-    (Kind.METRO, ("metro", "subway", "метро", "u bahn", "u-bahn", "ubahn", "metropolitan", "underground station")),
-    (Kind.PARKING, ("parking", "паркінг", "паркинг", "автостоян", "tiefgarage", "parkhaus", "garage", "гараж", "stationnement", "car park", "aparcamiento")),
-    (Kind.UNDERPASS, ("underpass", "підземний перехід", "підземн перех", "перехід", "переход", "unterführung", "passage souterrain", "przejście podziemne", "tunnel", "тунель")),
-    (Kind.MODULAR, ("modular", "mobile", "мобільн", "модульн", "мобильн", "first aid shelter", "первинн", "mobil", "miguniyot")),
-    (Kind.BASEMENT, ("basement", "cellar", "підвал", "подвал", "цоколь", "цокольн", "keller", "sous-sol", "cave", "piwnica", "найпростіш", "простейш", "simple", "sótano", "пристосован", "подвійн", "dual use", "dual-purpose")),
-    (Kind.SHELTER, ("сховищ", "протирадіац", "пру", "укритт", "укрыт", "убежищ", "захисна споруда", "бомбосховищ", "bomb_shelter", "bomb shelter", "air raid", "shelter", "bunker", "schutzraum", "bunker", "abri", "schron", "refugio", "fallout", "захисн", "miklat")),
-    (Kind.BUILDING, ("building", "school", "church", "hall", "gym", "будівл", "школ", "gebäude", "schule", "bâtiment", "école", "budynek", "edificio", "center", "centre")),
-)  # fmt: skip
+_NUMBER_SIGNS = frozenset({"№", "#", "n°", "nº"})
+_YES = frozenset(map(fold, _parted(_WORDS["cells"]["yes"])))
+_NO = frozenset(map(fold, _parted(_WORDS["cells"]["no"])))
+_YES_SIGNS, _NO_SIGNS = frozenset("+✓✔"), frozenset("-–—")
+_CLOSED = _parted(_WORDS["cells"]["closed"])
+_CLOSED_WHOLE = frozenset(map(fold, _parted(_WORDS["cells"]["closed_whole"])))
+_KINDS = tuple((Kind(kind), _parted(words)) for kind, words in _WORDS["kinds"].items())
 
 
 def field_of(header: str) -> str:
     """The field a column's name means; empty where it means none."""
+    if header.strip().casefold() in _NUMBER_SIGNS:
+        return "number"
     return KNOWN.get(fold(header), "") or KNOWN.get(fold(re.sub(r"[\(\[].*?[\)\]]|,.*$", "", header)), "")
 
 
@@ -200,9 +149,9 @@ def yes(text: str) -> bool | None:
     """
     plain = text.strip()
     folded = fold(plain)
-    if plain in _YES or (folded and folded in _YES):
+    if plain in _YES_SIGNS or (folded and folded in _YES):
         return True
-    if plain in _NO or (folded and folded in _NO):
+    if plain in _NO_SIGNS or (folded and folded in _NO):
         return False
     first = fold(re.split(r"[\s,;(]", plain, maxsplit=1)[0])
     return True if first in _YES and first else False if first in _NO and first else None
@@ -217,7 +166,7 @@ def kind(text: str) -> Kind | None:
 def closed(text: str) -> bool:
     """Whether the words of a status say that people cannot get in. What they do not say is no "open"."""
     low = " ".join(text.casefold().split())
-    return any(word in low for word in _CLOSED) or fold(low) in _NO_STATUS_NO
+    return any(word in low for word in _CLOSED) or fold(low) in _CLOSED_WHOLE
 
 
 _DATES = (

@@ -39,12 +39,16 @@ def read_rows(content: bytes, *, encoding: str = "", separator: str = "", named:
         return read_json(letters(content, encoding)[0].strip())
     if start.startswith((b"%PDF", b"\xd0\xcf\x11\xe0", b"SQLite")):
         raise ImportFileError("this is a PDF, a workbook or a database; save it as CSV")
-    sheet = read_sheet(
-        content, lambda name: name in KNOWN or name in named, encoding=encoding, separator=separator
-    )
+    sheet = read_sheet(content, lambda name: name in KNOWN or name in named, encoding=encoding, separator=separator)
     form = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}.get(sheet.separator, sheet.separator)
     line = f"Text in {sheet.encoding}, columns parted by a {form}."
-    return Rows("CSV", tuple(Found(row.number, row.cells) for row in sheet.rows), (line,), sheet.faults, partial=_cut(sheet.faults))
+    return Rows(
+        "CSV",
+        tuple(Found(row.number, row.cells) for row in sheet.rows),
+        (line,),
+        sheet.faults,
+        partial=_cut(sheet.faults),
+    )
 
 
 def _cut(faults: tuple[Fault, ...]) -> bool:

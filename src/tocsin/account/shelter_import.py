@@ -13,8 +13,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -26,20 +24,19 @@ from tocsin.account.importing import Change, Fault, Importer, Installation, Mapp
 from tocsin.account.projection import degrees
 from tocsin.account.projection import known as grid_known
 from tocsin.account.shelter import Kind, Shelter
+from tocsin.account.shelter_axes import file_swapped, put_right, zone
 from tocsin.account.shelter_file import read_rows
 from tocsin.account.shelter_row import Found
 from tocsin.errors import ImportFileError
-from tocsin.place.area import swapped
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.place.spelling import fold
 
-NEAR_M, FAR_M = 100_000.0, 500_000.0
-_EARTH_M = 6_371_008.8
+_METRES = 400.0
+"""Numbers above this are no degrees, however wrong: they are metres of some grid."""
 _NAMED = re.compile(r"^(?P<base>.+?)[\s_:.\-(]+(?P<tag>[a-z]{2}|ukr|eng|deu|fra)\)?$", re.IGNORECASE)
 _TAGS = {"ua": "uk", "ukr": "uk", "eng": "en", "deu": "de", "fra": "fr"}
 _FORMULA = re.compile(r"^[=@]|^[+\-].*[|!]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_CYRILLIC = frozenset(["UA", "BY", "RU", "BG", "RS", "MK", "MD", "KZ", "KG", "TJ", "MN", "ME", "BA", "UZ"])
 
 
 class Mapping_(Struct, frozen=True, forbid_unknown_fields=True, rename={"fields_": "fields"}):  # noqa: N801 - Mapping is taken.
@@ -85,11 +82,12 @@ class ShelterImporter:
         named = frozenset(fold(column) for column in mapped.fields_.values())
         rows = read_rows(content, encoding=mapped.encoding, separator=mapped.separator, named=named)
         headers = list(dict.fromkeys(name for row in rows.rows for name in row.cells))
-        columns = fields.fields_of(headers, mapped.fields_)
+        names = _name_columns(headers, mapped.fields_.get("name", ""))
+        columns = fields.fields_of([header for header in headers if header not in names.values()], mapped.fields_)
         missing = [column for column in mapped.fields_.values() if rows.rows and column not in headers]
         if missing:
             raise ImportFileError(f"the mapping names columns that are not there: {', '.join(missing)}")
-        maker = _Maker(columns, _name_columns(headers, columns, mapped.language), mapped)
+        maker = _Maker(columns, names, mapped)
         made, faults = maker.make(rows.rows)
         dataset = mapped.dataset or rows.dataset or "shelters"
         shelters, doubled = _distinct(made, dataset)
@@ -106,7 +104,7 @@ class ShelterImporter:
         lines = (
             f"{rows.form}: {len(rows.rows):,} rows, {len(shelters):,} shelters understood, {counts['left_out']:,} left out.",
             *rows.lines,
-            *_columns_said(headers, columns, rows.form),
+            *_columns_said(headers, columns | {f"name:{tag}": column for tag, column in names.items()}, rows.form),
         )
         found = ShelterFile(dataset, tuple(shelters), rows.partial, digest)
         return Understood(rows.form, lines, counts, tuple(sorted(faults, key=lambda fault: fault.row)), found)
@@ -131,7 +129,9 @@ class ShelterImporter:
             raise ImportFileError(f"the mapping file: {wrong}") from None
         unknown = [field for field in mapped.fields_ if field not in fields.FIELDS]
         if unknown:
-            raise ImportFileError(f"the mapping file: no field is called {', '.join(unknown)}; there are {', '.join(fields.FIELDS)}")
+            raise ImportFileError(
+                f"the mapping file: no field is called {', '.join(unknown)}; there are {', '.join(fields.FIELDS)}"
+            )
         if mapped.grid and not grid_known(mapped.grid):
             raise ImportFileError(f"the mapping file: the grid EPSG:{mapped.grid} is not understood here")
         return mapped
@@ -173,14 +173,22 @@ class _Maker:
             place = self._place(row)
             if place is not None:
                 made.append(_Made(row.number, *place, self._shelter(row, unique)))
-        self._put_right(made)
+        if made:
+            said = [" ".join((*one.shelter.names.values(), one.shelter.address)) for one in made]
+            points = np.array([(one.latitude, one.longitude) for one in made])
+            points, faults = put_right(points, [one.number for one in made], said, self.mapped.country)
+            self.faults += faults
+            for one, (latitude, longitude) in zip(made, points.tolist(), strict=True):
+                one.latitude, one.longitude = latitude, longitude
         for one in made:
             one.shelter = msgspec.structs.replace(
                 one.shelter,
                 latitude=round(one.latitude * 1e6),
                 longitude=round(one.longitude * 1e6),
                 # Only hours that depend on the clock need one, and asking the map for each of 100,000 points takes long.
-                zone=_zone(round(one.latitude * 5), round(one.longitude * 5)) if one.shelter.hours not in ("", opening.ALWAYS) else "",
+                zone=zone(round(one.latitude * 5), round(one.longitude * 5))
+                if one.shelter.hours not in ("", opening.ALWAYS)
+                else "",
             )
         return made, self.faults
 
@@ -201,7 +209,9 @@ class _Maker:
             latitude, longitude = self._said_place(row)
         if latitude is None or longitude is None:
             if not any(fault.row == row.number and fault.left_out for fault in self.faults[-3:]):
-                self._fault(row, "place.missing", "There are no coordinates, and addresses are not looked up here.", True)
+                self._fault(
+                    row, "place.missing", "There are no coordinates, and addresses are not looked up here.", True
+                )
             return None
         if abs(latitude) > 90 and abs(longitude) <= 90 and abs(latitude) <= 180:
             self._fault(row, "place.axes-swapped", "Latitude and longitude stand in each other's place; put right.")
@@ -218,18 +228,18 @@ class _Maker:
         """The coordinates in a row's cells."""
         latitude, longitude = (fields.coordinate(self._cell(row, field)) for field in ("lat", "lon"))
         if latitude is not None and longitude is not None:
-            if abs(latitude) <= 180 and abs(longitude) <= 180:
-                return latitude, longitude
-            return self._from_grid(row, longitude, latitude)
+            if max(abs(latitude), abs(longitude)) > _METRES:
+                return self._from_grid(row, longitude, latitude)
+            return latitude, longitude
         if (pair := fields.both(self._cell(row, "point"))) is not None:
             x, y = (pair[0], pair[1]) if pair[2] == "xy" else (pair[1], pair[0])
-            return (y, x) if abs(x) <= 180 and abs(y) <= 180 else self._from_grid(row, x, y)
+            return self._from_grid(row, x, y) if max(abs(x), abs(y)) > _METRES else (y, x)
         east, north = (fields.coordinate(self._cell(row, field)) for field in ("x", "y"))
         if east is None or north is None:
             return None, None
-        if not self.mapped.grid and abs(east) <= 180 and abs(north) <= 180:
-            return north, east
-        return self._from_grid(row, east, north)
+        if self.mapped.grid or max(abs(east), abs(north)) > _METRES:
+            return self._from_grid(row, east, north)
+        return north, east
 
     def _from_grid(self, row: Found, x: float, y: float) -> tuple[float | None, float | None]:
         if not self.mapped.grid:
@@ -306,44 +316,6 @@ class _Maker:
             self._fault(row, "value.verified", f"No date: {text[:40]}")
         return found.astimezone(UTC) if found is not None else None
 
-    def _put_right(self, made: list[_Made]) -> None:
-        """Exchange latitude and longitude where the other points, or the country, show that they changed places."""
-        if not made:
-            return
-        points = np.array([(one.latitude, one.longitude) for one in made])
-        country = self.mapped.country or _written_in(made, points)
-        if country and (why := file_swapped(points, country)):
-            self.faults.append(Fault(0, "place.axes-swapped", f"Latitude and longitude of all rows are exchanged: {why}."))
-            points = points[:, ::-1]
-        elif len(made) >= 5:
-            middle = np.median(points, axis=0)
-            away, turned = distances(points, middle), distances(points[:, ::-1], middle)
-            for index in np.flatnonzero((away > FAR_M) & (turned < NEAR_M)):
-                self.faults.append(Fault(made[index].number, "place.axes-swapped", "Latitude and longitude stand in each other's place; put right."))
-                points[index] = points[index, ::-1].copy()
-            # Most lie in one city: what lies in another country is a slip of the pen, and may be somebody's only one.
-            if float(np.quantile(away, 0.9)) < NEAR_M:
-                for index in np.flatnonzero((away > FAR_M) & (turned >= NEAR_M)):
-                    self.faults.append(Fault(made[index].number, "place.far", "This lies far from all others; look at its coordinates."))
-        for one, (latitude, longitude) in zip(made, points, strict=True):
-            one.latitude, one.longitude = float(latitude), float(longitude)
-
-
-def distances(points: Any, middle: Any) -> Any:
-    """Metres from each of (n, 2) latitude, longitude in degrees to one of them."""
-    lat, lon = np.deg2rad(points[:, 0]), np.deg2rad(points[:, 1])
-    here, there = np.deg2rad(middle[0]), np.deg2rad(middle[1])
-    half = np.sin((lat - here) / 2) ** 2 + np.cos(lat) * np.cos(here) * np.sin((lon - there) / 2) ** 2
-    return 2 * _EARTH_M * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
-
-
-def file_swapped(points: Any, country: str) -> str | None:
-    """Why all of (n, 2) latitude, longitude in degrees must be exchanged for this country; None when they need not."""
-    world = Gazetteer.world()
-    if country.upper() not in world:
-        raise ImportFileError(f"the mapping file: no country has the code {country}")
-    return swapped([[np.rint(points * 1e6).astype(np.int64)]], world.shape(country.upper()))
-
 
 def at_home(gazetteer: Gazetteer, home: str, found: ShelterFile) -> tuple[ShelterFile, tuple[str, ...]]:
     """The file with latitude and longitude exchanged, where only that way all of it lies in the installation's country."""
@@ -355,52 +327,31 @@ def at_home(gazetteer: Gazetteer, home: str, found: ShelterFile) -> tuple[Shelte
     if not why:
         return found, ()
     turned = tuple(
-        msgspec.structs.replace(one, latitude=one.longitude, longitude=one.latitude, zone=_zone(round(one.longitude / 2e5), round(one.latitude / 2e5)) if one.zone else "")
+        msgspec.structs.replace(
+            one,
+            latitude=one.longitude,
+            longitude=one.latitude,
+            zone=zone(round(one.longitude / 2e5), round(one.latitude / 2e5)) if one.zone else "",
+        )
         for one in found.shelters
     )
     line = f"Latitude and longitude of all rows are exchanged: {why}."
     return msgspec.structs.replace(found, shelters=turned), (line,)
 
 
-def _written_in(made: Sequence[_Made], points: Any) -> str:
-    """The country that names in Cyrillic point to, when these points lie where nobody writes so but not exchanged."""
-    sample = made[:50]
-    text = "".join("".join(one.shelter.names.values()) + one.shelter.address for one in sample)
-    letters = [letter for letter in text if letter.isalpha()]
-    if sum("\u0400" <= letter <= "\u04ff" for letter in letters) <= len(letters) / 2:
-        return ""
-    latitude, longitude = np.median(points, axis=0)
-    if _country(latitude, longitude) in _CYRILLIC:
-        return ""
-    turned = _country(longitude, latitude) if abs(longitude) <= 90 else ""
-    return turned if turned in _CYRILLIC else ""
-
-
-def _country(latitude: float, longitude: float) -> str:
-    found = Gazetteer.world().at(round(latitude * 1e6), round(longitude * 1e6))
-    return found[0].code[:2] if found else ""
-
-
-@lru_cache(maxsize=10_000)
-def _zone(latitude: int, longitude: int) -> str:
-    """The time zone at a point, given in fifths of a degree: zones are larger than that nearly everywhere."""
-    found = Gazetteer.world().at(latitude * 200_000, longitude * 200_000)
-    return found[0].zone if found else "Etc/UTC"
-
-
-def _name_columns(headers: Iterable[str], columns: Mapping[str, str], language: str) -> dict[str, str]:
+def _name_columns(headers: Iterable[str], plain: str) -> dict[str, str]:
     """The columns of names by language: ``name:uk``, ``Name (EN)``, ``nazva_en``."""
     found: dict[str, str] = {}
     for header in headers:
         shape = _NAMED.match(header)
-        if shape and header != columns.get("name") and fields.field_of(shape["base"]) == "name":
+        if shape and header != plain and fields.field_of(shape["base"]) == "name":
             tag = shape["tag"].lower()
             found.setdefault(_TAGS.get(tag, tag), header)
     return found
 
 
 def _columns_said(headers: Sequence[str], columns: Mapping[str, str], form: str) -> tuple[str, ...]:
-    if form.startswith("OSM") or form.startswith("Overpass"):
+    if form.startswith(("OSM", "Overpass")):
         return ()
     said = ", ".join(f"{field} from {column!r}" for field, column in columns.items() if column in headers)
     unused = [header for header in headers if header not in columns.values()]
@@ -422,8 +373,16 @@ def _distinct(made: Sequence[_Made], dataset: str) -> tuple[list[Shelter], list[
         identity = new_id(dataset, key, place)
         if identity in by_id:
             same = msgspec.structs.replace(by_id[identity], id="") == shelter
-            code, said = ("row.repeated", "This row is there twice.") if same else ("row.id-repeated", "Another row has this id; the first is taken.")
-            faults.append(Fault(one.number, code if key else "row.repeated", said if key else "This shelter is there twice.", True))
+            code, said = (
+                ("row.repeated", "This row is there twice.")
+                if same
+                else ("row.id-repeated", "Another row has this id; the first is taken.")
+            )
+            faults.append(
+                Fault(
+                    one.number, code if key else "row.repeated", said if key else "This shelter is there twice.", True
+                )
+            )
             continue
         if place in by_place and not key:
             faults.append(Fault(one.number, "row.repeated", f"The same place and name as row {by_place[place]}.", True))

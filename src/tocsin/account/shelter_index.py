@@ -24,7 +24,7 @@ _DECODER = msgspec.json.Decoder(Shelter)
 
 
 class Index:
-    """Shelters that are there, by place and by id. """
+    """Shelters that are there, by place and by id."""
 
     def __init__(self, rows: Sequence[tuple[str, int, int, bytes]] = ()) -> None:
         """``rows``: id, latitude and longitude in micro-degrees, and the shelter as JSON."""
@@ -65,7 +65,10 @@ class Index:
             sure = most_m if whole else min(band, most_m)
             chosen = np.flatnonzero((chord <= _squared(sure)) & (chord > told))
             for at in _in_order(chord, chosen):
-                yield 2 * EARTH_M * math.asin(min(1.0, math.sqrt(chord[at]) / 2)), _DECODER.decode(self._bodies[low + at])
+                yield (
+                    2 * EARTH_M * math.asin(min(1.0, math.sqrt(chord[at]) / 2)),
+                    _DECODER.decode(self._bodies[low + at]),
+                )
             if whole or band >= most_m:
                 return
             told, band = _squared(sure), band * 4

@@ -154,15 +154,25 @@ def _cut(partial: bool) -> tuple[Fault, ...]:
 
 def _is_arcgis(whole: Mapping[str, Any]) -> bool:
     first = next((one for one in whole["features"] if isinstance(one, dict)), {})
-    return "attributes" in first or any(key in whole for key in ("geometryType", "spatialReference", "objectIdFieldName"))
+    return "attributes" in first or any(
+        key in whole for key in ("geometryType", "spatialReference", "objectIdFieldName")
+    )
 
 
 def _arcgis(whole: Mapping[str, Any]) -> Rows:
     layer = whole.get("layerDefinition")
     told = whole.get("fields") or (layer.get("fields") if isinstance(layer, dict) else None) or []
-    fields = {str(one["name"]): one for one in told if isinstance(one, dict) and "name" in one}
-    own = str(whole.get("globalIdFieldName") or "") or next((n for n, f in fields.items() if "GlobalID" in str(f.get("type"))), "")
-    running = str(whole.get("objectIdFieldName") or "") or next((n for n, f in fields.items() if "OID" in str(f.get("type"))), "OBJECTID")
+    fields = {
+        str(one["name"]): one
+        for one in (told if isinstance(told, list) else ())
+        if isinstance(one, dict) and "name" in one
+    }
+    own = str(whole.get("globalIdFieldName") or "") or next(
+        (n for n, f in fields.items() if "GlobalID" in str(f.get("type"))), ""
+    )
+    running = str(whole.get("objectIdFieldName") or "") or next(
+        (n for n, f in fields.items() if "OID" in str(f.get("type"))), "OBJECTID"
+    )
     words = {name: _domain(field) for name, field in fields.items()}
     grid = _reference(whole.get("spatialReference"))
     rows = []
@@ -196,7 +206,9 @@ def _arcgis(whole: Mapping[str, Any]) -> Rows:
             Found(number, cells, latitude, longitude, mine or cells.get(running, ""), not mine, (*faults, *more))
         )
     partial = whole.get("exceededTransferLimit") is True
-    lines = (f"Coordinates are in grid {grid}, converted to degrees.",) if grid and grid not in projection.DEGREES else ()
+    lines = (
+        (f"Coordinates are in grid {grid}, converted to degrees.",) if grid and grid not in projection.DEGREES else ()
+    )
     return Rows("ArcGIS JSON", tuple(rows), lines, _cut(partial), partial=partial)
 
 
@@ -264,8 +276,12 @@ def _where(one: Mapping[str, Any], nodes: Mapping[Any, Mapping[str, Any]]) -> tu
         return float(middle["lat"]), float(middle["lon"])
     line = one.get("geometry")
     if not isinstance(line, list):
-        line = [nodes[ref] for ref in one.get("nodes", ()) if ref in nodes] if isinstance(one.get("nodes"), list) else []
-    pairs = [[point["lon"], point["lat"]] for point in line if isinstance(point, dict) and "lat" in point and "lon" in point]
+        line = (
+            [nodes[ref] for ref in one.get("nodes", ()) if ref in nodes] if isinstance(one.get("nodes"), list) else []
+        )
+    pairs = [
+        [point["lon"], point["lat"]] for point in line if isinstance(point, dict) and "lat" in point and "lon" in point
+    ]
     if pairs:
         return outlined(pairs)
     bounds = one.get("bounds")

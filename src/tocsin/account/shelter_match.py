@@ -1,9 +1,9 @@
 """Matching: which shelter of a file is which one that is known already, so that importing again keeps identity.
 
-- An id of the source's own decides. A running number decides only where place or name agree with it: numbers move on when
-  a list is exported anew, and a report of a locked door must not move to another house.
-- Else the same name and address within a few hundred metres, else the same place within some metres, one to one, the
-  nearest first. Two ids of a source's own that differ are never one shelter.
+- An id of the source's own decides; else the same name and address within a few hundred metres. A running number counts
+  only after that, and where place and name allow it: numbers move on when a list is exported anew, and a report of a
+  locked door must not move to another house. Last comes the same place within some metres, one to one, nearest first.
+- Two ids of a source's own that differ are never one shelter.
 - What comes back after it was gone has its old identity again.
 """
 
@@ -76,12 +76,17 @@ def _pairs(known: Mapping[str, Shelter], found: Sequence[Shelter]) -> dict[int, 
         del left[identity]
 
     by_source = {one.source_id: one.id for one in known.values() if one.source_id}
-    for index, shelter in enumerate(found):
-        identity = by_source.get(shelter.source_id) if shelter.source_id else None
-        if identity is not None and identity in left:
+
+    def numbered(loose: bool) -> None:
+        for index, shelter in enumerate(found):
+            identity = by_source.get(shelter.source_id) if shelter.source_id.startswith(LOOSE) is loose else None
+            if index in pairs or identity not in left:
+                continue
             before = left[identity]
-            if not shelter.source_id.startswith(LOOSE) or _agrees(shelter, before):
+            if not loose or (metres(shelter, before) <= NUMBER_M and _may_be(shelter, before)):
                 pair(index, identity)
+
+    numbered(loose=False)
     named: dict[tuple[str, str], list[str]] = defaultdict(list)
     for identity, one in left.items():
         if any(key := _called(one)):
@@ -93,6 +98,8 @@ def _pairs(known: Mapping[str, Shelter], found: Sequence[Shelter]) -> dict[int, 
         near = [one for one in near if metres(shelter, left[one]) <= NAME_M]
         if near:
             pair(index, min(near, key=lambda one: metres(shelter, left[one])))
+    # Only now: the next number is often the next house, which has its own name.
+    numbered(loose=True)
     cells: dict[tuple[int, int], list[str]] = defaultdict(list)
     for identity, one in left.items():
         cells[_cell(one)].append(identity)
@@ -107,10 +114,6 @@ def _pairs(known: Mapping[str, Shelter], found: Sequence[Shelter]) -> dict[int, 
         if away <= PLACE_M and index not in pairs and identity in left:
             pair(index, identity)
     return pairs
-
-
-def _agrees(one: Shelter, other: Shelter) -> bool:
-    return metres(one, other) <= NUMBER_M or (any(_called(one)) and _called(one) == _called(other))
 
 
 def _called(one: Shelter) -> tuple[str, str]:

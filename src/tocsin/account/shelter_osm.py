@@ -17,13 +17,73 @@ from tocsin.account.shelter_row import Found
 
 DATASET = "osm"
 _PROTECTS = frozenset(
-    ["bomb_shelter", "air_raid", "air_raid_shelter", "bomb", "bunker", "civil_defense", "civil_defence", "fallout", "fallout_shelter", "missile", "disaster_shelter", "storm_shelter", "tornado_shelter", "safe_room", "public_protection", "basement", "underground", "tunnel", "emergency_shelter", "anti_radiation"]
+    [
+        "bomb_shelter",
+        "air_raid",
+        "air_raid_shelter",
+        "bomb",
+        "bunker",
+        "civil_defense",
+        "civil_defence",
+        "fallout",
+        "fallout_shelter",
+        "missile",
+        "disaster_shelter",
+        "storm_shelter",
+        "tornado_shelter",
+        "safe_room",
+        "public_protection",
+        "basement",
+        "underground",
+        "tunnel",
+        "emergency_shelter",
+        "anti_radiation",
+    ]
 )
 _WEATHER = frozenset(
-    ["public_transport", "weather_shelter", "picnic_shelter", "lean_to", "basic_hut", "rock_shelter", "gazebo", "pavilion", "changing_rooms", "wildlife_hide", "field_shelter", "sun_shelter", "kiosk", "smoking_shelter", "animal_shelter", "bus_stop", "changing_room", "hut", "umbrella", "roof", "tram_stop", "bicycle", "covered", "building"]
+    [
+        "public_transport",
+        "weather_shelter",
+        "picnic_shelter",
+        "lean_to",
+        "basic_hut",
+        "rock_shelter",
+        "gazebo",
+        "pavilion",
+        "changing_rooms",
+        "wildlife_hide",
+        "field_shelter",
+        "sun_shelter",
+        "kiosk",
+        "smoking_shelter",
+        "animal_shelter",
+        "bus_stop",
+        "changing_room",
+        "hut",
+        "umbrella",
+        "roof",
+        "tram_stop",
+        "bicycle",
+        "covered",
+        "building",
+    ]
 )
-_MILITARY = frozenset(["pillbox", "gun_emplacement", "hardened_aircraft_shelter", "munitions", "technical", "casemate", "mg_nest"])
-_NAMED = ("укритт", "укрыт", "сховищ", "убежищ", "schutzraum", "bunker", "bomb", "schron", "abri anti", "air raid", "מקלט")
+_MILITARY = frozenset(
+    ["pillbox", "gun_emplacement", "hardened_aircraft_shelter", "munitions", "technical", "casemate", "mg_nest"]
+)
+_NAMED = (
+    "укритт",
+    "укрыт",
+    "сховищ",
+    "убежищ",
+    "schutzraum",
+    "bunker",
+    "bomb",
+    "schron",
+    "abri anti",
+    "air raid",
+    "מקלט",
+)
 
 
 def osm_row(number: int, name: str, tags: Mapping[str, str], at: tuple[float, float] | None) -> Found | None:
@@ -33,7 +93,9 @@ def osm_row(number: int, name: str, tags: Mapping[str, str], at: tuple[float, fl
         return None
     faults = (Fault(number, why, _SAYS[why], True),) if why else ()
     cells = {key: value for key, value in tags.items() if key.startswith("name") or key == "official_name"}
-    street = " ".join(filter(None, (tags.get("addr:street", tags.get("addr:place", "")), tags.get("addr:housenumber", ""))))
+    street = " ".join(
+        filter(None, (tags.get("addr:street", tags.get("addr:place", "")), tags.get("addr:housenumber", "")))
+    )
     told = {
         "type": what,
         "address": tags.get("addr:full") or ", ".join(filter(None, (street, tags.get("addr:city", "")))),
@@ -45,7 +107,7 @@ def osm_row(number: int, name: str, tags: Mapping[str, str], at: tuple[float, fl
         "check_date": tags.get("check_date:opening_hours") or tags.get("check_date", ""),
         "description": tags.get("description") or tags.get("note", ""),
     }
-    if any(key.startswith("disused") or key.startswith("abandoned") for key in tags) or tags.get("disused") == "yes":
+    if any(key.startswith(("disused", "abandoned")) for key in tags) or tags.get("disused") == "yes":
         told["status"] = "disused"
     elif tags.get("access") in ("no", "private") or tags.get("locked") == "yes":
         told["status"] = "closed"

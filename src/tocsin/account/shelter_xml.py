@@ -24,7 +24,9 @@ from tocsin.errors import HostileXmlError, ImportFileError
 
 LIMITS = Limits(size=MOST_BYTES, elements=2_000_000, attributes=6_000_000, each=64, alerts=2_000)
 _HOSTILE = frozenset({"xml.doctype", "xml.elements", "xml.attributes", "xml.depth", "xml.too-large"})
-_CELL = re.compile(r"<td[^>]*>\s*(?:<[^>]+>\s*)*([^<]{1,120}?)\s*(?:<[^>]+>\s*)*</td>\s*<td[^>]*>(.*?)</td>", re.S | re.I)
+_CELL = re.compile(
+    r"<td[^>]*>\s*(?:<[^>]+>\s*)*([^<]{1,120}?)\s*(?:<[^>]+>\s*)*</td>\s*<td[^>]*>(.*?)</td>", re.S | re.I
+)
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 
 
@@ -67,8 +69,8 @@ def _kml(root: Element) -> Rows:
         latitude, longitude, faults = placed(number, at, said, 4326)
         rows.append(Found(number, cells, latitude, longitude, mark.get("id") or "", True, tuple(faults)))
     links = sum(1 for _ in root.iter("{*}NetworkLink"))
-    faults = (Fault(0, "file.links", f"{links} links to other files are not followed."),) if links else ()
-    return Rows("KML", tuple(rows), (), faults, partial=bool(links))
+    unread = (Fault(0, "file.links", f"{links} links to other files are not followed."),) if links else ()
+    return Rows("KML", tuple(rows), (), unread, partial=bool(links))
 
 
 def _value(data: Element) -> str:
@@ -100,7 +102,9 @@ def _drawn(mark: Element) -> tuple[Point | None, str]:
             continue
         if kind == "Polygon":
             return point_of("Polygon", [points])
-        return point_of("LineString", points) if kind == "LineString" and len(points) > 1 else point_of("Point", points[0])
+        return (
+            point_of("LineString", points) if kind == "LineString" and len(points) > 1 else point_of("Point", points[0])
+        )
     return None, ""
 
 
@@ -130,7 +134,9 @@ def _osm(root: Element) -> Rows:
             if at is not None:
                 nodes[number] = at
         elif name == "way":
-            at = _middle(one) or outlined([[p[1], p[0]] for ref in one.iter("nd") if (p := nodes.get(ref.get("ref") or ""))])
+            at = _middle(one) or outlined(
+                [[p[1], p[0]] for ref in one.iter("nd") if (p := nodes.get(ref.get("ref") or ""))]
+            )
             if at is not None:
                 ways[number] = at
         elif name == "relation":

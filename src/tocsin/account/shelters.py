@@ -35,6 +35,7 @@ from tocsin.clock import Clock
 from tocsin.errors import NotFoundError
 from tocsin.journal import Fact, fact
 from tocsin.place.area import Shape
+from tocsin.place.spelling import fold
 
 SHELTERS_IMPORTED = "shelters:imported"
 SHELTER_REPORTED = "shelter:reported"
@@ -143,6 +144,7 @@ class Shelters:
         rows = self._book.rows()
         self._index = Index([(row.id, row.latitude, row.longitude, row.body) for row in rows if not row.gone])
         self._standings = self._book.standings()
+        self._words: list[tuple[str, str]] | None = None
         self.edition += 1
 
     def __len__(self) -> int:
@@ -198,6 +200,24 @@ class Shelters:
         found.sort(key=lambda one: (one.latitude - middle[0]) ** 2 + (one.longitude - middle[1]) ** 2)
         return found
 
+    def search(self, text: str, middle: tuple[int, int], most: int) -> list[Shelter]:
+        """Those with all words of ``text`` in a name or the address, the nearest to ``middle`` first. For a thread."""
+        wanted = [folded for word in text.split() if (folded := fold(word))][:8]
+        if not wanted:
+            return []
+        if self._words is None:
+            self._words = [(_words_of(one), one.id) for one in self._index]
+        hits = [(words, one) for words, one in self._words if all(word in words for word in wanted)][:LOOKED_AT]
+        # Who looks for number 1 means 1 sooner than 10 or 21.
+        ranked = [
+            (-sum(f" {word} " in words for word in wanted), apart, shelter)
+            for words, one in hits
+            if (shelter := self._index.get(one)) is not None
+            for apart in [(shelter.latitude - middle[0]) ** 2 + (shelter.longitude - middle[1]) ** 2]
+        ]
+        ranked.sort(key=lambda row: row[:2])
+        return [shelter for _, _, shelter in ranked[:most]]
+
     def doubtful(self, at: datetime) -> list[Shelter]:
         """Those in doubt, and those with a report, the most reported first: what a warden looks at first."""
         found = []
@@ -218,9 +238,9 @@ class Shelters:
         refused = too_many_gone(len(found.gone), there, what=f"shelters of {file.dataset!r}")
         if not file.shelters and there and not file.partial:
             refused = f"no shelter was understood, and {there:,} are there; if they are gone, import it with --force"
-        lines = tuple(
-            f"Gone: {known[one].name('en') or one} [{one}]" for one in found.gone[:5]
-        ) + ((f"and {len(found.gone) - 5:,} more.",) if len(found.gone) > 5 else ())
+        lines = tuple(f"Gone: {known[one].name('en') or one} [{one}]" for one in found.gone[:5]) + (
+            (f"and {len(found.gone) - 5:,} more.",) if len(found.gone) > 5 else ()
+        )
         change = Change(len(found.new), len(found.changed), found.same, len(found.gone), lines, refused)
         return found, change, known
 
@@ -279,3 +299,8 @@ class Shelters:
 def _row(shelter: Shelter, *, gone: bool) -> Row:
     body = msgspec.json.encode(shelter)
     return Row(shelter.id, shelter.dataset, shelter.latitude, shelter.longitude, body, gone)
+
+
+def _words_of(shelter: Shelter) -> str:
+    """Every word of its names and address, folded, with a space on either side."""
+    return f" {' '.join(fold(word) for text in (*shelter.names.values(), shelter.address) for word in text.split())} "

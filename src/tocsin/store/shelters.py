@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -98,7 +99,7 @@ class SqlShelters:
                 (self.realm, row.id, edition, row.dataset, row.latitude, row.longitude, int(row.gone), row.body)
                 for row in changed[start : start + CHUNK]
             ]
-            self.store.write(lambda connection, values=values: connection.executemany(PUT, values) and None).result()
+            self.store.write(partial(_put, values)).result()
         self._record(facts, lambda connection: connection.execute(HOLD, (self.realm, edition)))
         self._sweep(OLD, edition)
 
@@ -156,6 +157,10 @@ class SqlShelters:
                 return connection.changes() > 0
 
             more = self.store.write(delete).result()
+
+
+def _put(values: Sequence[tuple[str, str, int, str, int, int, int, bytes]], connection: apsw.Connection) -> None:
+    connection.executemany(PUT, values)
 
 
 def _standing(body: bytes) -> Standing:

@@ -246,6 +246,8 @@ class Files(StaticFiles):
 
 def routes(house: House) -> list[BaseRoute]:
     """The routes of the public page, to be mounted by ``web/site.py`` after ``/at/{code}.json`` and its kin."""
+    from tocsin.web.shelter_page import routes as shelters
+
     pages = Pages(house)
 
     async def at(request: Request) -> Response:
@@ -257,6 +259,7 @@ def routes(house: House) -> list[BaseRoute]:
 
     return [
         Route("/incidents/{id}", incident, name="incident"),
+        *shelters(house),
         Route("/", at, name="home"),
         Route("/at/{code}", at, name="place"),
         Mount("/static", Files(directory=STATIC), name="static"),

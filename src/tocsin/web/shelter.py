@@ -3,16 +3,13 @@
 - Where somebody asks from is used for the answer and kept nowhere; it is in no log and in no journal.
 - A report bears no identity, counts once a person and shelter, and few are taken from one address, so that nobody can
   make a city's shelters doubtful.
-- A package is signed with the realm's key and bounded: where a city has too many shelters for it, what a person can do
-  without goes first (notes, addresses, long names), and only then the farthest from its middle, and it says so.
+- The package of a place (:mod:`tocsin.web.shelter_package`) is made again when one of its shelters changed.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -21,16 +18,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from tocsin.account.hours import week
-from tocsin.account.shelter import DETOUR, PACE_M_S, Kind, Shelter, Status, verified_open_at, within_m
-from tocsin.account.shelters import Near, Shelters
+from tocsin.account.shelter import Status, within_m
+from tocsin.account.shelters import Near
 from tocsin.errors import NotFoundError, RateLimitedError
 from tocsin.web.guard import Buckets
 from tocsin.web.listing import LatLon, point_of
 from tocsin.web.openapi import Answer, Operation, asked, decoded
 from tocsin.web.problem import Refusal
 from tocsin.web.ready import Ready
-from tocsin.web.shapes import JSON, Language, Nothing, Realm
+from tocsin.web.shapes import JSON, Language, Realm, StateQuery
+from tocsin.web.shelter_package import WALKING, OfflinePackage, Walking, package
 from tocsin.web.state import Moment, moment
 from tocsin.web.text import FALLBACK, offered, texts
 from tocsin.web.titles import language_of
@@ -39,9 +36,7 @@ if TYPE_CHECKING:
     from tocsin.web.api import Interface
     from tocsin.web.house import House
 
-PACKAGE_BYTES = 300_000
 PACKAGES_KEPT = 64
-FORM = 1
 StatusWord = Literal["open", "unknown", "doubtful", "closed"]
 _EVERY = frozenset({Status.OPEN, Status.UNKNOWN, Status.DOUBTFUL})
 
@@ -81,13 +76,6 @@ class ShelterNear(Struct, frozen=True):
     hours: Annotated[str, Meta(description="In the form of OSM's opening_hours, or in the source's own words.")]
 
 
-class Walking(Struct, frozen=True):
-    """How minutes are reckoned from metres in a straight line."""
-
-    metres_per_second: float
-    detour: float
-
-
 class Advice(Struct, frozen=True):
     """What to do where no shelter can be reached in the time there is."""
 
@@ -116,41 +104,6 @@ class LockedTaken(Struct, frozen=True):
 
     id: str
     status: StatusWord
-
-
-class OfflinePackage(Struct, frozen=True):
-    """A signed package: ``payload`` is the exact text that was signed, itself JSON of an :class:`Offline`."""
-
-    payload: str
-    signature: Annotated[str, Meta(description="Ed25519 over payload's UTF-8 bytes, base64url without padding.")]
-    key_id: str
-
-
-class Offline(Struct, frozen=True):
-    """What a device needs to find a shelter without a network.
-
-    ``rows`` have the columns of ``columns``: ``lat`` and ``lon`` in 1e-5 degrees; ``kind`` and ``hours`` are places in
-    ``kinds`` and ``hours``; an entry of ``hours`` is its text and its spans in minutes of the week from Monday 00:00 in
-    ``zone`` (null: nobody knows); ``flags`` add up 1 step-free, 2 not, 4 pets, 8 no pets, 16 closed, 32 doubtful;
-    ``verified`` is a day counted from 1970-01-01, 0 for never. ``left_out``: so many more there are.
-    """
-
-    form: int
-    place: str
-    name: str
-    realm: str
-    as_of: datetime
-    zone: str
-    walking: Walking
-    columns: tuple[str, ...]
-    kinds: tuple[str, ...]
-    hours: tuple[tuple[str, tuple[tuple[int, int], ...] | None], ...]
-    rows: tuple[tuple[Any, ...], ...]
-    left_out: int
-
-
-COLUMNS = ("id", "lat", "lon", "name", "address", "kind", "capacity", "flags", "hours", "verified")
-WALKING = Walking(PACE_M_S, DETOUR)
 
 
 class Desk:
@@ -197,106 +150,14 @@ class Desk:
         return made
 
     def _pack(self, code: str, language: str) -> Ready:
-        house = self.house
-        shape = house.gazetteer.shape(code)
-        place, shelters = house.gazetteer.get(code), house.shelters
-        found = shelters.within(shape, (place.latitude, place.longitude)) if shelters is not None and shape else []
-        payload = fitted(house, shelters, found, code, language, PACKAGE_BYTES - 400)
-        signature = _spell(house.keys.sign(payload))
-        body = msgspec.json.encode(OfflinePackage(payload.decode(), signature, house.keys.key_id))
         return Ready(
-            body,
+            package(self.house, code, language),
             JSON,
             f"/v1/shelters/offline/{code}.json",
             cache="public, max-age=300",
             vary="Accept-Encoding, Accept-Language",
             extra=((b"content-language", language.encode()),),
         )
-
-
-def fitted(
-    house: House, shelters: Shelters | None, found: Sequence[Shelter], code: str, language: str, most: int
-) -> bytes:
-    """The package of these shelters in at most so many bytes as JSON text: terser first, then fewer."""
-    for terse in range(4):
-        made = _payload(house, shelters, found, code, language, terse, len(found))
-        if _written(made) <= most:
-            return made
-    low, high = 0, len(found)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if _written(_payload(house, shelters, found, code, language, 3, middle)) <= most:
-            low = middle
-        else:
-            high = middle - 1
-    return _payload(house, shelters, found, code, language, 3, low)
-
-
-def _written(payload: bytes) -> int:
-    """How long it is as a text inside JSON, where each quotation mark takes two bytes."""
-    return len(payload) + payload.count(b'"') + payload.count(b"\\")
-
-
-def _payload(
-    house: House, shelters: Shelters | None, found: Sequence[Shelter], code: str, language: str, terse: int, count: int
-) -> bytes:
-    place, at = house.gazetteer.get(code), house.now()
-    kinds = tuple(Kind)
-    hours: dict[str, int] = {}
-    rows = []
-    for shelter in found[:count]:
-        assert shelters is not None
-        known = shelters.standing(shelter.id)
-        name = shelter.name(language)[: (200, 80, 40, 24)[terse]]
-        address = "" if shelter.address == name else shelter.address[: (200, 60, 0, 0)[terse]]
-        said = shelter.hours or ("" if terse else shelter.hours_said)
-        flags = {True: 1, False: 2, None: 0}[shelter.step_free] + {True: 4, False: 8, None: 0}[shelter.pets]
-        stands = known.word == Status.CLOSED or (shelter.closed and known.word != Status.OPEN)
-        flags += 16 * stands + 32 * known.doubtful(at)
-        seen = verified_open_at(shelter, known)
-        rows.append(
-            (
-                shelter.id,
-                round(shelter.latitude / 10),
-                round(shelter.longitude / 10),
-                name,
-                address,
-                kinds.index(shelter.kind),
-                shelter.capacity or 0,
-                flags,
-                hours.setdefault(said, len(hours)),
-                int(seen.timestamp() // 86_400) if seen is not None else 0,
-            )
-        )
-    told = Offline(
-        FORM,
-        code,
-        house.gazetteer.name(code, language),
-        house.settings.realm,
-        at.astimezone(UTC).replace(microsecond=0),
-        place.zone,
-        WALKING,
-        COLUMNS,
-        tuple(kind.value for kind in kinds),
-        tuple((text, _spans(text)) for text in hours),
-        tuple(rows),
-        len(found) - len(rows),
-    )
-    return msgspec.json.encode(told)
-
-
-def _spans(hours: str) -> tuple[tuple[int, int], ...] | None:
-    """Hours as minutes of the week; None where nobody knows."""
-    days = week(hours)
-    if days is None:
-        return None
-    return tuple((day * 1440 + start, day * 1440 + end) for day, spans in enumerate(days) for start, end in spans)
-
-
-def _spell(data: bytes) -> str:
-    from base64 import urlsafe_b64encode
-
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def told(near: Near, language: str) -> ShelterNear:
@@ -368,7 +229,9 @@ async def report(interface: Interface, request: Request) -> ASGIApp:
 
     async def work() -> Response:
         status = await asyncio.to_thread(Desk.of(house).report, identity, request.client)
-        return Response(msgspec.json.encode(LockedTaken(identity, status.value)), 202, {"Cache-Control": "no-store"}, JSON)
+        return Response(
+            msgspec.json.encode(LockedTaken(identity, status.value)), 202, {"Cache-Control": "no-store"}, JSON
+        )
 
     return await interface.repeats.once(request, house.limits.visitor(request.client), content, house.now(), work)
 
@@ -376,6 +239,7 @@ async def report(interface: Interface, request: Request) -> ASGIApp:
 async def offline(interface: Interface, request: Request) -> ASGIApp:
     """The package of a place."""
     house = interface.house
+    asked(request, StateQuery)
     language = language_of(request, house.languages)
     return await Desk.of(house).package(request.path_params["code"], language)
 
@@ -406,7 +270,7 @@ SHELTERS: tuple[Operation, ...] = (
         offline,
         "The shelters of a place for a device without a network, signed, in at most 300 KB.",
         (Answer(200, "The package.", JSON, OfflinePackage), Answer(304, "Nothing changed.", "")),
-        Nothing,
+        StateQuery,
         faults=("input.place-unknown",),
         conditional=True,
         parameters={"code": "Area code."},

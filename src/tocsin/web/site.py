@@ -131,6 +131,8 @@ def create(house: House) -> Site:
         },
     )
     sizes = {"/v1/alerts": house.settings.max_message_bytes, "/console/area-file": house.settings.max_message_bytes}
+    # A city's list of shelters, as text in a form; a larger one is for the command.
+    sizes["/console/shelters/preview"] = 30_000_000
     return Site(house, interface, Guard(routed, house.limits, sizes, house.measures.count))
 
 

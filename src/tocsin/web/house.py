@@ -119,6 +119,7 @@ class House:
     desk_room: Any = None
     data: Path | None = None
     newsroom: Newsroom | None = None
+    rolls: Any = None
     checks: list[Callable[[datetime], Iterable[Ailment]]] = field(default_factory=list)
     listeners: list[Callable[[Entry], object]] = field(default_factory=list)
 

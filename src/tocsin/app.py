@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from tocsin.asking import Asking
 from tocsin.assess.newsroom import Newsroom, Official
 from tocsin.cap.alert import Alert, Scope
 from tocsin.cap.limits import TRUSTED
@@ -53,6 +54,9 @@ from tocsin.store.certificate import Certificates
 from tocsin.store.key import Keys, signed_by
 from tocsin.store.people import SqlPeople
 from tocsin.store.prekeys import SqlPreKeys
+from tocsin.store.rollcall import ERASE as SEATS_OF
+from tocsin.store.rollcall import SqlSeats, new_seats
+from tocsin.store.roster import SqlRoster
 from tocsin.store.session import SqlSessions
 from tocsin.store.sqlite import SqliteStore
 from tocsin.store.subscriptions import SqlBook
@@ -73,6 +77,7 @@ from tocsin.web.console.desk_room import DeskRoom
 from tocsin.web.console.identity import Identity
 from tocsin.web.health import holds
 from tocsin.web.house import House
+from tocsin.web.rolls import Rolls
 from tocsin.web.site import config
 
 log = logging.getLogger("tocsin")
@@ -212,6 +217,9 @@ class Program:
             newsroom=self.newsroom,
         )
 
+        roster = SqlRoster(self.store, self.data / "keys", realm, SEATS_OF)
+        seats = SqlSeats(self.store, roster.vault.seal, realm)
+        self.rolls = self.house.rolls = Rolls(self.house, roster, seats, new_seats)
         self.house.checks += [
             holds("policy", lambda: load_policy(self.data, self.settings, self.sources, self.keys)),
             holds("certificate", lambda: self.certificates.current(self.clock.now())),
@@ -333,6 +341,8 @@ class Program:
         await self._arm()
         self.subscribers.load()
         self.settle()
+        await asyncio.to_thread(self.rolls.roster.erase_again)
+        self.rolls.take_in()
         works: dict[str, Callable[[], Any]] = {
             "mirror": self._keep_mirroring,
             "newsroom": self._keep_reading,
@@ -343,6 +353,7 @@ class Program:
             "refill": Refill(self.prekeys, self.book, self.clock, idle=self._is_idle).run,
             "dates": self._keep_dates,
             "desk": DeskRoom.of(self.house).keep_watch,
+            "asking": Asking(self.house, self.rolls).run,
         }
         for feed in feeds:
             works[f"feed {feed.wire.id}"] = partial(feed.run, self.intake)

@@ -205,11 +205,6 @@ def new_seats(members: Iterable[str]) -> list[tuple[str, str]]:
     return [(secrets.token_hex(8), member) for member in members]
 
 
-def device(secret: str) -> bytes:
-    """What is kept of a device's secret."""
-    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
-
-
 def _seat(row: Any) -> Seat:
     seat, member, contact, tries, tried, reason, phone = row
     when = parse(tried) if tried else None

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from tocsin.web.house import House
 
 KINDS = (*rollcall.KINDS, *facility.KINDS, ALERT_PUBLISHED)
+ERASURE_ASKED = "erasure:asked"
 ANSWER, WARDEN = "answer", "warden"
 LETTERS = "ACDEFHJKLMNPRTUVWXY"
 """Letters of a roll call's code: none that is read as another, or as a digit."""
@@ -169,6 +170,16 @@ class Rolls:
     def _forget(self, call: RollCall) -> None:
         self.seats.pop(call.id, None)
         self._links = {mark: known for mark, known in self._links.items() if known[1] != call.id}
+
+    def vacate(self, members: Iterable[str]) -> None:
+        """Forget where these people sat; their answers stay, and mean nobody."""
+        gone = frozenset(members)
+        for seats in self.seats.values():
+            for name in [name for name, seat in seats.items() if seat.member in gone]:
+                seat = seats.pop(name)
+                seat.member = ""
+        left = {(call, seat) for call, seats in self.seats.items() for seat in seats}
+        self._links = {mark: known for mark, known in self._links.items() if known[1:] in left}
 
     # --- roll calls ------------------------------------------------------------------------------------------------
 
@@ -357,6 +368,11 @@ class Rolls:
 def _mark(token: str) -> bytes:
     # What is looked up is a hash, so that the time of a lookup says nothing about the links there are.
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+def device(secret: str) -> bytes:
+    """What is kept of the secret of a phone that a warden's link is bound to."""
+    return hashlib.sha256(b"device\x1f" + secret.encode("utf-8", "replace")).digest()
 
 
 def of(house: House) -> Rolls:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from tocsin.cap.telling import Told
 from tocsin.reach.heartbeat import SignedHeartbeat
+from tocsin.web.answer import ANSWERS
 from tocsin.web.api import Interface
+from tocsin.web.facility import FACILITIES
 from tocsin.web.feed import ATOM_TYPE, CAP_TYPE
 from tocsin.web.geojson import MEDIA_TYPE as GEOJSON
 from tocsin.web.health import Readiness, Unready
@@ -287,5 +289,7 @@ TABLE: tuple[Operation, ...] = (
         (Answer(200, "It can.", JSON, Readiness), Answer(503, "It cannot.", PROBLEM_JSON, Unready)),
     ),
     Operation("GET", "/metrics", Interface.metrics, "For Prometheus.", (Answer(200, "Measures.", "text/plain"),)),
+    *ANSWERS,
+    *FACILITIES,
 )
 """Every operation there is."""

@@ -30,13 +30,14 @@ from tocsin.account.rollcall import (
     RollCall,
     may_ask,
 )
-from tocsin.account.roster import MEMBER_ERASED, Details, Erased, Member, Way
+from tocsin.account.roster import MEMBER_ERASED, Details, Member, Way
 from tocsin.errors import StoreError
 from tocsin.journal import fact
 from tocsin.place.language import best
 from tocsin.reach.channel import Outcome, later
 from tocsin.reach.wording import exercise_mark
 from tocsin.warn.person import Role
+from tocsin.web.dossier import erase
 from tocsin.web.rolls import ANSWER, ERASURE_ASKED, WARDEN, Rolls
 from tocsin.web.text import Texts, offered, texts
 
@@ -268,8 +269,8 @@ class Asking:
         there = (
             {one.id for one in await asyncio.to_thread(self.rolls.roster.members, sorted(asked))} if asked else set()
         )
-        if there:
-            await asyncio.to_thread(self._erase, sorted(there), "asked")
+        for member in sorted(there):
+            await asyncio.to_thread(erase, self.house, member, "", "asked")
         self._erased = entries[-1].seq if len(entries) == 1000 else head
 
     def tidy(self, at: datetime) -> None:
@@ -278,7 +279,8 @@ class Asking:
         if (back := self.rolls.roster.erase_again()) > 0:
             log.warning("%d persons came back with a backup and were erased again", back)
         if gone := self.rolls.roster.ended(at - timedelta(days=settings.visitor_days)):
-            self._erase(gone, "ended")
+            for member in gone:
+                erase(self.house, member, "", "ended")
         floor = at - timedelta(days=settings.rollcall_days)
         old = [
             call.id
@@ -289,11 +291,6 @@ class Asking:
             facts = [fact(ROLLCALL_FORGOTTEN, name, {"days": settings.rollcall_days}, self.rolls.realm) for name in old]
             for entry in self.rolls.book.forget(old, facts):
                 self.rolls.apply(entry)
-
-    def _erase(self, ids: Sequence[str], why: str) -> None:
-        facts = [fact(MEMBER_ERASED, one, Erased("", why), self.rolls.realm) for one in ids]
-        self.rolls.roster.erase(ids, facts)
-        self.rolls.vacate(ids)
 
     # --- wording ---------------------------------------------------------------------------------------------------
 

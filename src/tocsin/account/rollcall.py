@@ -149,6 +149,11 @@ class RollCall:
         """When people were first asked; None while the question waits."""
         return self.asked[0][0] if self.asked else None
 
+    @property
+    def until_asked(self) -> datetime:
+        """When the question leaves at the latest, where act does not end before and the pace names minutes."""
+        return self.at + timedelta(minutes=self.started.pace.wait)
+
     def apply(self, entry: Entry) -> bool:
         """Take in one entry; False for one of another roll call, one that is known, or one that changes nothing."""
         if entry.kind == ANSWER_GIVEN:

@@ -51,6 +51,8 @@ NEXT_WAY = timedelta(minutes=3)
 """How long an answer is waited for before a person is asked by their next way."""
 SOON = timedelta(seconds=15)
 """How soon the next way is tried, or the same again, when nothing has left."""
+UNSET, NOT_SET_UP = "not set up", timedelta(minutes=1)
+"""How soon a channel is looked at again that nobody has set up, or that was stopped."""
 AT_ONCE = 50
 GROUP = 500
 """How many are asked before it is kept that they were."""
@@ -115,7 +117,8 @@ class Asking:
             return False
         if seat.tried is None:
             return True
-        return bool(at - seat.tried >= (SOON if seat.contact == Contact.NONE else NEXT_WAY))
+        wait = NOT_SET_UP if seat.reason == UNSET else SOON if seat.contact == Contact.NONE else NEXT_WAY
+        return bool(at - seat.tried >= wait)
 
     async def _ask_some(self, call: RollCall, due: Sequence[Any], at: datetime) -> int:
         ids = [seat.member for seat in due]
@@ -246,7 +249,7 @@ class Asking:
             tell = getattr(lane.channel, "tell", None) if lane is not None and not lane.paused else None
             if tell is None:
                 # It may be set up in a minute; the wardens' clock does not wait for it.
-                return later(reason="not set up", tried=False)
+                return later(reason=UNSET, tried=False)
             async with room:
                 try:
                     outcome: Outcome = await tell(letter.way.address, letter.subject, letter.text)

@@ -57,6 +57,7 @@ class Contact(IntEnum):
     SEEN = 2
 
 
+_ORDER = {state: place for place, state in enumerate(State)}
 _CONTACT = {
     Contact.NONE: State.NOT_REACHED,
     Contact.DELIVERED: State.DELIVERED,
@@ -135,6 +136,12 @@ class RollCall:
         self.closed: datetime | None = None
         self.forgotten = False
         self.change = 0
+        # While thousands answer, the console counts twice a second; so it is counted as they come.
+        self._states: dict[str, State] = dict.fromkeys(self.zones, State.NOT_REACHED)
+        self._tally: dict[str, Counter[State]] = {
+            zone: Counter({State.NOT_REACHED: len(seats)}) for zone, seats in started.zones.items()
+        }
+        self._first: dict[str, datetime] = {}
 
     def __len__(self) -> int:
         return len(self.zones)
@@ -190,8 +197,10 @@ class RollCall:
         self.known[name] = received
         kept = self.answers.setdefault(seat, [])
         kept.append(answer)
-        kept.sort(key=lambda one: one.order)
-        self.change += 1
+        if len(kept) > 1:
+            kept.sort(key=lambda one: one.order)
+        self._first[seat] = kept[0].at
+        self._count(seat)
         return True
 
     def reach(self, seat: str, contact: Contact) -> bool:
@@ -199,8 +208,17 @@ class RollCall:
         if seat not in self.zones or contact <= self.contacts.get(seat, Contact.NONE):
             return False
         self.contacts[seat] = contact
-        self.change += 1
+        self._count(seat)
         return True
+
+    def _count(self, seat: str) -> None:
+        given = self.answers.get(seat)
+        now = _state(given[-1]) if given else _CONTACT[self.contacts.get(seat, Contact.NONE)]
+        tally = self._tally[self.zones[seat]]
+        tally[self._states[seat]] -= 1
+        tally[now] += 1
+        self._states[seat] = now
+        self.change += 1
 
     # --- how people stand ------------------------------------------------------------------------------------------
 
@@ -211,16 +229,14 @@ class RollCall:
 
     def state(self, seat: str) -> State:
         """How a seat stands."""
-        counts = self.answer(seat)
-        return _CONTACT[self.contacts.get(seat, Contact.NONE)] if counts is None else _state(counts)
+        return self._states[seat]
 
     def seats(self, zones: Iterable[str] | None = None) -> list[str]:
         """The seats in these zones, or all: who needs help first, then who is unaccounted for, the least known first."""
         wanted = None if zones is None else frozenset(zones)
-        order = list(State)
         return sorted(
             (seat for seat, zone in self.zones.items() if wanted is None or zone in wanted),
-            key=lambda seat: (order.index(self.state(seat)), self.zones[seat], seat),
+            key=lambda seat: (_ORDER[self._states[seat]], self.zones[seat], seat),
         )
 
     def unaccounted(self, zones: Iterable[str] | None = None) -> list[str]:
@@ -229,30 +245,21 @@ class RollCall:
 
     def counts(self, zone: str | None = None) -> dict[State, int]:
         """How many stand how, in all or in one zone; every state is there."""
-        found = Counter(self.state(seat) for seat, where in self.zones.items() if zone in (None, where))
-        return {state: found[state] for state in State}
+        tallies = self._tally.values() if zone is None else [self._tally.get(zone, Counter())]
+        return {state: sum(tally[state] for tally in tallies) for state in State}
 
     def by_zone(self) -> dict[str, dict[State, int]]:
         """:meth:`counts` of each zone, the zone with most unaccounted for first."""
-        found: dict[str, Counter[State]] = {zone: Counter() for zone in self.started.zones}
-        for seat, zone in self.zones.items():
-            found[zone][self.state(seat)] += 1
-        order = sorted(found, key=lambda zone: (-missing(found[zone]), zone))
-        return {zone: {state: found[zone][state] for state in State} for zone in order}
+        order = sorted(self._tally, key=lambda zone: (-missing(self._tally[zone]), zone))
+        return {zone: {state: self._tally[zone][state] for state in State} for zone in order}
 
     def curve(self) -> list[Point]:
         """How many were accounted for from when on, by the answers' own times."""
-        given = sorted(
-            ((answer.at, answer.order, seat) for seat, answers in self.answers.items() for answer in answers),
-        )
-        answered: set[str] = set()
         points: list[Point] = []
-        for at, _, seat in given:
-            if seat not in answered:
-                answered.add(seat)
-                if points and points[-1].at == at:
-                    points.pop()
-                points.append(Point(at, len(answered)))
+        for number, at in enumerate(sorted(self._first.values()), 1):
+            if points and points[-1].at == at:
+                points.pop()
+            points.append(Point(at, number))
         return points
 
     # --- what is due -----------------------------------------------------------------------------------------------
@@ -262,14 +269,14 @@ class RollCall:
         if self.closed is not None:
             return
         told = {(step.to, zone) for _, step in self.escalations for zone in step.zones}
-        helpless = sorted({zone for seat, zone in self.zones.items() if self.state(seat) is State.HELP})
+        helpless = sorted(zone for zone, tally in self._tally.items() if tally[State.HELP])
         if fresh := tuple(zone for zone in helpless if ("help", zone) not in told):
             yield Escalated("help", fresh, 0)
         if (asked := self.asked_at) is None:
             return
         for to, minutes in (("warden", self.started.pace.warden), ("deputy", self.started.pace.deputy)):
             if minutes and at >= asked + timedelta(minutes=minutes):
-                left = Counter(self.zones[seat] for seat in self.zones if self.state(seat) in UNACCOUNTED)
+                left = {zone: number for zone, tally in self._tally.items() if (number := missing(tally))}
                 if fresh := tuple(sorted(zone for zone in left if (to, zone) not in told)):
                     yield Escalated(to, fresh, sum(left[zone] for zone in fresh))
 

@@ -29,7 +29,7 @@ from tocsin.account.answer import How, Means, Says
 from tocsin.account.rollcall import UNACCOUNTED, RollCall, State
 from tocsin.cap.phase import Phase
 from tocsin.clock import parse
-from tocsin.errors import MediaTypeError, NotAllowedError, NotFoundError, ParameterError, TooSlowError
+from tocsin.errors import MediaTypeError, NotAllowedError, NotFoundError, ParameterError, RateLimitedError, TooSlowError
 from tocsin.reach.channels import sms
 from tocsin.web.leaf import FORM, form, here, leaf
 from tocsin.web.openapi import Answer as Says200
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 COOKIE = "tocsin-warden"
 COOKIE_SECONDS = 7 * 86_400
 MOST_NAMES = 300
+MOST_FAMILIES = 10
 _NO_STORE = {"Cache-Control": "no-store"}
 
 log = logging.getLogger("tocsin.web")
@@ -222,6 +223,8 @@ async def family_form(interface: Interface, request: Request) -> ASGIApp:
     if "end" in await form(request):
         await asyncio.to_thread(rolls.book.end_families, call.id, seat.id)
         return here(request, f"/a/{token}")
+    if await asyncio.to_thread(rolls.book.families, call.id, seat.id) >= MOST_FAMILIES:
+        raise Refusal(RateLimitedError("end the links there are first"), retry_after=1)
     made = await asyncio.to_thread(rolls.book.make_family, call.id, seat.id, seat.member)
     return await _answer_page(house, request, rolls, call, seat, made)
 

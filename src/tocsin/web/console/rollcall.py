@@ -54,14 +54,14 @@ def curve(call: RollCall, at: datetime) -> str:
     end = call.closed or at
     span = max(60.0, (end - call.at).total_seconds())
     points = [(0.0, 0)]
-    for point in call.curve():
+    made = call.curve()
+    step = max(1, len(made) // 200)
+    for point in [*made[:-1:step], *made[-1:]]:
         # A point is where a step ends: until then it was as before.
         x = min(1.0, max(0.0, (point.at - call.at).total_seconds() / span))
         points += [(x, points[-1][1]), (x, point.accounted)]
     points.append((1.0, points[-1][1]))
-    step = max(1, len(points) // 400)
-    kept = [*points[::step], points[-1]]
-    return " ".join(f"{x * WIDTH:.1f},{HEIGHT - 2 - done / total * (HEIGHT - 24):.1f}" for x, done in kept)
+    return " ".join(f"{x * WIDTH:.1f},{HEIGHT - 2 - done / total * (HEIGHT - 24):.1f}" for x, done in points)
 
 
 async def lines(page: Call, rolls: Rolls, call: RollCall, seats: list[str]) -> list[Line]:

@@ -143,7 +143,9 @@ def answer_all(there: Installation) -> int:
             outcome = Outcome(kind, error=wrong.detail or wrong.sentence, code=wrong.code)
         except Exception:
             log.exception("an import broke: %s", file)
-            outcome = Outcome(kind, error="the import broke inside; the log of the running Tocsin says where", code="tocsin")
+            outcome = Outcome(
+                kind, error="the import broke inside; the log of the running Tocsin says where", code="tocsin"
+            )
         _lay(folder / f"{name}.answer", msgspec.json.encode(outcome))
         working.unlink(missing_ok=True)
         answered += 1

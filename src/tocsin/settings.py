@@ -213,7 +213,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = 30
     rollcall_warden_minutes: Annotated[
-        int, Meta(description="So long after the question the wardens of a zone are told who is missing.", ge=0, le=1440)
+        int,
+        Meta(description="So long after the question the wardens of a zone are told who is missing.", ge=0, le=1440),
     ] = 10
     rollcall_deputy_minutes: Annotated[
         int, Meta(description="So long after the question the duty officers are told who is missing.", ge=0, le=1440)

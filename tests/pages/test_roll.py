@@ -94,7 +94,9 @@ def test_every_page_of_the_desk_is_accessible(night: Night, language: str, pictu
         "facilities": "/console/facilities",
     }.items():
         joint = "&" if "?" in path else "?"
-        page.goto(f"{night.url}{path}{joint}lang={language}")
+        reached = page.goto(f"{night.url}{path}{joint}lang={language}")
+        assert reached is not None
+        assert reached.status == 200, name
         expect(page.locator("html")).to_have_attribute("lang", language)
         look(page, pictures, f"{name}-{language}")
 

@@ -20,6 +20,7 @@ from tocsin.web.leaf import leaf
 from tocsin.web.listing import Code
 from tocsin.web.openapi import Answer, Operation, asked
 from tocsin.web.ready import Ready
+from tocsin.web.rolls import standing
 from tocsin.web.shapes import JSON, Realm
 from tocsin.web.state import Moment, moment
 
@@ -79,21 +80,6 @@ class FacilityHistory(Struct, frozen=True):
 
     facility: Facility
     history: tuple[FacilityThen, ...]
-
-
-def standing(house: House, place: str | None = None) -> dict[str, FacilityState]:
-    """The facilities of a house: all, or those in an area."""
-    if house.rolls is None:
-        return {}
-    house.rolls.take_in()
-    current: dict[str, FacilityState] = house.rolls.facilities.current()
-    if place is None:
-        return current
-    return {name: state for name, state in current.items() if _within(house, state.place, place)}
-
-
-def _within(house: House, code: str, place: str) -> bool:
-    return code == place or (code in house.gazetteer and place in house.gazetteer.ancestors(code))
 
 
 def told(name: str, state: FacilityState, at: datetime) -> Facility:

@@ -381,3 +381,18 @@ def of(house: House) -> Rolls:
     if rolls is None:
         raise NotFoundError
     return rolls
+
+
+def standing(house: House, place: str | None = None) -> dict[str, FacilityState]:
+    """The facilities of a house by id: all, or those in an area."""
+    if house.rolls is None:
+        return {}
+    house.rolls.take_in()
+    current: dict[str, FacilityState] = house.rolls.facilities.current()
+    if place is None:
+        return current
+    return {name: state for name, state in current.items() if _within(house, state.place, place)}
+
+
+def _within(house: House, code: str, place: str) -> bool:
+    return code == place or (code in house.gazetteer and place in house.gazetteer.ancestors(code))

@@ -9,14 +9,24 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
+from msgspec import structs
 
 from tests.contracts.roll.conftest import Mission
 from tests.contracts.web.conftest import Reply, Server
 from tocsin.account.answer import ANSWER_GIVEN
+from tocsin.account.facility import FacilityState, Reason, Service, Status
 from tocsin.account.rollcall import ROLLCALL_ASKED, ROLLCALL_ESCALATED, State
+from tocsin.account.roster import MEMBER_ERASED, ROSTER_IMPORTED
 from tocsin.clock import spell
+from tocsin.errors import UnknownPlaceError
+from tocsin.journal import fact as journal_fact
 from tocsin.reach.channel import refused
+from tocsin.reach.subscriber import Wish
 from tocsin.warn.enrolment import VIEW_PERSONAL
+from tocsin.web.console.roster import Opened
+from tocsin.web.dossier import dossier, erase
+from tocsin.web.rolls import ERASURE_ASKED
+from tocsin.web.roster import IMPORTER
 from tocsin.web.token import RELAY, issue
 
 FORM = "application/x-www-form-urlencoded"
@@ -323,3 +333,85 @@ def test_it_is_all_there_after_a_restart(mission: Mission, desk: Server) -> None
     assert found.curve() == call.curve()
     assert again.link(found, "1") == mission.link(call, "1")
     assert again.rolls.opened("answer", mission.link(call, "5"))[0] is found
+
+
+def test_facilities_are_told_and_overdue_is_never_open(mission: Mission, desk: Server) -> None:
+    """JSON, its history, the page and the place's own page say how a facility stands; overdue is said, and not "open"."""
+    clock = mission.building.clock
+    now = clock.now()
+    alert = mission.building.publish("prepare")
+    open_ = FacilityState("Embassy", "UA-30", Status.OPEN, now, now + timedelta(hours=1), (Service.VISAS,), "+380 44 1")
+    shut = structs.replace(open_, status=Status.CLOSED, reason=Reason.THREAT, alert=alert.identifier)
+    mission.rolls.set_facility("kyiv", shut)
+    (one,) = desk.get("/v1/facilities?place=UA").json()["facilities"]
+    assert (one["status"], one["reason"], one["alert"]) == ("closed", "threat", f"/alerts/{alert.identifier}.xml")
+    assert desk.get("/v1/facilities?place=UA-46").json()["facilities"] == []
+    assert "<b>Closed</b>" in desk.get("/at/UA-30?lang=en").body.decode()
+    assert "Closed" not in desk.get("/at/UA-46?lang=en").body.decode()
+    mission.rolls.set_facility("kyiv", open_)
+    clock.turn(3600)
+    mission.building.hear()
+    told = desk.get("/v1/facilities/kyiv").json()
+    assert (told["facility"]["status"], told["facility"]["last_status"]) == ("overdue", "open")
+    assert [then["status"] for then in told["history"]] == ["open", "closed"]
+    for path in ("/facilities?lang=en", "/at/UA-30?lang=en"):
+        page = desk.get(path).body.decode()
+        assert "review is overdue" in page
+        assert not re.search(r"<b>Open</b>|>Open<", page)
+    assert desk.get("/v1/facilities/nowhere").status == 404
+    with pytest.raises(UnknownPlaceError):
+        mission.rolls.set_facility("x", structs.replace(open_, place="XX-1", review_by=now + timedelta(days=1)))
+
+
+def test_a_person_is_given_and_erased_whole(mission: Mission, desk: Server) -> None:
+    """All about one person is one value, with who has looked; erased, nothing of it is left and their answer means nobody."""
+    call = mission.rolls.start("Night", "p1")
+    answer(desk, mission.link(call, "1"))
+    member, seat = mission.member("1"), mission.seat(call, "1")
+    house = mission.building.house
+    wish = Wish("mail", "olena@example.org", ("secret",), areas=("UA-30",))
+    house.subscriptions.make(wish)
+    told = dossier(house, member, "p7")
+    assert told.details.name == "Olena Kovalenko"
+    assert [one.says for one in told.answers] == ["safe"]
+    assert [one.areas for one in told.subscriptions] == [("UA-30",)]
+    assert [(look.by, look.what) for look in told.looks] == [("p7", "export")]
+    erase(house, member, "p7", "asked")
+    assert house.subscriptions.book.find("mail", "olena@example.org") == []
+    assert mission.rolls.roster.find("1") == []
+    assert call.state(seat) is State.SAFE
+    assert answer(desk, mission.rolls.book.link("answer", call.id, seat)).status == 404
+    (fact,) = mission.building.store.read(0, 1000, [MEMBER_ERASED])
+    assert fact.subject == member
+
+
+@pytest.mark.asyncio
+async def test_a_command_asks_the_running_house_to_erase(mission: Mission) -> None:
+    """An asking to erase that lies in the journal is done at the next look, once."""
+    member = mission.member("3")
+    mission.building.store.append([journal_fact(ERASURE_ASKED, member, {"by": "command"})])
+    await mission.asking.once()
+    await mission.asking.once()
+    assert mission.rolls.roster.members([member]) == []
+    assert len(mission.building.store.read(0, 1000, [MEMBER_ERASED])) == 1
+
+
+def test_a_sheet_is_taken_in_by_the_importer(mission: Mission) -> None:
+    """The importer says what would change, refuses to lose half a roster, and records counts and no names."""
+    house = mission.building.house
+    there = Opened(house)
+    few = "id,name,phone,type\n1,Olena Kovalenko,+380441110001,staff\n"
+    read = IMPORTER.read(few.encode(), {})
+    assert (IMPORTER.change(there, read).gone, IMPORTER.change(there, read).refused) == (3, "")
+    many = "id,name,zone,phone\n" + "".join(f"s{n},Name {n},A,+3804411{n:05}\n" for n in range(50))
+    first = IMPORTER.apply(there, IMPORTER.read(many.encode(), {}), force=True)
+    assert (first.new, first.gone) == (50, 4)
+    assert len(mission.rolls.roster.find("5")) == 1, "a sheet of staff says nothing of visitors"
+    half = "\n".join(many.splitlines()[:20])
+    refused = IMPORTER.apply(there, IMPORTER.read(half.encode(), {}))
+    assert "31 of 50 people" in refused.refused
+    assert len(mission.rolls.roster.members()) == 51
+    again = IMPORTER.apply(there, IMPORTER.read(many.encode(), {}))
+    assert (again.new, again.changed, again.same) == (0, 0, 50)
+    (entry,) = mission.building.store.read(0, 1000, [ROSTER_IMPORTED])
+    assert json.loads(entry.body) == {"by": "", "new": 50, "changed": 0, "same": 0, "gone": 4}

@@ -68,7 +68,17 @@ DELIVERIES = (DELIVERY_SEALED, DELIVERY_SETTLED)
 REMEMBERED = 500
 SOON = timedelta(minutes=10)
 WATCH_SECONDS = 5.0
-MENU = ("/console/", "/console/write", "/console/team", "/console/people", "/console/record", "/console/account")
+MENU = (
+    "/console/",
+    "/console/write",
+    "/console/rollcalls",
+    "/console/roster",
+    "/console/facilities",
+    "/console/team",
+    "/console/people",
+    "/console/record",
+    "/console/account",
+)
 
 
 @cache

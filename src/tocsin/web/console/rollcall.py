@@ -140,7 +140,6 @@ async def show(page: Call) -> Response:
     return page.page(
         "rollcall.html",
         "rollcall",
-        c=call,
         zone_chosen=zone,
         rows=await lines(page, rolls, call, listed[:MOST]),
         more=max(0, len(listed) - MOST),

@@ -19,7 +19,7 @@ from tests.contracts.web.console.desk import furnish
 from tests.pages.conftest import Server
 from tests.pages.test_signin import enrol_by_passkey, look, person, serve
 from tocsin.account.answer import How, Means, Says
-from tocsin.account.facility import FacilityState, Reason, Service, Status
+from tocsin.account.facility import FacilityState, Offer, Reason, Status
 from tocsin.account.rollcall import RollCall, State
 from tocsin.warn.person import Role
 from tocsin.web.console import enrol
@@ -53,7 +53,7 @@ class Night:
         self.say("5", Says.SAFE, Means.PROXY)
         now = clock.now()
         state = FacilityState(
-            "Embassy in Kyiv", "UA-30", Status.CLOSED, now, now + timedelta(hours=4), (Service.EMERGENCY,),
+            "Embassy in Kyiv", "UA-30", Status.CLOSED, now, now + timedelta(hours=4), (Offer.EMERGENCY,),
             "+380 44 123 45 67", Reason.THREAT, "", "p1",
         )  # fmt: skip
         self.mission.rolls.set_facility("kyiv", state)

@@ -30,7 +30,7 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Service(StrEnum):
+class Offer(StrEnum):
     """What a facility does for people."""
 
     EMERGENCY = "emergency"
@@ -65,7 +65,7 @@ class FacilityState(Struct, frozen=True):
     status: Status
     since: datetime
     review_by: datetime
-    services: tuple[Service, ...] = ()
+    services: tuple[Offer, ...] = ()
     phone: str = ""
     reason: Reason = Reason.NONE
     alert: str = ""

@@ -14,7 +14,7 @@ from msgspec import structs
 from tests.contracts.roll.conftest import Mission
 from tests.contracts.web.conftest import Reply, Server
 from tocsin.account.answer import ANSWER_GIVEN
-from tocsin.account.facility import FacilityState, Reason, Service, Status
+from tocsin.account.facility import FacilityState, Offer, Reason, Status
 from tocsin.account.rollcall import ROLLCALL_ASKED, ROLLCALL_ESCALATED, State
 from tocsin.account.roster import MEMBER_ERASED, ROSTER_IMPORTED
 from tocsin.clock import spell
@@ -340,7 +340,7 @@ def test_facilities_are_told_and_overdue_is_never_open(mission: Mission, desk: S
     clock = mission.building.clock
     now = clock.now()
     alert = mission.building.publish("prepare")
-    open_ = FacilityState("Embassy", "UA-30", Status.OPEN, now, now + timedelta(hours=1), (Service.VISAS,), "+380 44 1")
+    open_ = FacilityState("Embassy", "UA-30", Status.OPEN, now, now + timedelta(hours=1), (Offer.VISAS,), "+380 44 1")
     shut = structs.replace(open_, status=Status.CLOSED, reason=Reason.THREAT, alert=alert.identifier)
     mission.rolls.set_facility("kyiv", shut)
     (one,) = desk.get("/v1/facilities?place=UA").json()["facilities"]

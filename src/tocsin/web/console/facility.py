@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from starlette.responses import Response
 
-from tocsin.account.facility import FacilityState, Reason, Service, Status
+from tocsin.account.facility import FacilityState, Offer, Reason, Status
 from tocsin.errors import NotFoundError, ParameterError
 from tocsin.warn.person import Act
 from tocsin.warn.publish import ALERT_PUBLISHED
@@ -38,7 +38,7 @@ async def show(page: Call) -> Response:
         rows=current,
         history={name: list(reversed(states))[1:6] for name, states in rolls.facilities.history.items()},
         statuses=list(Status),
-        services=list(Service),
+        services=list(Offer),
         reasons=list(Reason),
         reviews=REVIEWS,
         warnings=[(live, page.room.title(live, page.t.language)) for live in page.room.situation.live(at)][:50],
@@ -58,7 +58,7 @@ async def put(page: Call) -> Response:
     before = current.get(name)
     try:
         status, reason = Status(form.get("status")), Reason(form.get("reason"))
-        services = tuple(Service(one) for one in form.all("service"))
+        services = tuple(Offer(one) for one in form.all("service"))
         hours = int(form.get("review"))
     except ValueError:
         raise ParameterError("status, reason, service, review: one of those on the page") from None

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from tocsin.account.shelters import Shelters
+from tocsin.asking import Asking
 from tocsin.assess.newsroom import Newsroom
 from tocsin.clock import Clock
 from tocsin.errors import PolicyError
@@ -59,6 +60,9 @@ from tocsin.store.certificate import Certificates
 from tocsin.store.key import Keys, signed_by
 from tocsin.store.people import SqlPeople
 from tocsin.store.prekeys import SqlPreKeys
+from tocsin.store.rollcall import ERASE as SEATS_OF
+from tocsin.store.rollcall import SqlSeats, new_seats
+from tocsin.store.roster import SqlRoster
 from tocsin.store.session import SqlSessions
 from tocsin.store.shelters import SqlShelters
 from tocsin.store.sqlite import SqliteStore
@@ -83,6 +87,7 @@ from tocsin.web.console.desk_room import DeskRoom
 from tocsin.web.console.identity import Identity
 from tocsin.web.health import Ailment, holds
 from tocsin.web.house import House
+from tocsin.web.rolls import Rolls
 from tocsin.web.site import config
 from tocsin.web.wish import named
 
@@ -261,6 +266,9 @@ class Program(Rounds):
         )
         self.keeping = Keeping(self.store, self.subscribers, self.audience, self.letters, self.clock)
 
+        roster = SqlRoster(self.store, self.data / "keys", realm, SEATS_OF)
+        seats = SqlSeats(self.store, roster.vault.seal, realm)
+        self.rolls = self.house.rolls = Rolls(self.house, roster, seats, new_seats)
         self.house.checks += [
             holds("policy", lambda: load_policy(self.data, self.settings, self.sources, self.keys)),
             holds("certificate", lambda: self.certificates.require(self.clock.now())),
@@ -319,6 +327,8 @@ class Program(Rounds):
         await self._arm()
         self.subscribers.load()
         self.settle()
+        await asyncio.to_thread(self.rolls.roster.erase_again)
+        self.rolls.take_in()
         works: dict[str, Callable[[], Any]] = {
             "mirror": self._keep_mirroring,
             "newsroom": self._keep_reading,
@@ -333,6 +343,7 @@ class Program(Rounds):
             "farewells": self.keeping.keep_farewells,
             "desk": DeskRoom.of(self.house).keep_watch,
             "imports": partial(keep_answering, self),
+            "asking": Asking(self.house, self.rolls).run,
         }
         if serve:
             self.opened.open = False

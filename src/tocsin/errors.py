@@ -149,6 +149,12 @@ class ImportFileError(InputError):
     code = "input.file"
 
 
+class AnswerTimeError(InputError):
+    """The time of this answer does not fit this roll call; send it again without a time."""
+
+    code = "input.answer-time"
+
+
 # --- the person must act -------------------------------------------------------------------------------------------
 
 

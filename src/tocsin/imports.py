@@ -26,6 +26,7 @@ from tocsin.account.importing import MOST_BYTES, Change, Fault, Importer, Instal
 from tocsin.errors import ImportFileError, StoreError, TocsinError
 
 IMPORTERS: dict[str, str] = {
+    "roster": "tocsin.web.roster:IMPORTER",
     "shelters": "tocsin.account.shelter_import:IMPORTER",
     "subscribers": "tocsin.enlisting:IMPORTER",
 }

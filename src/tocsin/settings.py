@@ -225,6 +225,34 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             pattern="^(|([01][0-9]|2[0-3]):[0-5][0-9])$",
         ),
     ] = "02:30"
+    rollcall_wait_minutes: Annotated[
+        int,
+        Meta(
+            description="Nobody is asked whether they are safe while they should be running: under act the question "
+            "waits for hold or the all-clear, or for so long at most. 0 waits as long as act lasts.",
+            ge=0,
+            le=1440,
+        ),
+    ] = 30
+    rollcall_warden_minutes: Annotated[
+        int,
+        Meta(description="So long after the question the wardens of a zone are told who is missing.", ge=0, le=1440),
+    ] = 10
+    rollcall_deputy_minutes: Annotated[
+        int, Meta(description="So long after the question the duty officers are told who is missing.", ge=0, le=1440)
+    ] = 20
+    rollcall_days: Annotated[
+        int,
+        Meta(
+            description="So many days after a roll call was closed it is erased who gave which answer; how many gave it "
+            "stays in the record.",
+            ge=1,
+            le=3650,
+        ),
+    ] = 30
+    visitor_days: Annotated[
+        int, Meta(description="So many days after their end a visitor is erased from the roster.", ge=0, le=3650)
+    ] = 7
 
 
 def load(data: Path | None = None, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:

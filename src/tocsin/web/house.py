@@ -129,6 +129,7 @@ class House:
     shelters: Shelters | None = None
     shelter_desk: Any = None
     selfdrill: Any = None
+    rolls: Any = None
     checks: list[Callable[[datetime], Iterable[Ailment]]] = field(default_factory=list)
     listeners: list[Callable[[Entry], object]] = field(default_factory=list)
 

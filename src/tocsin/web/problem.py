@@ -42,6 +42,7 @@ STATUS: dict[str, int] = {
     "input.identifier-taken": 409,
     "input.idempotency-key": 422,
     "input.file": 400,
+    "input.answer-time": 422,
     "person": 400,
     "person.not-allowed": 403,
     "person.not-signed-in": 401,

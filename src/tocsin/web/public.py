@@ -34,6 +34,7 @@ from tocsin.place.map import Map, country_map
 from tocsin.web.day import DAY, WEEK, Turn, turns, week
 from tocsin.web.incident import incident_page, story_of
 from tocsin.web.ready import Ready
+from tocsin.web.rolls import standing as standing_of
 from tocsin.web.text import offered, texts
 from tocsin.web.view import KNOWN, STORIES, Facts, View, view
 
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 RELOAD_SECONDS = 30
 """A page without JavaScript loads itself anew this often: as often as a heartbeat is owed at the latest."""
+FACILITIES = 3
+"""How many facilities of the place stand on its page; the rest is a link away."""
 KEEP = 256
 """Rendered pages kept at a time; each is about 45 KB with its compressed form."""
 FIRST_BYTES = 14 * 1024 - 500
@@ -136,6 +139,7 @@ def facts(house: House, code: str, at: datetime) -> Facts:
         heartbeat_seconds=settings.heartbeat_seconds,
         all_clear_for=all_clear_for,
         stories=house.newsroom.touching(place.code)[:STORIES] if house.newsroom is not None else (),
+        facilities=tuple(standing_of(house, place.code).values())[:FACILITIES],
     )
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from tocsin.cap.telling import Told
 from tocsin.reach.heartbeat import SignedHeartbeat
+from tocsin.web.answer import ANSWERS
 from tocsin.web.api import Interface
+from tocsin.web.facility import FACILITIES
 from tocsin.web.feed import ATOM_TYPE, CAP_TYPE
 from tocsin.web.geojson import MEDIA_TYPE as GEOJSON
 from tocsin.web.health import Readiness, Unready
@@ -301,5 +303,7 @@ TABLE: tuple[Operation, ...] = (
     *SHELTERS,
     *OWN,
     *RECEIPTS,
+    *ANSWERS,
+    *FACILITIES,
 )
 """Every operation there is."""

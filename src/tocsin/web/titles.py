@@ -94,6 +94,11 @@ TITLES: dict[str, dict[str, str]] = {
         "de": "Diese Datei ist nicht verständlich.",
         "fr": "Ce fichier n'a pas pu être compris.",
     },
+    "input.answer-time": {
+        "uk": "Час цієї відповіді не відповідає цій перекличці; надішліть її ще раз без часу.",
+        "de": "Die Zeit dieser Antwort passt nicht zu dieser Abfrage; senden Sie sie noch einmal ohne Zeit.",
+        "fr": "L'heure de cette réponse ne correspond pas à cet appel ; renvoyez-la sans heure.",
+    },
     "person": {
         "uk": "Зараз це для вас неможливо.",
         "de": "Das ist für Sie gerade nicht möglich.",

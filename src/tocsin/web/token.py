@@ -22,7 +22,11 @@ from tocsin.journal import Entry, Fact, Journal, fact
 
 TOKEN_ISSUED, TOKEN_REVOKED = "token:issued", "token:revoked"
 SUBMIT = "alerts:submit"
-SCOPES = {SUBMIT: "send alerts with POST /v1/alerts"}
+RELAY = "answers:relay"
+SCOPES = {
+    SUBMIT: "send alerts with POST /v1/alerts",
+    RELAY: "hand on text messages that answer a roll call with POST /v1/answers/sms",
+}
 PREFIX = "tocsin"
 
 

@@ -2,8 +2,8 @@
 
 - A token must be issued, and above all revoked, while warnings go out; only one process writes the journal. So the
   command lays the fact into ``tray/`` of the data folder, and waits until it stands in the journal.
-- Only whoever owns the data folder can lay anything there, and only facts about tokens are taken: it opens nothing that
-  the owner of the database could not do.
+- Only whoever owns the data folder can lay anything there, and only facts about tokens and askings to erase are taken: it
+  opens nothing that the owner of the database could not do.
 - A file appears whole (written aside, then renamed) and is recorded once, whatever is interrupted; what cannot be read
   is put aside and said in the log.
 """
@@ -24,12 +24,13 @@ from msgspec import Struct
 
 from tocsin.errors import StoreError
 from tocsin.journal import Entry, Fact
+from tocsin.web.rolls import ERASURE_ASKED
 from tocsin.web.token import Tokens
 
 FOLDER = "tray"
 PAUSE_SECONDS = 0.5
 WAIT_SECONDS = 15.0
-KINDS = frozenset(Tokens.KINDS)
+KINDS = frozenset((*Tokens.KINDS, ERASURE_ASKED))
 
 log = logging.getLogger("tocsin.web")
 

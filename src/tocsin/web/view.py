@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from tocsin.account.facility import FacilityState
 from tocsin.assess.known import RANK as KNOWN_RANK
 from tocsin.assess.known import Known, known
 from tocsin.assess.newsroom import Story
@@ -65,6 +66,7 @@ class Facts(Struct, frozen=True):
     heartbeat_seconds: int = 15
     all_clear_for: timedelta = timedelta(minutes=30)
     stories: tuple[Story, ...] = ()
+    facilities: tuple[FacilityState, ...] = ()
 
 
 class Moment(Struct, frozen=True):
@@ -174,6 +176,7 @@ class View(Struct, frozen=True):
     heartbeat_seconds: int
     known: tuple[Line, ...] = ()
     known_note: str = ""
+    facilities: tuple[tuple[str, str, str], ...] = ()
 
 
 def view(facts: Facts, t: Texts, most: int = KNOWN) -> View:
@@ -257,6 +260,7 @@ def view(facts: Facts, t: Texts, most: int = KNOWN) -> View:
         heartbeat_seconds=facts.heartbeat_seconds,
         known=_known(facts, t, most),
         known_note=t.say("known.note", zone=t.zone(facts.zone)),
+        facilities=tuple(_facility(one, facts, t) for one in facts.facilities),
     )
 
 
@@ -451,3 +455,11 @@ def _week(week: Week | None, t: Texts) -> str:
         return ""
     line = t.count("week.alerts", week.alerts, duration=t.duration(week.total))
     return f"{line} {t.say('week.share', share=round(100 * week.concerned / week.alerts))}"
+
+
+def _facility(state: FacilityState, facts: Facts, t: Texts) -> tuple[str, str, str]:
+    """A facility's name, how it stands, and until which review."""
+    shown = t.say(f"facility.is.{state.shown(facts.at)}")
+    if state.overdue(facts.at):
+        return state.name, shown, ""
+    return state.name, shown, t.say("facility.review", time=t.time(state.review_by, facts.zone, facts.at))

@@ -76,7 +76,17 @@ REMEMBERED = 500
 SOON = timedelta(minutes=10)
 HOUR = timedelta(hours=1)
 WATCH_SECONDS = 5.0
-MENU = ("/console/", "/console/write", "/console/team", "/console/people", "/console/record", "/console/account")
+MENU = (
+    "/console/",
+    "/console/write",
+    "/console/rollcalls",
+    "/console/roster",
+    "/console/facilities",
+    "/console/team",
+    "/console/people",
+    "/console/record",
+    "/console/account",
+)
 
 
 @cache

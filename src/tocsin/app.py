@@ -23,7 +23,8 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from tocsin.assess.newsroom import Newsroom, Official
+from tocsin.assess.newsroom import Newsroom
+from tocsin.assess.story import Official
 from tocsin.cap.alert import Alert, Scope
 from tocsin.cap.limits import TRUSTED
 from tocsin.cap.xml import read as read_cap
@@ -258,7 +259,7 @@ class Program:
         for entry in entries:
             try:
                 if entry.kind == ALERT_PUBLISHED and (voice := official(entry.read(Published))) is not None:
-                    self.newsroom.hear(voice)
+                    self.newsroom.hear(voice, entry)
                 self.newsroom.apply(entry)
             except Exception:
                 # One report that cannot be read costs no other, and never the program that warns.

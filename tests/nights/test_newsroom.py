@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from tocsin.app import Program
 from tocsin.assess.extract import Reading, Source
 from tocsin.assess.known import known
-from tocsin.assess.newsroom import INCIDENT_MERGED, INCIDENT_SPLIT, Merged, Newsroom, Split, told
+from tocsin.assess.newsroom import Newsroom
+from tocsin.assess.ruling import INCIDENT_MERGED, INCIDENT_SPLIT, Merged, Split
+from tocsin.assess.story import told
 from tocsin.clock import TurnedClock
 from tocsin.demo import BOTE, COURIER, ITEMS, NOTICE_AT, RADIO, START, notice_report, notices, open_night
 from tocsin.journal import fact, follow

@@ -19,7 +19,10 @@ TEXT_CHARACTERS = 30_000
 
 
 class News(Struct, frozen=True, omit_defaults=True):
-    """One version of an article. ``before`` is the report of the version before it; ``excerpt``: a feed's summary."""
+    """One version of an article. ``before`` is the report of the version before it; ``excerpt``: not all of its words.
+
+    ``licence`` is ``spans`` where the outlet lets no more be kept than a few sentences of it.
+    """
 
     headline: str
     text: str
@@ -29,6 +32,7 @@ class News(Struct, frozen=True, omit_defaults=True):
     url: str = ""
     before: str = ""
     excerpt: bool = False
+    licence: str = ""
 
 
 def news_id(source: str, url: str, headline: str, text: str) -> str:

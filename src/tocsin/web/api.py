@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
-from tocsin.assess.newsroom import told
+from tocsin.assess.story import told
 from tocsin.cap.alert import Scope
 from tocsin.cap.phase import Phase
 from tocsin.cap.telling import told as telling

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 from tocsin.assess.claim import Claim
 from tocsin.assess.incident import Pointer
 from tocsin.assess.known import sentence
-from tocsin.assess.newsroom import Story
+from tocsin.assess.story import Story
 from tocsin.errors import NotFoundError
 from tocsin.web.listing import Code
 from tocsin.web.state import Moment as Time

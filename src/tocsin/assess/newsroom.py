@@ -315,6 +315,10 @@ class Newsroom:
     def _with(self, report: str | None) -> Story | None:
         return next((s for s in self._stories if any(t.report == report for t in s.tellings)), None)
 
+    def holding(self, report: str) -> Story | None:
+        """The incident in which a report stands, or a newer version of it."""
+        return next((s for s in self._stories if any(report in (t.report, *t.versions) for t in s.tellings)), None)
+
     def perhaps(self, story: Story) -> tuple[Story, ...]:
         """Other incidents that may be the same one: a person is asked."""
         near = [self._with(other) for one in story.tellings for other in self._alike.get(one.report, ())]

@@ -157,7 +157,9 @@ def _hazards(claim: Claim) -> tuple[str, ...]:
 def _areas(claim: Claim) -> tuple[str, ...]:
     """The area codes that a claim speaks of, without a country whose part it names."""
     _, about = named_places()
-    codes = [area_code(one, about[one][1]) if one in about else one for one in claim.places]
+    # "The US embassy" and "US citizens" say whose, and not where.
+    whose = {claim.speaker.country, *(one.audience.split(" ")[0] for one in claim.protective)}
+    codes = [area_code(one, about[one][1]) if one in about else one for one in claim.places if one not in whose]
     parted = {code.partition("-")[0] for code in codes if "-" in code}
     return tuple(dict.fromkeys(code for code in codes if code not in parted))
 

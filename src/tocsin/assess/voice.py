@@ -18,10 +18,10 @@ PEOPLE = ("named", "office", "anonymous")
 
 
 class Voice(Struct, frozen=True):
-    """One origin with all that it says. ``name`` is empty where nobody is named: then it is the outlets' own word."""
+    """One origin with all that it says. ``names`` are by language; without one it is the outlets' own word."""
 
     origin: str
-    name: str
+    names: dict[str, str]
     kind: SpeakerKind
     claims: tuple[Claim, ...]
     outlets: tuple[str, ...]
@@ -38,16 +38,20 @@ def voices(story: Story, joined: Groups) -> tuple[Voice, ...]:
     for claim in story.incident.claims:
         found.setdefault(claim_origin(claim, joined), []).append(claim)
     made = [
-        Voice(origin, _name(claims), claims[0].speaker.kind, tuple(claims), _outlets(story, claims))
+        Voice(origin, _names(story, claims), claims[0].speaker.kind, tuple(claims), _outlets(story, claims))
         for origin, claims in found.items()
     ]
-    return tuple(sorted(made, key=lambda one: (not one.name, -len(one.claims))))
+    return tuple(sorted(made, key=lambda one: (not one.names, -len(one.claims))))
 
 
-def _name(claims: Iterable[Claim]) -> str:
-    """What a voice is called: as most fully named."""
-    names = [claim.speaker.name for claim in claims if claim.speaker.name and claim.speaker.kind in PEOPLE]
-    return max(names, key=len, default="")
+def _names(story: Story, claims: Iterable[Claim]) -> dict[str, str]:
+    """What a voice is called in each language: as most fully named."""
+    found: dict[str, str] = {}
+    for claim in claims:
+        if claim.speaker.name and claim.speaker.kind in PEOPLE:
+            language = story.telling(claim.report).language
+            found[language] = max(found.get(language, ""), claim.speaker.name, key=len)
+    return found
 
 
 def _outlets(story: Story, claims: Iterable[Claim]) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ async def write(call: Call) -> Response:
 async def begin(call: Call) -> Response:
     """Begin a draft in the phase that was chosen, from a report if it came from one."""
     room, form = call.room, call.form
-    phase = _phase(form.get("phase"), FIRST)
+    phase = phase_named(form.get("phase"), FIRST)
     name, report = room.new_name(), None
     content = timed(Content(phase=phase.value, owner=call.person), phase, call.at, room.zone)
     if form.get("report"):
@@ -111,7 +111,7 @@ async def follow_up(call: Call) -> Response:
     identifier = call.request.path_params["identifier"]
     newest = desk.standing(identifier)
     wish = call.form.get("phase")
-    phase = Phase(newest.phase) if wish == "extend" else _phase(wish, LATER)
+    phase = Phase(newest.phase) if wish == "extend" else phase_named(wish, LATER)
     name = room.new_name()
     await room.record(lambda: desk.begin_update(name, call.person, identifier, call.at, phase.value))
     begun = desk.draft(name).content
@@ -424,7 +424,7 @@ def _present(room: DeskRoom, at: datetime) -> list[str]:
     ]
 
 
-def _phase(text: str, allowed: tuple[Phase, ...]) -> Phase:
+def phase_named(text: str, allowed: tuple[Phase, ...]) -> Phase:
     if text not in [phase.value for phase in allowed]:
         raise IllegalStepError("choose what people shall do: be ready, act now, stay, or that it is over")
     return Phase(text)

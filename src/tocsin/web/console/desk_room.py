@@ -68,7 +68,7 @@ DELIVERIES = (DELIVERY_SEALED, DELIVERY_SETTLED)
 REMEMBERED = 500
 SOON = timedelta(minutes=10)
 WATCH_SECONDS = 5.0
-MENU = ("/console/", "/console/write", "/console/team", "/console/people", "/console/record", "/console/account")
+MENU = ("/console/", "/console/write", "/console/incidents", "/console/team", "/console/people", "/console/record", "/console/account")
 
 
 @cache

@@ -60,6 +60,7 @@ from tocsin.store.subscriptions import SqlBook
 from tocsin.store.vapid import VapidKey
 from tocsin.warn import policy as policies
 from tocsin.warn.approval import default as approval
+from tocsin.warn.backing import DRAFT_BACKED
 from tocsin.warn.compile import Issuer, Kit
 from tocsin.warn.desk import Desk
 from tocsin.warn.draft import Drafts
@@ -72,6 +73,7 @@ from tocsin.warn.publish import ALERT_PUBLISHED, Published
 from tocsin.warn.situation import Situation
 from tocsin.web.console.desk_room import DeskRoom
 from tocsin.web.console.identity import Identity
+from tocsin.web.console.incident_room import IncidentRoom
 from tocsin.web.health import holds
 from tocsin.web.house import House
 from tocsin.web.site import config
@@ -212,6 +214,7 @@ class Program:
             data=self.data,
             newsroom=self.newsroom,
         )
+        self.incidents = IncidentRoom.of(self.house)
 
         self.house.checks += [
             holds("policy", lambda: load_policy(self.data, self.settings, self.sources, self.keys)),
@@ -255,7 +258,7 @@ class Program:
         """Read what came since for the newsroom, a few entries at a time; False when there is nothing more."""
         if self.newsroom.seq == 0:
             self.newsroom.seq = self._days_ago(self.newsroom.days)
-        entries = self.store.read(self.newsroom.seq, NEWS_BATCH, (*Newsroom.KINDS, ALERT_PUBLISHED))
+        entries = self.store.read(self.newsroom.seq, NEWS_BATCH, (*Newsroom.KINDS, ALERT_PUBLISHED, DRAFT_BACKED))
         for entry in entries:
             try:
                 if entry.kind == ALERT_PUBLISHED and (voice := official(entry.read(Published))) is not None:
@@ -266,7 +269,10 @@ class Program:
                 log.exception("the newsroom passes over entry %d", entry.seq)
                 self.newsroom.seq = entry.seq
         if len(entries) < NEWS_BATCH:
-            self.newsroom.refresh()
+            changed = self.newsroom.refresh()
+            # What was just taken into a draft may have been corrected a moment before.
+            if (changed or entries) and (facts := self.incidents.corrections()):
+                self.store.append(facts)
         return len(entries) == NEWS_BATCH
 
     def _days_ago(self, days: int) -> int:

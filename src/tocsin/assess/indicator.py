@@ -71,7 +71,9 @@ def _kinds(claim: Claim) -> list[tuple[str, str, str]]:
     day = claim.when.last if claim.when is not None and claim.when.precision in ("day", "part", "night", "time") else ""
     if claim.stance == "denies":
         return [("denied", claim.speaker.name or "", day)]
-    found: list[tuple[str, str, str]] = [(one.action, one.facility or one.audience, one.date or day) for one in claim.protective]
+    found: list[tuple[str, str, str]] = [
+        (one.action, one.facility or one.audience, one.date or day) for one in claim.protective
+    ]
     if {"plane", "close"} <= claim.topics and not claim.negated:
         found.append(("flights", "", day))
     if "alert" in claim.topics and "airattack" in claim.topics and not claim.protective and claim.modality == "certain":

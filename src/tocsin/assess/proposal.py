@@ -159,6 +159,8 @@ def _areas(claim: Claim) -> tuple[str, ...]:
     _, about = named_places()
     # "The US embassy" and "US citizens" say whose, and not where.
     whose = {claim.speaker.country, *(one.audience.split(" ")[0] for one in claim.protective)}
+    if not any(one.area for one in claim.protective):
+        whose |= {actor.partition(":")[0] for actor in claim.actors if ":" in actor}
     codes = [area_code(one, about[one][1]) if one in about else one for one in claim.places if one not in whose]
     parted = {code.partition("-")[0] for code in codes if "-" in code}
     return tuple(dict.fromkeys(code for code in codes if code not in parted))

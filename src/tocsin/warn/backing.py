@@ -21,6 +21,7 @@ from tocsin.assess.claim import Claim
 from tocsin.assess.incident import Pointer
 from tocsin.assess.ruling import INCIDENT_CORRECTED
 from tocsin.assess.story import Story
+from tocsin.errors import IllegalStepError
 from tocsin.journal import Entry, Fact, Journal, fact, follow
 from tocsin.warn.draft import DRAFT_BEGUN, DRAFT_CHANGED, DRAFT_PUBLISHED, DRAFT_WITHDRAWN, Begun, Ended
 from tocsin.warn.owner import PAGE_DUE, Page
@@ -28,6 +29,7 @@ from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published
 
 DRAFT_BACKED = "draft:backed"
 CORRECTION_FLAGGED = "correction:flagged"
+CORRECTION_WEIGHED = "correction:weighed"
 
 
 class Backed(Struct, frozen=True):
@@ -76,6 +78,13 @@ class Flagged(Struct, frozen=True):
         return f"{self.draft}/{self.claim.report}:{self.claim.start}-{self.claim.end}/{self.now}"
 
 
+class Weighed(Struct, frozen=True):
+    """The body of ``correction:weighed``; the subject is the flag's id. A person says that it holds all the same."""
+
+    person: str
+    reason: str
+
+
 class Resting(Struct, frozen=True):
     """A draft with what it rests on: each taking with the number of its entry."""
 
@@ -104,6 +113,7 @@ class Backings:
         DRAFT_WITHDRAWN,
         ALERT_PUBLISHED,
         CORRECTION_FLAGGED,
+        CORRECTION_WEIGHED,
     )
 
     def __init__(self, realm: str) -> None:
@@ -112,6 +122,7 @@ class Backings:
         self._by_alert: dict[str, str] = {}
         self._by_event: dict[str, str] = {}
         self._flags: dict[str, tuple[Flagged, datetime]] = {}
+        self._weighed: set[str] = set()
         self._lock = threading.Lock()
 
     def take_in(self, journal: Journal) -> Backings:
@@ -141,6 +152,8 @@ class Backings:
                 self._published(entry.read(Published))
             case "correction:flagged":
                 self._flags[entry.subject] = (entry.read(Flagged), entry.at)
+            case "correction:weighed":
+                self._weighed.add(entry.subject)
 
     def _of(self, draft: str) -> Resting:
         return self._drafts.get(draft) or Resting(draft, "", "", "", "")
@@ -183,11 +196,11 @@ class Backings:
         return [one for one in tuple(self._drafts.values()) if one.backed and not one.ended]
 
     def flags(self, draft: str = "") -> list[tuple[Flagged, datetime]]:
-        """The flags of a draft, or of all that are not over; newest first."""
+        """The flags that wait for a person, of one draft or of all that are not over; newest first."""
         found = [
             (flag, at)
-            for flag, at in tuple(self._flags.values())
-            if (flag.draft == draft if draft else not self._of(flag.draft).ended)
+            for name, (flag, at) in tuple(self._flags.items())
+            if name not in self._weighed and (flag.draft == draft if draft else not self._of(flag.draft).ended)
         ]
         return sorted(found, key=lambda one: one[1], reverse=True)
 
@@ -198,7 +211,7 @@ class Backings:
         facts: list[Fact] = []
         for one in self.resting():
             made = [flag for flag in self._corrected(one, stories) if flag.id not in self._flags]
-            for step, flag in enumerate({flag.id: flag for flag in made}.values(), len(self.flags(one.draft)) + 1):
+            for step, flag in enumerate({flag.id: flag for flag in made}.values(), self._count(one.draft) + 1):
                 facts.append(fact(CORRECTION_FLAGGED, flag.id, flag, self.realm))
                 about, what = one.alert or one.draft, flag.now
                 sentence = f"{about} rests on words that are {what} now ({flag.field}): look at it again."
@@ -207,6 +220,17 @@ class Backings:
                         page = Page(f"correction/{one.draft}", person, at, sentence, step)
                         facts.append(fact(PAGE_DUE, page.id, page, self.realm))
         return facts
+
+    def _count(self, draft: str) -> int:
+        return sum(flag.draft == draft for flag, _ in self._flags.values())
+
+    def weigh(self, flag: str, person: str, reason: str) -> list[Fact]:
+        """Record that a person looked at a flag and lets the draft or alert stand as it is."""
+        if flag not in self._flags or flag in self._weighed:
+            raise IllegalStepError("this correction does not wait any more")
+        if not reason.strip():
+            raise IllegalStepError("say why it holds all the same")
+        return [fact(CORRECTION_WEIGHED, flag, Weighed(person, reason.strip()[:300]), self.realm)]
 
     def _corrected(self, one: Resting, stories: Stories) -> Iterable[Flagged]:
         for seq, taken in one.backed:

@@ -18,7 +18,9 @@ from tocsin.assess.claim import Claim
 from tocsin.assess.incident import Pointer
 from tocsin.assess.known import sentence
 from tocsin.assess.story import Story
+from tocsin.clock import parse
 from tocsin.errors import NotFoundError
+from tocsin.sense.report import REPORT_RECEIVED, Report
 from tocsin.web.listing import Code
 from tocsin.web.state import Moment as Time
 from tocsin.web.state import moment
@@ -38,6 +40,15 @@ class IncidentsQuery(Struct, frozen=True, forbid_unknown_fields=True):
     area: Code | None = None
     after: Annotated[str, Meta(pattern="^[0-9]{1,18}$", description="Older ones: the cursor from next.")] | None = None
     limit: Annotated[int, Meta(ge=1, le=MOST, description="The most incidents in one answer.")] = 50
+
+
+class IncidentQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """As of when."""
+
+    at: (
+        Annotated[str, Meta(max_length=40, description="What was known at this moment: RFC 3339 with its offset.")]
+        | None
+    ) = None
 
 
 class IncidentShort(Struct, frozen=True):
@@ -92,6 +103,22 @@ def _short(story: Story) -> IncidentShort:
 def story_of(house: House, name: str) -> Story:
     """The incident that is, or once was, called so; :class:`NotFoundError` if none is."""
     found = house.newsroom.incident(name) if house.newsroom is not None else None
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def story_at(house: House, name: str, query: IncidentQuery) -> Story:
+    """The incident as it is, or as it was known at a moment; :class:`NotFoundError` if nothing was known of it then."""
+    if query.at is None or house.newsroom is None:
+        return story_of(house, name)
+
+    def find(report: str) -> Report | None:
+        found = house.store.about(REPORT_RECEIVED, report, 1)
+        return found[0].read(Report) if found else None
+
+    # In an address a plus sign is a blank; nobody means one inside of a time.
+    found = house.newsroom.as_of(name, parse(query.at.replace(" ", "+")), find)
     if found is None:
         raise NotFoundError
     return found

@@ -24,6 +24,7 @@ from tocsin.web.console import outline
 from tocsin.web.console.compose import zone_of
 from tocsin.web.console.desk_room import Call, at_desk
 from tocsin.web.console.gate import Door
+from tocsin.web.console.incident_room import IncidentRoom
 from tocsin.web.console.preview import preview
 
 log = logging.getLogger("tocsin.web")
@@ -76,6 +77,7 @@ async def agree(call: Call) -> Response:
         armed="send" in call.form and ready,
         twin=room.desk.drafts.get(content.twin) if content.twin else None,
         reasons=REASONS,
+        flags=IncidentRoom.of(room.house).backings.flags(one.id),
         others=standing.can_approve if standing else (),
     )
 

@@ -30,6 +30,7 @@ from tocsin.journal import ACTUAL, EXERCISE, Entry, Fact, fact, follow
 from tocsin.place.map import country_map
 from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED
 from tocsin.sense.report import REPORT_RECEIVED, Report
+from tocsin.warn.backing import Flagged
 from tocsin.warn.desk import REVIEW_DUE, Desk
 from tocsin.warn.draft import Draft, Where
 from tocsin.warn.fatigue import Tally
@@ -41,6 +42,7 @@ from tocsin.warn.promise import Promises
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published
 from tocsin.warn.situation import Live, Situation
 from tocsin.web.console.form import Form
+from tocsin.web.console.incident_room import IncidentRoom
 from tocsin.web.console.outline import shape_of as drawn_shape
 from tocsin.web.console.session import COOKIE
 from tocsin.web.console.text import words
@@ -68,7 +70,15 @@ DELIVERIES = (DELIVERY_SEALED, DELIVERY_SETTLED)
 REMEMBERED = 500
 SOON = timedelta(minutes=10)
 WATCH_SECONDS = 5.0
-MENU = ("/console/", "/console/write", "/console/incidents", "/console/team", "/console/people", "/console/record", "/console/account")
+MENU = (
+    "/console/",
+    "/console/write",
+    "/console/incidents",
+    "/console/team",
+    "/console/people",
+    "/console/record",
+    "/console/account",
+)
 
 
 @cache
@@ -116,6 +126,11 @@ class Call:
     def may(self, act: Act) -> bool:
         """Whether the visitor may do ``act`` now."""
         return self.room.desk.people.can(self.person, act, self.at)
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the visitor may write warnings."""
+        return self.may(Act.COMPOSE)
 
     def page(self, template: str, nav: str, status: int = 200, **values: Any) -> Response:
         """A whole page."""
@@ -336,12 +351,25 @@ class DeskRoom:
             by = self.promised(live)
             if by is not None and by < at:
                 found.append((t.say("alarm.promise", name=name, time=t.time(by, self.zone, at)), where))
+        for flag, _ in IncidentRoom.of(self.house).backings.flags():
+            where = f"/console/alerts/{flag.alert}" if flag.alert else f"/console/drafts/{flag.draft}"
+            if (line := (t.say("alarm.correction", name=self._flagged(flag, t)), where)) not in found:
+                found.append(line)
         for note in self.notes_about("loopback:mismatched"):
             if at - note.at < timedelta(hours=1):
                 found.append((t.say("alarm.loopback", name=note.subject), f"/console/alerts/{note.subject}"))
         if not self.desk.people.approvers(at):
             found.append((t.say("alarm.nobody"), "/console/team"))
         return found
+
+    def _flagged(self, flag: Flagged, t: Texts) -> str:
+        """What a corrected draft or alert is called: what people shall do and where."""
+        draft = self.desk.drafts.get(flag.draft)
+        if draft is None:
+            return flag.draft
+        codes = [code for code in draft.content.where.codes if code in self.house.gazetteer]
+        places = ", ".join(self.house.gazetteer.name(code, t.language) for code in codes[:3])
+        return ", ".join(part for part in (t.say(f"phase.{draft.content.phase}"), places) if part)
 
     def own(self, at: datetime) -> list[Live]:
         """Our own warnings that stand: what a person here has published and has to end."""

@@ -19,7 +19,7 @@ from tocsin.assess.origin import Groups
 from tocsin.assess.story import Story
 from tocsin.assess.voice import groups
 from tocsin.errors import NotFoundError
-from tocsin.journal import Entry
+from tocsin.journal import Entry, Fact
 from tocsin.sense.report import REPORT_RECEIVED, Report
 from tocsin.warn.backing import Backings
 from tocsin.web.console.looked import Looked
@@ -94,6 +94,10 @@ class IncidentRoom:
                 while len(self._groups) > KEPT:
                     self._groups.popitem(last=False)
         return found
+
+    def corrections(self) -> list[Fact]:
+        """What to record now: the flags of drafts and alerts that rest on what was corrected, and calls to their owners."""
+        return self.backings.due(self.newsroom.holding, self.house.now())
 
     async def taken_in(self, entries: Sequence[Entry]) -> None:
         """Wait until the newsroom shows what was just recorded, or for two seconds at most."""

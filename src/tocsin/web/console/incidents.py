@@ -281,7 +281,9 @@ def asked_at(call: Call) -> tuple[datetime | None, str]:
         return None, ""
     try:
         local = datetime.fromisoformat(text)
-        aware = parse(text) if local.tzinfo else local.replace(tzinfo=ZoneInfo(call.room.zone)).astimezone(call.at.tzinfo)
+        aware = (
+            parse(text) if local.tzinfo else local.replace(tzinfo=ZoneInfo(call.room.zone)).astimezone(call.at.tzinfo)
+        )
     except (ValueError, TocsinError):
         return None, call.t.say("trouble.time")
     # A minute that was typed is meant to its end: "at 07:12" is what was known when the clock still showed 07:12.
@@ -329,7 +331,7 @@ def columns(tell: Tell, joined: Groups) -> tuple[Column, ...]:
 def holds_both(claim: Claim, story: Story) -> bool:
     """Whether a corrected claim holds its correction too: then only one half of it is wrong, and both are shown."""
     return claim.standing == "corrected" and any(
-        other.stance == "corrects" and other.report == claim.report and claim.span.covers(other.span)
+        other.stance == "corrects" and other.report == claim.report and claim.span.overlaps(other.span)
         for other in story.incident.claims
     )
 
@@ -401,7 +403,9 @@ def decided(call: Call, story: Story, one: Ruling) -> Decision:
         undo = (("other", away.id),) if apart and away is not None else ()
         return Decision(one, t.count("inc.ruled.split", len(one.reports)), undo, f"{here}/merge")
     assert one.kind == INCIDENT_CORRECTED
-    what = t.say("inc.ruled.corrected", before=one.before or t.say("inc.nobody"), after=one.after or t.say("inc.nobody"))
+    what = t.say(
+        "inc.ruled.corrected", before=one.before or t.say("inc.nobody"), after=one.after or t.say("inc.nobody")
+    )
     return Decision(one, what, ())
 
 

@@ -137,7 +137,15 @@ async def begin(call: Call) -> Response:
     return call.back(f"/console/drafts/{name}")
 
 
+async def weigh(call: Call) -> Response:
+    """Say that a draft or alert holds although something that it rests on was corrected."""
+    backings = IncidentRoom.of(call.room.house).backings
+    await call.room.record(lambda: backings.weigh(call.form.get("flag"), call.person, call.form.get("reason")))
+    return call.back(HERE)
+
+
 DOORS = (
+    Door("POST", "/console/weigh", at_desk(weigh), Act.COMPOSE),
     Door("POST", HERE + "/{incident}/merge", at_desk(merge), Act.COMPOSE),
     Door("POST", HERE + "/{incident}/split", at_desk(split), Act.COMPOSE),
     Door("POST", HERE + "/{incident}/correct", at_desk(correct), Act.COMPOSE),

@@ -8,6 +8,8 @@ from __future__ import annotations
 from tocsin.cap.telling import Told
 from tocsin.reach.heartbeat import SignedHeartbeat
 from tocsin.web.api import Interface
+from tocsin.web.card import OPERATIONS as CARDS
+from tocsin.web.correction import OPERATIONS as CORRECTIONS
 from tocsin.web.feed import ATOM_TYPE, CAP_TYPE
 from tocsin.web.geojson import MEDIA_TYPE as GEOJSON
 from tocsin.web.health import Readiness, Unready
@@ -288,4 +290,5 @@ TABLE: tuple[Operation, ...] = (
     ),
     Operation("GET", "/metrics", Interface.metrics, "For Prometheus.", (Answer(200, "Measures.", "text/plain"),)),
 )
+TABLE += CARDS + CORRECTIONS
 """Every operation there is."""

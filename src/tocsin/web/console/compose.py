@@ -440,6 +440,7 @@ def _present(room: DeskRoom, at: datetime) -> list[str]:
 
 
 def phase_named(text: str, allowed: tuple[Phase, ...]) -> Phase:
+    """The phase that a form names; :class:`IllegalStepError` where it is none that can be chosen here."""
     if text not in [phase.value for phase in allowed]:
         raise IllegalStepError("choose what people shall do: be ready, act now, stay, or that it is over")
     return Phase(text)

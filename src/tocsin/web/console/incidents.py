@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from datetime import datetime
 from urllib.parse import quote
@@ -466,7 +467,7 @@ def marked(text: str, claims: Iterable[Claim]) -> tuple[Piece, ...]:
     edges = sorted({0, len(text), *(one[0] for one in spans), *(one[1] for one in spans)})
     starts = {one[0] for one in spans}
     made = []
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in itertools.pairwise(edges):
         over = [one for one in spans if one[0] <= first and last <= one[1]]
         standing = min((one[2] for one in over), key=lambda word: word == "claimed", default="")
         made.append(Piece(text[first:last], f"c{first}" if first in starts else "", standing))

@@ -16,7 +16,7 @@ from tests.contracts.web.console.desk import furnish
 from tests.contracts.web.console.newsdesk import NewsDesk
 from tests.contracts.web.console.test_work import TYPED, Desk
 from tocsin.assess.newsroom import Newsroom
-from tocsin.assess.ruling import INCIDENT_CORRECTED, INCIDENT_MERGED, INCIDENT_SPLIT, Corrected, Merged, Split
+from tocsin.assess.ruling import INCIDENT_CORRECTED, INCIDENT_MERGED, INCIDENT_SPLIT, Merged, Split
 from tocsin.assess.story import Story
 from tocsin.demo import ITEMS, RADIO
 from tocsin.warn.backing import CORRECTION_FLAGGED, CORRECTION_WEIGHED, DRAFT_BACKED, Backed, Flagged

@@ -55,9 +55,7 @@ HARDENED: tuple[tuple[bytes, bytes], ...] = (
 
 def policy(path: str) -> tuple[tuple[bytes, bytes], ...]:
     """The CSP and the framing and sharing rules for ``path``."""
-    embeddable = (
-        path == EMBEDDABLE or path.startswith((EMBEDDABLE + "/", EMBEDDED)) or path.endswith("/card")
-    )
+    embeddable = path == EMBEDDABLE or path.startswith((EMBEDDABLE + "/", EMBEDDED)) or path.endswith("/card")
     readable = path.startswith(("/v1/", "/alerts")) or path.endswith((".json", ".txt", ".atom", ".xml"))
     rules = [
         (b"content-security-policy", CSP.format("*" if embeddable else "'none'").encode()),

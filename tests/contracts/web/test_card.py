@@ -67,7 +67,12 @@ def test_oembed_tells_how_to_embed_it_and_nothing_else(program: Program, client:
     assert (body["type"], body["version"], body["width"]) == ("rich", "1.0", 300)
     assert f'src="{base}/embed/incident/{name}"' in body["html"]
     assert body["html"].count("<") == 2
-    for address in ("https://elsewhere.example/incidents/" + name, f"{base}/at/UA", f"{base}/incidents/", "javascript:1"):
+    for address in (
+        "https://elsewhere.example/incidents/" + name,
+        f"{base}/at/UA",
+        f"{base}/incidents/",
+        "javascript:1",
+    ):
         assert client.get("/v1/oembed", {"url": address}).status_code == 404
     page = client.get(f"/incidents/{name}")
     assert quote(f"{base}/incidents/{name}", safe="/") in page.text

@@ -124,7 +124,8 @@ class Newsroom:
         place = (report.source, telling.url)
         before = self._now_at.get(place) if telling.url else None
         if before is not None and before in self._readings:
-            telling = replace(telling, versions=(*self._tellings[before].versions, before))
+            older = (*self._tellings[before].versions, before)
+            telling = replace(telling, versions=tuple(one for one in older if one != report.id))
             number = self.matcher.supersede(before, reading)
             self._named[self._name[before]] = report.id
             self._name[report.id] = self._name.pop(before)

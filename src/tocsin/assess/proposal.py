@@ -104,6 +104,24 @@ def supports(claim: Claim) -> bool:
     )
 
 
+def usable(story: Story) -> list[Claim]:
+    """The claims that can support something.
+
+    A sentence that holds what was feared and what is true is no support for either half: only the halves themselves are.
+    """
+    claims = story.incident.claims
+    wrong = [claim for claim in claims if claim.standing in ("corrected", "withdrawn") or claim.stance == "corrects"]
+    return [
+        claim
+        for claim in claims
+        if supports(claim)
+        and (
+            claim.stance == "corrects"
+            or not any(other.report == claim.report and other.span.overlaps(claim.span) for other in wrong)
+        )
+    ]
+
+
 def propose(story: Story, joined: Groups) -> Proposal:
     """What ``story`` supports, field by field. ``joined`` are its reports by origin."""
     found: dict[str, dict[str, list[Claim]]] = {field: {} for field in FIELDS}
@@ -112,9 +130,7 @@ def propose(story: Story, joined: Groups) -> Proposal:
         if value:
             found[field].setdefault(value, []).append(claim)
 
-    for claim in story.incident.claims:
-        if not supports(claim):
-            continue
+    for claim in usable(story):
         warns = False
         if not claim.negated:
             for hazard in _hazards(claim):
@@ -175,13 +191,13 @@ def _audience(words: str) -> str:
 def _notes(story: Story) -> list[Claim]:
     """The claims worth quoting: those of somebody named or of an office, confirmed ones and corrections first."""
     rank = {"confirmed": 0, "claimed": 1, "disputed": 2}
-    usable = [
+    found = [
         claim
-        for claim in story.incident.claims
-        if supports(claim) and not claim.protective and claim.topics and claim.speaker.kind in ("named", "office")
+        for claim in usable(story)
+        if not claim.protective and claim.topics and claim.speaker.kind in ("named", "office")
     ]
-    usable.sort(key=lambda claim: (claim.stance != "corrects", rank.get(claim.standing, 3)))
-    return usable[:NOTES]
+    found.sort(key=lambda claim: (claim.stance != "corrects", rank.get(claim.standing, 3)))
+    return found[:NOTES]
 
 
 def _options(story: Story, joined: Groups, field: str, values: dict[str, list[Claim]], most: int) -> tuple[Option, ...]:

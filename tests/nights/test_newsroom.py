@@ -181,9 +181,9 @@ def test_memory_is_bounded(program: Program) -> None:
 
 def test_a_report_that_cannot_be_read_costs_no_other(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """A report on which reading fails is passed over, and the ones after it are read."""
-    from tocsin.assess import newsroom
+    from tocsin.assess import story
 
-    real = newsroom.extract
+    real = story.extract
 
     def failing(text: str, source: Source) -> Reading:
         if source.order == first:
@@ -192,7 +192,7 @@ def test_a_report_that_cannot_be_read_costs_no_other(program: Program, monkeypat
 
     program.intake.receive([ITEMS[0].report()])
     first = program.store.head().seq
-    monkeypatch.setattr(newsroom, "extract", failing)
+    monkeypatch.setattr(story, "extract", failing)
     hear(program, 3)
     assert [one.headline for story in program.newsroom.incidents() for one in story.tellings] == [
         ITEMS[1].headline,

@@ -16,11 +16,10 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tocsin.assess.extract import Reading, Source, extract
+from tocsin.assess.extract import Reading
 from tocsin.assess.incident import Incident, build
 from tocsin.assess.match import Matcher
 from tocsin.assess.ruling import (
@@ -35,10 +34,9 @@ from tocsin.assess.ruling import (
     corrected,
     moved,
 )
-from tocsin.assess.story import Official, Story, Telling, places_of
+from tocsin.assess.story import Official, Story, Telling, name_of, places_of, taken_in
 from tocsin.journal import Entry
 from tocsin.place.gazetteer import Gazetteer
-from tocsin.sense.news import News
 from tocsin.sense.report import NEWS_JSON, REPORT_RECEIVED, Report
 
 NEAR = timedelta(hours=12)
@@ -393,27 +391,4 @@ class Newsroom:
         return tuple(sorted(found, key=lambda one: one.at)[-VOICES:])
 
 
-def taken_in(report: Report, seq: int) -> tuple[Reading, Telling] | None:
-    """A report of news as read, and who told it; None where it is none."""
-    try:
-        news = msgspec.json.decode(report.content, type=News)
-    except msgspec.DecodeError:
-        return None
-    published = news.published or report.received
-    if published > report.received + timedelta(days=1):
-        published = report.received  # an outlet's clock that runs ahead makes no news of tomorrow
-    known = Source(report.id, published.date(), news.language, news.outlet, news.url, news.headline, order=seq)
-    reading = extract(news.text, known)
-    telling = Telling(
-        report.id, report.source, news.outlet, news.url, news.headline, reading.language, published,
-        report.received, (), news.excerpt, news.licence,
-    )  # fmt: skip
-    return reading, telling
-
-
-def name_of(report: str) -> str:
-    """What an incident is called after its first report."""
-    return f"incident-{report[:16]}"
-
-
-__all__ = ["Find", "Newsroom", "Step", "name_of", "taken_in"]
+__all__ = ["Find", "Newsroom", "Step"]

@@ -8,15 +8,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from tocsin.assess.brief import area_code, as_json
-from tocsin.assess.extract import Reading
+from tocsin.assess.extract import Reading, Source, extract
 from tocsin.assess.incident import Incident
 from tocsin.assess.ruling import Ruling
+from tocsin.sense.news import News
+from tocsin.sense.report import Report
 
 
 class Official(Struct, frozen=True):
@@ -85,6 +88,29 @@ def places_of(incident: Incident) -> tuple[str, ...]:
         return codes
     parted = {code.partition("-")[0] for code in codes if "-" in code}
     return tuple(code for code in codes if code not in parted)
+
+
+def taken_in(report: Report, seq: int) -> tuple[Reading, Telling] | None:
+    """A report of news as read, and who told it; None where it is none."""
+    try:
+        news = msgspec.json.decode(report.content, type=News)
+    except msgspec.DecodeError:
+        return None
+    published = news.published or report.received
+    if published > report.received + timedelta(days=1):
+        published = report.received  # an outlet's clock that runs ahead makes no news of tomorrow
+    known = Source(report.id, published.date(), news.language, news.outlet, news.url, news.headline, order=seq)
+    reading = extract(news.text, known)
+    telling = Telling(
+        report.id, report.source, news.outlet, news.url, news.headline, reading.language, published,
+        report.received, (), news.excerpt, news.licence,
+    )  # fmt: skip
+    return reading, telling
+
+
+def name_of(report: str) -> str:
+    """What an incident is called after its first report."""
+    return f"incident-{report[:16]}"
 
 
 def told(story: Story) -> dict[str, Any]:

@@ -128,8 +128,11 @@ class Backings:
     def take_in(self, journal: Journal) -> Backings:
         """Read what was recorded since the last time."""
         with self._lock:
+            # What lies before the head and is not of these kinds is not looked at again.
+            head = journal.head().seq
             for entry in follow(journal, self.seq, self.KINDS):
                 self.apply(entry)
+            self.seq = max(self.seq, head)
         return self
 
     def apply(self, entry: Entry) -> None:

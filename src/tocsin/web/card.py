@@ -1,6 +1,6 @@
 """The card of an incident, to be embedded in other pages: what is known, what was corrected, and as of when.
 
-- It is a small page without a script that loads itself anew each minute, so an article that shows it shows corrections
+- It is a small page without a script that loads itself anew every five minutes, so an article that shows it shows corrections
   without its author doing anything.
 - It is the one page that may stand in a frame anywhere; nothing can be sent from it, and what it links to opens outside.
 - It says whose words they are and that it is no warning; in an exercise it says that first.
@@ -34,7 +34,7 @@ from tocsin.web.view import line
 if TYPE_CHECKING:
     from tocsin.web.house import House
 
-RELOAD_SECONDS = 60
+RELOAD_SECONDS = 300
 LINES = 4
 WIDTH, HEIGHT = 480, 420
 EMBED = "/embed/incident/"
@@ -71,7 +71,6 @@ def card(house: House, name: str, language: str, at: datetime) -> Ready:
             iso=at.isoformat(),
             address=f"{house.settings.public_url.rstrip('/')}/incidents/{story.id}?lang={language}",
             sender=house.settings.sender_name,
-            reload_seconds=RELOAD_SECONDS,
             css=Markup(style("card")),  # noqa: S704 - our own file, not anybody's input
         )
     )
@@ -81,7 +80,11 @@ def card(house: House, name: str, language: str, at: datetime) -> Ready:
         f"{EMBED}{story.id}",
         cache="public, max-age=30",
         vary="Accept-Encoding, Accept-Language",
-        extra=((b"content-security-policy", card_policy()), (b"content-language", language.encode())),
+        extra=(
+            (b"content-security-policy", card_policy()),
+            (b"content-language", language.encode()),
+            (b"refresh", str(RELOAD_SECONDS).encode()),
+        ),
     )
 
 

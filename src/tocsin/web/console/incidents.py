@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
 from datetime import datetime
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -18,24 +16,20 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from tocsin.assess.change import Changes, changes
-from tocsin.assess.claim import Claim
-from tocsin.assess.incident import Pointer, pointer
 from tocsin.assess.indicator import Indicator, indicators
-from tocsin.assess.known import sentence
 from tocsin.assess.origin import Groups, count_origins
 from tocsin.assess.ruling import INCIDENT_CORRECTED, INCIDENT_MERGED, INCIDENT_SPLIT, Ruling
 from tocsin.assess.story import Story, Telling
-from tocsin.assess.voice import PEOPLE, voices
 from tocsin.clock import parse
-from tocsin.errors import NotFoundError, TocsinError
+from tocsin.errors import TocsinError
 from tocsin.warn.person import Act
 from tocsin.web.console.desk_room import Call, at_desk
 from tocsin.web.console.gate import Door
 from tocsin.web.console.incident_room import IncidentRoom
+from tocsin.web.console.statement import HERE, LINES, Said, Tell, columns, corrected, titled
 from tocsin.web.text import Spoken, Texts
 
-HERE = "/console/incidents"
-MOST, STATEMENTS, VOICES, LINES, OTHERS = 60, 10, 24, 40, 40
+MOST, OTHERS = 60, 40
 
 
 class Row(Struct, frozen=True):
@@ -54,41 +48,11 @@ class Row(Struct, frozen=True):
     standing: dict[str, int]
 
 
-class Said(Struct, frozen=True):
-    """A statement with everything that a reader needs to judge it; ``href`` leads to its sentence."""
-
-    key: str
-    text: Spoken
-    language: str
-    who: str
-    outlet: str
-    stance: str
-    standing: str
-    href: str
-    when: datetime
-    wrong: Spoken | None = None
-    by_person: bool = False
-    doubt: str = ""
-
-    @property
-    def struck(self) -> bool:
-        """Whether it holds no more."""
-        return self.standing in ("corrected", "withdrawn") and self.wrong is None
-
-
-class Column(Struct, frozen=True):
-    """One voice: its name, and what it says."""
-
-    name: Spoken | None
-    outlets: str
-    said: tuple[Said, ...]
-    more: int
-
-
 class Sign(Struct, frozen=True):
     """An indicator as the page shows it."""
 
     one: Indicator
+    of: str
     said: tuple[Said, ...]
     against: tuple[Said, ...]
 
@@ -100,64 +64,6 @@ class Decision(Struct, frozen=True):
     what: str
     undo: tuple[tuple[str, str], ...]
     to: str = ""
-
-
-class Tell:
-    """Puts claims of one story into the words of the page."""
-
-    def __init__(self, story: Story, t: Texts) -> None:
-        self.story, self.t = story, t
-        self.claims = {pointer(claim): claim for claim in story.incident.claims}
-
-    def language(self, tag: str) -> str:
-        """The name of a language in the reader's own."""
-        return str(self.t.locale.languages.get(tag, tag))
-
-    def said(self, claim: Claim, wrong: Claim | None = None, whole: bool = True) -> Said:
-        """One statement."""
-        telling = self.story.telling(claim.report)
-        at = pointer(claim)
-        who = claim.speaker.name if claim.speaker.name and claim.speaker.kind in PEOPLE else ""
-        if claim.speaker.kind == "unclear" and claim.speaker.candidates:
-            who = self.t.say("inc.perhaps", names=", ".join(claim.speaker.candidates[:3]))
-        text = sentence(self.story, claim) if whole and wrong is None else claim.text
-        return Said(
-            f"{at.report}:{at.start}-{at.end}",
-            Spoken(text, telling.language),
-            self.language(telling.language),
-            who or "",
-            telling.outlet,
-            claim.stance,
-            claim.standing,
-            address(self.story.id, at),
-            telling.published,
-            Spoken(wrong.text, self.story.telling(wrong.report).language) if wrong is not None else None,
-            claim.made_by == "person",
-            "" if claim.modality == "certain" else claim.modality,
-        )
-
-    def at(self, pointers: Iterable[Pointer], whole: bool = True) -> tuple[Said, ...]:
-        """The statements that stand at these places, each sentence once."""
-        found: dict[str, Said] = {}
-        for one in pointers:
-            if (claim := self.claims.get(one)) is not None:
-                made = self.said(claim, whole=whole)
-                found.setdefault(made.text.text, made)
-        return tuple(found.values())
-
-
-def address(story: str, at: Pointer) -> str:
-    """Where the sentence of a claim can be read."""
-    return f"{HERE}/{story}/reports/{at.report}#c{at.start}"
-
-
-def titled(story: Story, language: str) -> Spoken:
-    """What an incident is called: in the reader's language, else in English, else as its first report has it."""
-    titles = story.incident.title
-    for tag in (language, "en", *titles):
-        if titles.get(tag):
-            return Spoken(titles[tag], tag)
-    return Spoken(story.id, "und")
 
 
 # --- the list ------------------------------------------------------------------------------------------------------
@@ -259,7 +165,7 @@ async def incident(call: Call) -> Response:
         columns=columns(tell, joined),
         timeline=timeline(call, tell),
         signs=[
-            Sign(one, tell.at(one.claims)[:3], tell.at(one.against)[:3])
+            Sign(one, of_whom(one.of, t), tell.at(one.claims)[:3], tell.at(one.against)[:3])
             for one in indicators(story, joined, at, zone)[:LINES]
         ],
         decisions=[decided(call, story, one) for one in reversed(story.rulings)],
@@ -297,46 +203,6 @@ def origins(story: Story, joined: Groups) -> int:
     return count_origins(story.incident.claims, joined) if story.incident.claims else 0
 
 
-def corrected(tell: Tell) -> tuple[Said, ...]:
-    """Every correction: what is said now, with the old wording to be struck through."""
-    found = []
-    for one in tell.story.incident.corrections[:LINES]:
-        claims = [tell.claims[at] for at in one.evidence if at in tell.claims]
-        right = next((claim for claim in claims if claim.text == one.right), None)
-        wrong = next((claim for claim in claims if claim.text == one.wrong and claim is not right), None)
-        if right is not None:
-            found.append(tell.said(right, wrong))
-    return tuple(found)
-
-
-def columns(tell: Tell, joined: Groups) -> tuple[Column, ...]:
-    """The voices, side by side by origin."""
-    made = []
-    language = tell.t.language
-    for voice in voices(tell.story, joined)[:VOICES]:
-        said: dict[str, Said] = {}
-        for claim in voice.claims:
-            if holds_both(claim, tell.story):
-                continue
-            one = tell.said(claim, whole=claim.standing == "claimed" and claim.stance != "corrects")
-            said.setdefault(one.text.text, one)
-        tag = next((one for one in (language, "en", *voice.names) if one in voice.names), "")
-        name = Spoken(voice.names[tag], tag) if tag else None
-        if not said:
-            continue
-        shown = tuple(said.values())
-        made.append(Column(name, ", ".join(voice.outlets), shown[:STATEMENTS], max(0, len(shown) - STATEMENTS)))
-    return tuple(made)
-
-
-def holds_both(claim: Claim, story: Story) -> bool:
-    """Whether a corrected claim holds its correction too: then only one half of it is wrong, and both are shown."""
-    return claim.standing == "corrected" and any(
-        other.stance == "corrects" and other.report == claim.report and claim.span.overlaps(other.span)
-        for other in story.incident.claims
-    )
-
-
 def timeline(call: Call, tell: Tell) -> list[dict[str, object]]:
     """Reports and official alerts in the order in which they came."""
     story, house, t = tell.story, call.room.house, call.t
@@ -361,6 +227,13 @@ def timeline(call: Call, tell: Tell) -> list[dict[str, object]]:
             }
         )  # fmt: skip
     return sorted(rows, key=lambda one: str(one["at"]))
+
+
+def of_whom(of: str, t: Texts) -> str:
+    """Whom or what an indicator is of, in the reader's words."""
+    if of.endswith(" citizens"):
+        return f"{t.say('inc.of.citizens')} ({of.partition(' ')[0]})"
+    return t.say(f"inc.of.{of}") if f"inc.of.{of}" in t else of
 
 
 def told_changes(tell: Tell, new: Changes) -> tuple[tuple[str, Said | Telling | str], ...]:
@@ -416,66 +289,7 @@ def fixing(call: Call, tell: Tell) -> Said | None:
     return next((tell.said(c) for at, c in tell.claims.items() if f"{at.report}:{at.start}-{at.end}" == key), None)
 
 
-# --- a report ------------------------------------------------------------------------------------------------------
-
-
-async def report(call: Call) -> Response:
-    """A report word for word, with every claim marked where it stands, and its versions."""
-    room = IncidentRoom.of(call.room.house)
-    story = room.story(call.request.path_params["incident"])
-    name = call.request.path_params["report"]
-    telling = next((one for one in story.tellings if name in (one.report, *one.versions)), None)
-    if telling is None:
-        raise NotFoundError("this report is not part of the incident")
-    from tocsin.assess.newsroom import taken_in
-
-    current = telling.report == name
-    if current:
-        reading, shown = story.reading(name), telling
-    else:
-        known = room.report(name)
-        taken = taken_in(known, 0) if known is not None else None
-        if taken is None:
-            raise NotFoundError("this version is not in the journal")
-        reading, shown = taken
-    return call.page(
-        "report.html",
-        "incidents",
-        story=story,
-        one=shown,
-        newest=telling,
-        current=current,
-        title=titled(story, call.t.language),
-        language=Tell(story, call.t).language(shown.language),
-        pieces=marked(reading.text, reading.claims),
-        back=f"{HERE}/{story.id}",
-    )
-
-
-class Piece(Struct, frozen=True):
-    """A piece of a report's text: ``anchor`` where a claim begins, ``standing`` of the claim that it is part of."""
-
-    text: str
-    anchor: str = ""
-    standing: str = ""
-
-
-def marked(text: str, claims: Iterable[Claim]) -> tuple[Piece, ...]:
-    """The text in pieces at the borders of its claims; claims that overlap share a piece."""
-    spans = [(claim.span.start, min(claim.span.end, len(text)), claim.standing) for claim in claims]
-    spans = [one for one in spans if 0 <= one[0] < one[1]]
-    edges = sorted({0, len(text), *(one[0] for one in spans), *(one[1] for one in spans)})
-    starts = {one[0] for one in spans}
-    made = []
-    for first, last in itertools.pairwise(edges):
-        over = [one for one in spans if one[0] <= first and last <= one[1]]
-        standing = min((one[2] for one in over), key=lambda word: word == "claimed", default="")
-        made.append(Piece(text[first:last], f"c{first}" if first in starts else "", standing))
-    return tuple(made)
-
-
 DOORS = (
     Door("GET", HERE, at_desk(listed), Act.LOOK, menu="menu.incidents"),
     Door("GET", HERE + "/{incident}", at_desk(incident), Act.LOOK),
-    Door("GET", HERE + "/{incident}/reports/{report}", at_desk(report), Act.LOOK),
 )

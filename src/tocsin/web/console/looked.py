@@ -12,8 +12,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from tocsin.assess.newsroom import name_of
-from tocsin.assess.story import Story
+from tocsin.assess.story import Story, name_of
 from tocsin.journal import Journal, follow
 
 INCIDENT_SEEN = "incident:seen"
@@ -38,6 +37,7 @@ class Looked:
     def take_in(self, journal: Journal) -> Looked:
         """Read what was recorded since the last time."""
         with self._lock:
+            head = journal.head().seq
             for entry in follow(journal, self.seq, (INCIDENT_SEEN,)):
                 self.seq = entry.seq
                 if entry.realm != self.realm:
@@ -47,6 +47,7 @@ class Looked:
                 self._upto.move_to_end((said.person, key))
                 while len(self._upto) > REMEMBERED:
                     self._upto.popitem(last=False)
+            self.seq = max(self.seq, head)
         return self
 
     def upto(self, person: str, story: Story) -> int:

@@ -24,7 +24,7 @@ from tocsin.warn.backing import DRAFT_BACKED, backed
 from tocsin.warn.draft import Content, Draft, Extra
 from tocsin.web.console.desk_room import Call, DeskRoom
 from tocsin.web.console.incident_room import IncidentRoom
-from tocsin.web.console.incidents import Said, Tell, address, titled
+from tocsin.web.console.statement import Said, Tell, address, titled
 from tocsin.web.text import Spoken, Texts
 
 LONGEST = 2000

@@ -32,8 +32,8 @@ from tocsin.web.console.compose import FIRST, phase_named, timed
 from tocsin.web.console.desk_room import Call, at_desk
 from tocsin.web.console.gate import Door
 from tocsin.web.console.incident_room import IncidentRoom
-from tocsin.web.console.incidents import HERE
 from tocsin.web.console.looked import INCIDENT_SEEN, Seen
+from tocsin.web.console.statement import HERE
 
 REASON, NAME = 300, 120
 

@@ -49,6 +49,8 @@ RECENT = 300
 OFFICIALS = 2_000
 STEPS = 20_000
 SUGGESTED = 500
+RETOLD = 128
+"""So many stories of earlier moments are kept: whoever asks for one asks for it again."""
 
 Find = Callable[[str], Report | None]
 """A report by its id, out of the journal."""
@@ -76,6 +78,8 @@ class Newsroom:
         self._named: dict[str, str] = {}  # an incident's id to the report that it is called after, as it is now
         self._name: dict[str, str] = {}  # the other way round
         self._born: dict[str, int] = {}  # the entry with which an id began
+        self._chains: dict[str, list[tuple[int, datetime, str]]] = {}  # by id: the versions of its report
+        self._then: dict[tuple[int, str, int], Story] = {}
         self._officials: OrderedDict[str, tuple[Official, int, datetime]] = OrderedDict()
         self._corrections: list[tuple[int, datetime, Corrected]] = []
         self._rulings: list[tuple[Ruling, frozenset[str]]] = []
@@ -134,6 +138,7 @@ class Newsroom:
             name = name_of(report.id)
             self._named[name], self._name[report.id] = report.id, name
             self._born[name] = entry.seq
+        self._chains.setdefault(self._name[report.id], []).append((entry.seq, entry.at, report.id))
         self._readings[report.id] = reading
         self._tellings[report.id] = telling
         self._seqs[report.id] = (entry.seq, entry.at)
@@ -177,7 +182,7 @@ class Newsroom:
         for report in gone:
             del self._readings[report], self._tellings[report], self._seqs[report]
             name = self._name.pop(report)
-            del self._named[name], self._born[name]
+            del self._named[name], self._born[name], self._chains[name]
         self._now_at = {place: report for place, report in self._now_at.items() if report not in gone}
 
     # --- what an editor decides ------------------------------------------------------------------------------------
@@ -337,21 +342,35 @@ class Newsroom:
         if step is None:
             return None
         said = [one for seq, at, one in tuple(self._corrections) if by(seq, at)]
-        taken = [self._recalled(report, find) for report in step.reports]
-        pairs = [pair for pair in taken if pair is not None]
+        key = (step.seq, step.reports[0], len(said))
+        made = self._then.get(key) or self._retold(step, said, find)
+        if made is None:
+            return None
+        if len(self._then) >= RETOLD:
+            self._then.clear()
+        self._then[key] = made
+        ruled = tuple(self._rulings)
+        rulings = tuple(one for one, about in ruled if about & set(step.names) and by(one.seq, one.at))
+        return replace(made, rulings=rulings, officials=self._voices(made, by))
+
+    def _retold(self, step: Step, said: Sequence[Corrected], find: Find) -> Story | None:
+        """The story of the reports of a step; None where none of them is to be had any more."""
+        owner = dict(zip(step.reports, step.names, strict=True))
+        pairs = [pair for report in step.reports if (pair := self._recalled(report, find)) is not None]
         if not pairs:
             return None
         pairs.sort(key=lambda pair: (pair[1].received, pair[1].report))
         readings = tuple(corrected(reading, said) for reading, _ in pairs)
-        chains = {own: self._chain(own, steps) for own in step.names}
-        owner = dict(zip(step.reports, step.names, strict=True))
         tellings = tuple(
-            replace(one, versions=tuple(r for r in chains[owner[one.report]] if r != one.report)) for _, one in pairs
+            replace(one, versions=self._before(owner[one.report], one.report, step.seq)) for _, one in pairs
         )
-        rulings = tuple(one for one, about in tuple(self._rulings) if about & set(step.names) and by(one.seq, one.at))
         incident = build(0, readings, COMPARED)
-        made = self._story(step.names, step.seq, step.at, incident, readings, tellings, rulings, said)
-        return replace(made, officials=self._voices(made, by))
+        return self._story(step.names, step.seq, step.at, incident, readings, tellings, (), said)
+
+    def _before(self, name: str, report: str, upto: int) -> tuple[str, ...]:
+        """The versions before ``report`` that were known with the entry ``upto``."""
+        chain = tuple(self._chains.get(name, ()))
+        return tuple(dict.fromkeys(one for seq, _, one in chain if seq <= upto and one != report))
 
     def _recalled(self, report: str, find: Find) -> tuple[Reading, Telling] | None:
         reading, telling = self._readings.get(report), self._tellings.get(report)
@@ -359,11 +378,6 @@ class Newsroom:
             return reading, telling
         known = find(report)
         return taken_in(known, 0) if known is not None else None
-
-    @staticmethod
-    def _chain(name: str, steps: Sequence[Step]) -> tuple[str, ...]:
-        """The versions that the report an incident is called ``name`` after has had, in their order."""
-        return tuple(dict.fromkeys(step.reports[step.names.index(name)] for step in steps if name in step.names))
 
     def touching(self, code: str) -> tuple[Story, ...]:
         """The newest incidents whose places are this place, contain it or lie in it."""

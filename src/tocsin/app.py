@@ -85,6 +85,7 @@ from tocsin.warn.situation import Situation
 from tocsin.web.carrier import carriers_answer, drill_passed
 from tocsin.web.console.desk_room import DeskRoom
 from tocsin.web.console.identity import Identity
+from tocsin.web.console.incident_room import IncidentRoom
 from tocsin.web.health import Ailment, holds
 from tocsin.web.house import House
 from tocsin.web.rolls import Rolls
@@ -241,6 +242,7 @@ class Program(Rounds):
             shelters=self.shelters,
             selfdrill=self.selfdrill,
         )
+        self.incidents = IncidentRoom.of(self.house)
 
         self.readback = Readback(
             self.store,

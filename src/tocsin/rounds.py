@@ -15,7 +15,8 @@ import resource
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
-from tocsin.assess.newsroom import Newsroom, Official
+from tocsin.assess.newsroom import Newsroom
+from tocsin.assess.story import Official
 from tocsin.cap.alert import Alert, Scope
 from tocsin.cap.limits import TRUSTED
 from tocsin.cap.xml import read as read_cap
@@ -29,8 +30,10 @@ from tocsin.sense.intake import Intake
 from tocsin.sense.report import REPORT_RECEIVED
 from tocsin.sense.source import Source
 from tocsin.store.sqlite import SqliteStore
+from tocsin.warn.backing import DRAFT_BACKED
 from tocsin.warn.mirror import Mirror
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
+from tocsin.web.console.incident_room import IncidentRoom
 from tocsin.web.house import House
 
 log = logging.getLogger("tocsin")
@@ -48,6 +51,7 @@ class Rounds:
     intake: Intake
     mirror: Mirror
     newsroom: Newsroom
+    incidents: IncidentRoom
     house: House
     sources: dict[str, Source]
     channels: Mapping[str, Channel]
@@ -80,18 +84,21 @@ class Rounds:
         """Read what came since for the newsroom, a few entries at a time; False when there is nothing more."""
         if self.newsroom.seq == 0:
             self.newsroom.seq = self._days_ago(self.newsroom.days)
-        entries = self.store.read(self.newsroom.seq, NEWS_BATCH, (*Newsroom.KINDS, ALERT_PUBLISHED))
+        entries = self.store.read(self.newsroom.seq, NEWS_BATCH, (*Newsroom.KINDS, ALERT_PUBLISHED, DRAFT_BACKED))
         for entry in entries:
             try:
                 if entry.kind == ALERT_PUBLISHED and (voice := official(entry.read(Published))) is not None:
-                    self.newsroom.hear(voice)
+                    self.newsroom.hear(voice, entry)
                 self.newsroom.apply(entry)
             except Exception:
                 # One report that cannot be read costs no other, and never the program that warns.
                 log.exception("the newsroom passes over entry %d", entry.seq)
                 self.newsroom.seq = entry.seq
         if len(entries) < NEWS_BATCH:
-            self.newsroom.refresh()
+            changed = self.newsroom.refresh()
+            # What was just taken into a draft may have been corrected a moment before.
+            if (changed or entries) and (facts := self.incidents.corrections()):
+                self.store.append(facts)
         return len(entries) == NEWS_BATCH
 
     def _days_ago(self, days: int) -> int:

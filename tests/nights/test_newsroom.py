@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from tocsin.app import Program
 from tocsin.assess.extract import Reading, Source
 from tocsin.assess.known import known
-from tocsin.assess.newsroom import INCIDENT_MERGED, INCIDENT_SPLIT, Merged, Newsroom, Split, told
+from tocsin.assess.newsroom import Newsroom
+from tocsin.assess.ruling import INCIDENT_MERGED, INCIDENT_SPLIT, Merged, Split
+from tocsin.assess.story import told
 from tocsin.clock import TurnedClock
 from tocsin.demo import BOTE, COURIER, ITEMS, NOTICE_AT, RADIO, START, notice_report, notices, open_night
 from tocsin.journal import fact, follow
@@ -179,9 +181,9 @@ def test_memory_is_bounded(program: Program) -> None:
 
 def test_a_report_that_cannot_be_read_costs_no_other(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """A report on which reading fails is passed over, and the ones after it are read."""
-    from tocsin.assess import newsroom
+    from tocsin.assess import story
 
-    real = newsroom.extract
+    real = story.extract
 
     def failing(text: str, source: Source) -> Reading:
         if source.order == first:
@@ -190,7 +192,7 @@ def test_a_report_that_cannot_be_read_costs_no_other(program: Program, monkeypat
 
     program.intake.receive([ITEMS[0].report()])
     first = program.store.head().seq
-    monkeypatch.setattr(newsroom, "extract", failing)
+    monkeypatch.setattr(story, "extract", failing)
     hear(program, 3)
     assert [one.headline for story in program.newsroom.incidents() for one in story.tellings] == [
         ITEMS[1].headline,

@@ -16,7 +16,7 @@ from msgspec import Struct
 from tocsin.assess.claim import Claim
 from tocsin.assess.evidence import alike
 from tocsin.assess.incident import Pointer
-from tocsin.assess.newsroom import Story
+from tocsin.assess.story import Story
 
 CHARACTERS = 260
 Standing = Literal["claimed", "confirmed", "disputed", "corrected", "withdrawn", "denied"]

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import msgspec
@@ -19,7 +20,10 @@ TEXT_CHARACTERS = 30_000
 
 
 class News(Struct, frozen=True, omit_defaults=True):
-    """One version of an article. ``before`` is the report of the version before it; ``excerpt``: a feed's summary."""
+    """One version of an article. ``before`` is the report of the version before it; ``excerpt``: not all of its words.
+
+    ``licence`` is ``spans`` where the outlet lets no more be kept than a few sentences of it.
+    """
 
     headline: str
     text: str
@@ -29,6 +33,7 @@ class News(Struct, frozen=True, omit_defaults=True):
     url: str = ""
     before: str = ""
     excerpt: bool = False
+    licence: str = ""
 
 
 def news_id(source: str, url: str, headline: str, text: str) -> str:
@@ -45,6 +50,29 @@ def news_report(source: str, news: News, received: datetime) -> Report:
     named = news_id(source, news.url, news.headline, news.text)
     content = msgspec.json.encode(news)
     return Report(named, source, NEWS_JSON, content, received, news.published, news.url, news.language)
+
+
+def spans(text: str, headline: str, most: int) -> str:
+    """The headline and the first whole sentences of ``text``, ``most`` characters at most: what may be quoted of it.
+
+    A sentence is kept whole or not at all, so that nothing is quoted as the half of what was said; only a first one that
+    is longer than all is cut at a word.
+    """
+    head = headline if text.startswith(headline) and headline else ""
+    kept, used = [], 0
+    for found in _SENTENCE.finditer(text[len(head) :]):
+        sentence = found[0].strip()
+        if not sentence:
+            continue
+        if used + len(sentence) > most:
+            break
+        kept.append(sentence)
+        used += len(sentence) + 1
+    body = " ".join(kept) or text[len(head) :].strip()[:most].rpartition(" ")[0]
+    return f"{head}\n{body}" if head and body else head or body
+
+
+_SENTENCE = re.compile(r"[^.!?…\n]*(?:[.!?…](?![\s\n]|$)[^.!?…\n]*)*[.!?…]*[”“»\"’)]*(?:\n|\s|$)")
 
 
 def _clean(text: str) -> str:

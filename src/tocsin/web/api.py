@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
-from tocsin.assess.newsroom import told
+from tocsin.assess.story import told
 from tocsin.cap.alert import Scope
 from tocsin.cap.phase import Phase
 from tocsin.cap.telling import told as telling
@@ -29,7 +29,7 @@ from tocsin.web.feed import address_of as message_at
 from tocsin.web.geojson import MEDIA_TYPE as GEOJSON
 from tocsin.web.geojson import collection, feature
 from tocsin.web.health import Doctor, Unready
-from tocsin.web.incident import IncidentsQuery, listing, story_of
+from tocsin.web.incident import IncidentQuery, IncidentsQuery, listing, story_at
 from tocsin.web.kept import States
 from tocsin.web.listing import AlertList, AlertsQuery, Listing, listed, point_of
 from tocsin.web.measure import CONTENT_TYPE as METRICS
@@ -306,8 +306,10 @@ class Interface:
 
     async def incident(self, request: Request) -> ASGIApp:
         """One incident with its claims, sources and corrections."""
-        asked(request, Nothing)
-        return _json(told(story_of(self.house, request.path_params["id"])), request.url.path)
+        query = asked(request, IncidentQuery)
+        # What was known then is put together anew from the journal: that is not for the loop that warns.
+        story = await asyncio.to_thread(story_at, self.house, request.path_params["id"], query)
+        return _json(told(story), request.url.path)
 
     # --- the installation ------------------------------------------------------------------------------------------
 

@@ -38,8 +38,8 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors {}"
 )
-EMBEDDABLE = "/card"
-"""Pages at or below this path, and ``/at/{code}/card``, may stand in a frame anywhere; no other page may."""
+EMBEDDABLE, EMBEDDED = "/card", "/embed/"
+"""Pages at or below these paths, and ``/at/{code}/card``, may stand in a frame anywhere; no other page may."""
 
 HARDENED: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -55,7 +55,7 @@ HARDENED: tuple[tuple[bytes, bytes], ...] = (
 
 def policy(path: str) -> tuple[tuple[bytes, bytes], ...]:
     """The CSP and the framing and sharing rules for ``path``."""
-    embeddable = path == EMBEDDABLE or path.startswith(EMBEDDABLE + "/") or path.endswith("/card")
+    embeddable = path == EMBEDDABLE or path.startswith((EMBEDDABLE + "/", EMBEDDED)) or path.endswith("/card")
     readable = path.startswith(("/v1/", "/alerts")) or path.endswith((".json", ".txt", ".atom", ".xml"))
     rules = [
         (b"content-security-policy", CSP.format("*" if embeddable else "'none'").encode()),

@@ -123,6 +123,7 @@ class House:
     desk: Any = None
     certificates: Any = None
     desk_room: Any = None
+    incident_room: Any = None
     data: Path | None = None
     newsroom: Newsroom | None = None
     vapid: Any = None

@@ -8,8 +8,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta, Struct
@@ -17,8 +18,10 @@ from msgspec import Meta, Struct
 from tocsin.assess.claim import Claim
 from tocsin.assess.incident import Pointer
 from tocsin.assess.known import sentence
-from tocsin.assess.newsroom import Story
+from tocsin.assess.story import Story
+from tocsin.clock import parse
 from tocsin.errors import NotFoundError
+from tocsin.sense.report import REPORT_RECEIVED, Report
 from tocsin.web.listing import Code
 from tocsin.web.state import Moment as Time
 from tocsin.web.state import moment
@@ -38,6 +41,15 @@ class IncidentsQuery(Struct, frozen=True, forbid_unknown_fields=True):
     area: Code | None = None
     after: Annotated[str, Meta(pattern="^[0-9]{1,18}$", description="Older ones: the cursor from next.")] | None = None
     limit: Annotated[int, Meta(ge=1, le=MOST, description="The most incidents in one answer.")] = 50
+
+
+class IncidentQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """As of when."""
+
+    at: (
+        Annotated[str, Meta(max_length=40, description="What was known at this moment: RFC 3339 with its offset.")]
+        | None
+    ) = None
 
 
 class IncidentShort(Struct, frozen=True):
@@ -97,6 +109,29 @@ def story_of(house: House, name: str) -> Story:
     return found
 
 
+def story_at(house: House, name: str, query: IncidentQuery) -> Story:
+    """The incident as it is, or as it was known at a moment; :class:`NotFoundError` if nothing was known of it then."""
+    if query.at is None or house.newsroom is None:
+        return story_of(house, name)
+
+    def find(report: str) -> Report | None:
+        found = house.store.about(REPORT_RECEIVED, report, 1)
+        return found[0].read(Report) if found else None
+
+    until = moment_of(query)
+    assert until is not None
+    found = house.newsroom.as_of(name, until, find)
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def moment_of(query: IncidentQuery) -> datetime | None:
+    """The moment that is asked about; :class:`NaiveTimeError` where nobody can say which one is meant."""
+    # In an address a plus sign is a blank; nobody means one inside of a time.
+    return parse(query.at.strip().replace(" ", "+")) if query.at is not None else None
+
+
 # --- the page --------------------------------------------------------------------------------------------------------
 
 
@@ -119,7 +154,7 @@ class Voice(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """One report, or one official warning, on the timeline."""
+    """One report, or one official warning, on the timeline. ``then`` leads to what was known when it came."""
 
     when: Moment
     headline: Spoken
@@ -127,6 +162,7 @@ class Told(Struct, frozen=True):
     url: str = ""
     notes: tuple[str, ...] = ()
     official: bool = False
+    then: str = ""
 
 
 class IncidentPage(Struct, frozen=True):
@@ -145,10 +181,11 @@ class IncidentPage(Struct, frozen=True):
     place: str
     place_code: str
     zoned: str
+    as_of: Moment | None = None
 
 
-def incident_page(house: House, story: Story, t: Texts, at: datetime) -> IncidentPage:
-    """What the page of ``story`` says in the language of ``t``."""
+def incident_page(house: House, story: Story, t: Texts, at: datetime, as_of: datetime | None = None) -> IncidentPage:
+    """What the page of ``story`` says in the language of ``t``; ``as_of`` where it is what was known earlier."""
     gazetteer = house.gazetteer
     codes = [code for code in story.places if code in gazetteer]
     here = next((code for code in codes if "-" in code), codes[0] if codes else house.settings.home)
@@ -209,6 +246,7 @@ def incident_page(house: House, story: Story, t: Texts, at: datetime) -> Inciden
         gazetteer.name(here, t.language),
         here,
         t.zone(zone),
+        Moment(as_of.isoformat(), t.time(as_of, zone, at)) if as_of is not None else None,
     )
 
 
@@ -253,7 +291,9 @@ def _timeline(house: House, story: Story, t: Texts, when: Callable[[datetime], M
         notes += [t.say("incident.excerpt")] if one.excerpt else []
         url = one.url if one.url.startswith(("https://", "http://")) else ""
         head = Spoken(one.headline or one.outlet, one.language)
-        rows.append((one.published, Told(when(one.published), head, one.outlet, url, tuple(notes))))
+        # The journal's moment is a little after the one at which it was received.
+        then = quote((one.received + timedelta(minutes=1)).replace(microsecond=0).isoformat())
+        rows.append((one.published, Told(when(one.published), head, one.outlet, url, tuple(notes), then=then)))
     for voice in story.officials:
         said = voice.headline.get(t.language) or voice.headline.get("en") or next(iter(voice.headline.values()), "")
         language = t.language if t.language in voice.headline else "en"

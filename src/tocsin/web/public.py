@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import hashlib
@@ -31,8 +32,9 @@ from starlette.staticfiles import StaticFiles
 from tocsin.cap.alert import Scope as AlertScope
 from tocsin.place.language import negotiate
 from tocsin.place.map import Map, country_map
+from tocsin.web.card import card
 from tocsin.web.day import DAY, WEEK, Turn, turns, week
-from tocsin.web.incident import incident_page, story_of
+from tocsin.web.incident import IncidentQuery, incident_page, moment_of, story_at
 from tocsin.web.ready import Ready
 from tocsin.web.rolls import standing as standing_of
 from tocsin.web.text import offered, texts
@@ -179,12 +181,15 @@ class Pages:
     async def incident(self, request: Request) -> Response | Ready:
         """``/incidents/{id}``."""
         language, chosen = self._language(request)
-        story, t = story_of(self.house, request.path_params["id"]), texts(language)
+        query = IncidentQuery(request.query_params.get("at"))
+        story = await asyncio.to_thread(story_at, self.house, request.path_params["id"], query)
+        t, as_of = texts(language), moment_of(query)
         html = (
             environment()
             .get_template("incident.html")
             .render(
-                v=incident_page(self.house, story, t, self.house.now()),
+                v=incident_page(self.house, story, t, self.house.now(), as_of),
+                base=self.house.settings.public_url.rstrip("/"),
                 t=t,
                 css=Markup(style("incident")),  # noqa: S704 - our own file, not anybody's input
                 choices=tuple((one, texts(one).say("name")) for one in offered(self.house.settings.languages)),
@@ -192,6 +197,11 @@ class Pages:
             )
         )
         return self._ready(html, language, f"/incidents/{story.id}", "incident")
+
+    async def card(self, request: Request) -> Response | Ready:
+        """``/embed/incident/{id}``: the one page that other pages may show in a frame."""
+        language, _ = self._language(request)
+        return card(self.house, request.path_params["id"], language, self.house.now())
 
     def _language(self, request: Request) -> tuple[str, bool]:
         """The language to answer in, and whether it was chosen by link."""
@@ -261,7 +271,11 @@ def routes(house: House) -> list[BaseRoute]:
     async def incident(request: Request) -> Response:
         return await pages.incident(request)  # type: ignore[return-value]
 
+    async def embedded(request: Request) -> Response:
+        return await pages.card(request)  # type: ignore[return-value]
+
     return [
+        Route("/embed/incident/{id}", embedded, name="card"),
         Route("/incidents/{id}", incident, name="incident"),
         *shelters(house),
         Route("/", at, name="home"),

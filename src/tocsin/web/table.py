@@ -9,11 +9,13 @@ from tocsin.cap.telling import Told
 from tocsin.reach.heartbeat import SignedHeartbeat
 from tocsin.web.answer import ANSWERS
 from tocsin.web.api import Interface
+from tocsin.web.card import OPERATIONS as CARDS
+from tocsin.web.correction import OPERATIONS as CORRECTIONS
 from tocsin.web.facility import FACILITIES
 from tocsin.web.feed import ATOM_TYPE, CAP_TYPE
 from tocsin.web.geojson import MEDIA_TYPE as GEOJSON
 from tocsin.web.health import Readiness, Unready
-from tocsin.web.incident import IncidentList, IncidentsQuery
+from tocsin.web.incident import IncidentList, IncidentQuery, IncidentsQuery
 from tocsin.web.listing import AlertList, AlertsQuery
 from tocsin.web.openapi import Answer, Operation
 from tocsin.web.own import OWN
@@ -178,10 +180,10 @@ TABLE: tuple[Operation, ...] = (
         "GET",
         "/v1/incidents/{id}",
         Interface.incident,
-        "One incident: every claim in its source's words, who says it, what was corrected, what conflicts.",
+        "One incident, as it is or as it was known at a moment: every claim in its source's words, corrections, conflicts.",
         (Answer(200, "The incident, as `tocsin brief --json` shows it, with its sources.", JSON), _NOT_MODIFIED),
-        Nothing,
-        faults=(_NOT_FOUND,),
+        IncidentQuery,
+        faults=(_NOT_FOUND, "input.time-naive"),
         conditional=True,
         parameters={"id": "The incident's id, or one that it had before it was merged."},
     ),
@@ -306,4 +308,5 @@ TABLE: tuple[Operation, ...] = (
     *ANSWERS,
     *FACILITIES,
 )
+TABLE += CARDS + CORRECTIONS
 """Every operation there is."""

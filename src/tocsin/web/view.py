@@ -17,7 +17,7 @@ from msgspec import Struct
 from tocsin.account.facility import FacilityState
 from tocsin.assess.known import RANK as KNOWN_RANK
 from tocsin.assess.known import Known, known
-from tocsin.assess.newsroom import Story
+from tocsin.assess.story import Story
 from tocsin.cap.alert import ResponseType
 from tocsin.cap.phase import DANGER, ENDED, RANK, Phase
 from tocsin.place.map import Map

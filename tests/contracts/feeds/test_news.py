@@ -9,16 +9,21 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.contracts.feeds.conftest import Server
 from tocsin.clock import TurnedClock
 from tocsin.errors import SettingsError, SourceError
+from tocsin.journal import follow
 from tocsin.sense.feeds import Wire, opener
-from tocsin.sense.feeds.news import NewsFeed, Options, read_feed
+from tocsin.sense.feeds.entries import read_feed
+from tocsin.sense.feeds.news import NewsFeed, Options
 from tocsin.sense.intake import REPORT_REFUSED, Intake
-from tocsin.sense.news import News
+from tocsin.sense.news import News, spans
 from tocsin.sense.report import NEWS_JSON, REPORT_RECEIVED, Report
+from tocsin.store.sqlite import SqliteStore
 
 Facts = Callable[..., list[Any]]
 
@@ -189,3 +194,109 @@ def test_news_is_never_official(wire: Wire, clock: TurnedClock) -> None:
     for wrong in (replace(wire, kind="news", official=True), replace(wire, kind="news", covers=("UA",))):
         with pytest.raises(SettingsError):
             opener("news")(wrong, clock)
+
+
+# --- sitemaps and licences -------------------------------------------------------------------------------------------
+
+
+def listed(*urls: tuple[str, str, str]) -> str:
+    """A news sitemap of (address, title, published)."""
+    items = "".join(
+        f"<url><loc>{address}</loc><news:news><news:publication><news:name>The Courier</news:name>"
+        f"<news:language>en</news:language></news:publication><news:publication_date>{published}</news:publication_date>"
+        f"<news:title>{title}</news:title></news:news></url>"
+        for address, title, published in urls
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" '
+        f'xmlns:news="http://www.google.com/schemas/sitemap-news/0.9">{items}</urlset>'
+    )
+
+
+async def test_a_news_sitemap_is_read_like_a_feed(server: Server, feed: NewsFeed, intake: Intake, facts: Facts) -> None:
+    """Its articles are fetched with their titles, times, language and outlet; what is no news in it is passed over."""
+    body = listed((server.address + "/a", "Fire in a block of flats", "2024-11-20T07:00:00Z")).replace(
+        "</urlset>", f"<url><loc>{server.address}/about</loc></url></urlset>"
+    )
+    server.set("/feed", body)
+    server.set("/a", page(FEARED))
+    await feed.once(intake)
+    await feed.once(intake)
+    ((_, news),) = told(facts)
+    assert (news.headline, news.outlet, news.language) == ("Fire in a block of flats", "The Courier", "en")
+    assert news.published is not None
+    assert news.published.isoformat() == "2024-11-20T07:00:00+00:00"
+    assert server.paths().count("/a") == 1
+    assert "/about" not in server.paths()
+
+
+async def test_a_sitemap_of_sitemaps_is_followed_on_its_own_host_only(
+    server: Server, other_server: Server, feed: NewsFeed, intake: Intake, facts: Facts
+) -> None:
+    """The newest sitemaps of the same host are read, three at most; one that points elsewhere is not asked."""
+    names = [
+        f"<sitemap><loc>{server.address}/s{n}.xml</loc><lastmod>2024-11-1{n}</lastmod></sitemap>" for n in range(6)
+    ]
+    away = f"<sitemap><loc>{other_server.address}/s.xml</loc><lastmod>2024-11-20</lastmod></sitemap>"
+    server.set(
+        "/feed",
+        f'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{away}{"".join(names)}</sitemapindex>',
+    )
+    for n in range(6):
+        server.set(f"/s{n}.xml", listed((f"{server.address}/a{n}", f"Fire {n}", f"2024-11-1{n}")))
+        server.set(f"/a{n}", page(FEARED.replace("night", f"night of the {n}th")))
+    await feed.once(intake)
+    assert sorted(news.headline for _, news in told(facts)) == ["Fire 3", "Fire 4", "Fire 5"]
+    assert other_server.asked == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"><url><loc>https://x.example/a</loc></url></urlset>',
+        '<!DOCTYPE urlset [<!ENTITY a "b">]><urlset><url><loc>&a;</loc></url></urlset>',
+        "<urlset>" + "<url>" * 5000,
+    ],
+    ids=["no news", "entities", "broken"],
+)
+async def test_what_is_no_news_sitemap_is_refused(
+    server: Server, feed: NewsFeed, intake: Intake, facts: Facts, content: str
+) -> None:
+    """A sitemap of a whole site, one with entities and one that is broken are refused and report nothing."""
+    server.set("/feed", content)
+    with pytest.raises(SourceError):
+        await feed.once(intake)
+    assert told(facts) == []
+
+
+async def test_where_text_may_not_be_kept_only_a_few_sentences_are(
+    server: Server, wire: Wire, intake: Intake, clock: TurnedClock, store: SqliteStore, facts: Facts
+) -> None:
+    """The report holds whole sentences up to the licence's limit, says so, and the rest is nowhere in the journal."""
+    made = NewsFeed(replace(wire, kind="news"), clock, Options(licence="spans", quote_characters=260))
+    secret = "This paragraph may be read at the outlet and must not be kept by anybody else, whatever it says."
+    try:
+        server.set("/feed", rss(("/a", "Fire in a block of flats", f"{FEARED} {secret}")))
+        server.set("/a", page(FEARED, RIGHT, secret))
+        await made.once(intake)
+    finally:
+        await made.fetcher.close()
+    ((_, news),) = told(facts)
+    assert news.licence == "spans"
+    assert news.excerpt
+    assert FEARED in news.text
+    assert secret not in news.text
+    assert len(news.text) <= 260 + len(news.headline) + 1
+    kept = [entry.body for entry in follow(store, 0)]
+    kept += [entry.read(Report).content for entry in follow(store, 0, (REPORT_RECEIVED,))]
+    assert any(FEARED.encode() in body for body in kept)
+    assert not any(secret.encode() in body for body in kept)
+
+
+@given(text=st.text(max_size=600), headline=st.text(max_size=40), most=st.integers(80, 400))
+def test_what_is_quoted_never_exceeds_the_licence(text: str, headline: str, most: int) -> None:
+    """Whatever a text looks like, no more of it than the limit is kept besides its headline, and only its own words."""
+    kept = spans(text, headline, most)
+    head = headline if headline and text.startswith(headline) else ""
+    assert len(kept.removeprefix(head)) <= most + 1
+    assert set("".join(kept.split())) <= set("".join(text.split()))

@@ -1,9 +1,11 @@
-"""News over HTTP: RSS, Atom, JSON Feed and single pages, polled; articles become reports that never warn by themselves.
+"""News over HTTP: feeds, news sitemaps and single pages, polled; articles become reports that never warn by themselves.
 
 - Each article is fetched and fails by itself. A page that shows no article (consent, paywall, nothing) is refused with
   its code, and the feed's own summary stands in where it says enough.
 - New words at the same address are a new report that names the one before; the same words are none (ETag, words).
 - Every whole answer counts as heard: a newsroom with no news is no fault, and its silence makes no place unknown.
+- Where an outlet's licence lets no text be kept (``licence = "spans"``), a few whole sentences are, and no more: the rest
+  is not recorded anywhere.
 - An article is asked for again when the feed says that it changed, and every ten intervals for a day, because
   corrections come under the same address.
 """
@@ -11,23 +13,20 @@
 from __future__ import annotations
 
 import asyncio
-import html
-import re
 from collections import OrderedDict
 from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import urljoin
+from typing import Annotated, Any, Literal
 
-import fastfeedparser
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tocsin.clock import Clock
 from tocsin.errors import SettingsError, SourceError
 from tocsin.sense.feeds import State, Wire, options, poll
+from tocsin.sense.feeds.entries import Item, nested, read_feed, read_sitemap, sitemap
 from tocsin.sense.feeds.fetch import PER_HOST, Answer, Fetcher, looks_like_page
 from tocsin.sense.feeds.index import moment
 from tocsin.sense.intake import Intake
-from tocsin.sense.news import News, news_report
+from tocsin.sense.news import News, news_report, spans
 from tocsin.sense.page import LEAST, REASONS, article
 from tocsin.sense.source import Source
 
@@ -35,29 +34,21 @@ AGAIN = 10
 WATCHED = timedelta(days=1)
 FORGET = 5_000  # addresses remembered
 PER_POLL = 60  # articles fetched in one poll, newest first: an archive that opens is not read in one go
-MAX_ENTRIES = 300
-_TAG = re.compile(r"<[^<>]{0,4000}>")
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a ``news`` feed can be told. ``articles = false`` takes the feed's own summaries and fetches no page."""
+    """What a ``news`` feed can be told. ``articles = false`` takes the feed's own summaries and fetches no page.
+
+    ``licence = "spans"``: of an article only whole sentences of at most ``quote_characters`` in all are kept.
+    """
 
     articles: bool = True
     language: str = ""
     outlet: str = ""
     max_bytes: int = 5_000_000
+    licence: Literal["", "spans"] = ""
+    quote_characters: Annotated[int, Meta(ge=80, le=4_000)] = 400
     total_s: float = 0.0  # 0: 80 % of the interval, between 5 and 60 s
-
-
-class Item(Struct, frozen=True):
-    """One entry of a feed. ``version`` changes when the feed says that the article did."""
-
-    address: str
-    headline: str = ""
-    summary: str = ""
-    published: datetime | None = None
-    version: str = ""
-    language: str = ""
 
 
 class _Known:
@@ -67,36 +58,6 @@ class _Known:
         self.etag = self.modified = self.version = self.report = ""
         self.fetched: datetime | None = None
         self.since = since
-
-
-def read_feed(content: bytes, address: str) -> tuple[str, list[Item]]:
-    """The title and the entries of an RSS, Atom or JSON feed; raises :class:`SourceError` if it is none."""
-    if b"<!ENTITY" in content[:200_000].upper():
-        raise SourceError(f"{address}: a feed that declares entities is not read")
-    try:
-        found = fastfeedparser.parse(content, include_tags=False, include_media=False, include_enclosures=False)
-        title, entries = str(found.feed.get("title") or ""), list(found.entries)[:MAX_ENTRIES]
-    except Exception as wrong:  # the parser raises whatever its input makes it raise
-        raise SourceError(f"{address}: not a feed that can be read ({str(wrong)[:120]})") from None
-    items: dict[str, Item] = {}
-    for entry in entries:
-        link = str(entry.get("link") or "").strip()
-        target = urljoin(address, link) if link else ""
-        if not target.startswith(("http://", "https://")) or target in items:
-            continue
-        whole = max((str(c.get("value") or "") for c in entry.get("content") or ()), key=len, default="")
-        summary = plain(max(whole, str(entry.get("description") or ""), key=len))
-        stamps = [str(entry.get(name) or "") for name in ("published", "updated")]
-        published = moment(stamps[0]) or moment(stamps[1])
-        version = "|".join((*stamps, str(entry.get("title") or "")))
-        language = str(entry.get("language") or found.feed.get("language") or "")
-        items[target] = Item(target, plain(str(entry.get("title") or "")), summary, published, version, language)
-    return plain(title), list(items.values())
-
-
-def plain(text: str) -> str:
-    """A feed's text without its marks, in one piece."""
-    return " ".join(html.unescape(_TAG.sub(" ", text[:200_000])).split())
 
 
 class NewsFeed:
@@ -133,10 +94,27 @@ class NewsFeed:
             await self._page(intake, item, known, answer)
             self._keep(self._index, answer)
         elif not answer.unchanged:
-            self._title, self._listed = await asyncio.to_thread(read_feed, answer.content, answer.address)
+            self._title, self._listed = await self._read(answer, until)
             self._keep(self._index, answer)
         await asyncio.gather(*(self._one(intake, item, until) for item in self._due()))
         await intake.hear(self.source.id, self.clock.now())
+
+    async def _read(self, answer: Answer, until: float) -> tuple[str, list[Item]]:
+        """What the feed lists; of a sitemap of sitemaps, what the newest of them list."""
+        kind = sitemap(answer.content)
+        if kind != "sitemapindex":
+            read = read_sitemap if kind else read_feed
+            return await asyncio.to_thread(read, answer.content, answer.address)
+        title, found = "", dict[str, Item]()
+        loop = asyncio.get_running_loop()
+        for address in await asyncio.to_thread(nested, answer.content, answer.address):
+            inner = await self._get(address, _Known(self.clock.now()), max(0.1, until - loop.time()))
+            name, items = await asyncio.to_thread(read_sitemap, inner.content, inner.address)
+            title = title or name
+            found |= {item.address: item for item in items}
+        if not found:
+            raise SourceError(f"{answer.address}: a sitemap of sitemaps that names none of this host")
+        return title, list(found.values())
 
     def _due(self) -> list[Item]:
         """The entries to read now, newest first."""
@@ -211,7 +189,11 @@ class NewsFeed:
     ) -> None:
         language = (item.language or self.options.language).split("-")[0].lower()[:8]
         outlet = self.options.outlet or outlet or self._title or self.wire.name
-        made = News(headline, text, published, language, outlet, item.address, known.report, excerpt)
+        licence = self.options.licence
+        if licence:
+            shorter = spans(text, headline, self.options.quote_characters)
+            text, excerpt = shorter, excerpt or shorter != text
+        made = News(headline, text, published, language, outlet, item.address, known.report, excerpt, licence)
         report = news_report(self.source.id, made, self.clock.now())
         if report.id == known.report:
             return

@@ -26,6 +26,7 @@ from tocsin.warn.person import Act
 from tocsin.web.console import outline
 from tocsin.web.console.desk_room import Call, at_desk
 from tocsin.web.console.gate import Door
+from tocsin.web.console.incident_room import IncidentRoom
 from tocsin.web.console.preview import language_name, preview
 from tocsin.web.console.sending import Sending
 from tocsin.web.console.sheet import zone_of
@@ -86,6 +87,7 @@ async def agree(call: Call) -> Response:
         may_review=one.id in room.desk.reviews()
         and room.desk.reviews()[one.id] != call.person
         and call.may(Act.APPROVE),
+        flags=IncidentRoom.of(room.house).backings.flags(one.id),
         others=standing.can_approve if standing else (),
     )
 

@@ -32,7 +32,9 @@ from tocsin.warn.publish import WARNS
 from tocsin.web.console import outline
 from tocsin.web.console.desk_room import Call, DeskRoom, at_desk
 from tocsin.web.console.gate import Door
+from tocsin.web.console.incident_room import IncidentRoom
 from tocsin.web.console.preview import preview
+from tocsin.web.console.proposed import offered, take
 from tocsin.web.console.sheet import AUDIENCES, FACILITIES, ROLES, Trouble, present, read_content, zone_of
 
 FIRST = (Phase.PREPARE, Phase.ACT)
@@ -179,16 +181,17 @@ def _values(
     zone = zone_of(content.where, room)
     hazards = kit.phrases.hazards(content.phase or "act")
     slots = dict.fromkeys(SLOTS, "")
+    language = _known(kit.phrases.languages, t.language)
+    named = [(h, kit.phrases.phrase(h, content.phase or "act", language, **slots).event) for h in hazards]
     drawing = outline.drawing(content.where, gazetteer, t.language, room.house.settings.home)
     twin = room.desk.drafts.get(content.twin) if content.twin else None
     return {
         "draft": one,
         "c": content,
         "phases": phases,
-        "hazards": [
-            (h, kit.phrases.phrase(h, content.phase or "act", _known(kit.phrases.languages, t.language), **slots).event)
-            for h in hazards
-        ],
+        "hazards": named,
+        "proposed": offered(room, one, t, dict(named)),
+        "flags": IncidentRoom.of(room.house).backings.flags(one.id),
         "areas": [
             (code, gazetteer.name(code, t.language), gazetteer.get(code).level == 0) for code in content.where.codes
         ],
@@ -243,6 +246,18 @@ async def save(call: Call) -> Response:
         )
     if troubles:
         return sheet(call, one, troubles, asked=form.get("q"))
+    if key := form.get("take"):
+        wrong: list[Trouble] = []
+
+        def step() -> list[Fact]:
+            facts, field, why = take(call, room.desk.draft(name), key)
+            wrong.extend([Trouble(field, why)] if why else [])
+            return facts
+
+        await room.record(step)
+        if wrong:
+            return sheet(call, room.desk.draft(name), tuple(wrong))
+        return call.back(f"/console/drafts/{name}")
     match do:
         case "search":
             found = outline.find(room.house.gazetteer, form.get("q"), call.t.language, room.house.settings.home)

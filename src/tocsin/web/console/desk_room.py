@@ -31,6 +31,7 @@ from tocsin.place.map import country_map
 from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED
 from tocsin.remark import remark
 from tocsin.sense.report import REPORT_RECEIVED, Report
+from tocsin.warn.backing import Flagged
 from tocsin.warn.board import REVIEW_DUE
 from tocsin.warn.desk import Desk
 from tocsin.warn.draft import Draft, Where
@@ -45,6 +46,7 @@ from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published
 from tocsin.warn.situation import Live, Situation
 from tocsin.warn.widening import ALERT_WIDENED, Widening
 from tocsin.web.console.form import Form
+from tocsin.web.console.incident_room import IncidentRoom
 from tocsin.web.console.outline import shape_of as drawn_shape
 from tocsin.web.console.sending import Sendings
 from tocsin.web.console.session import COOKIE
@@ -82,6 +84,7 @@ MENU = (
     "/console/rollcalls",
     "/console/roster",
     "/console/facilities",
+    "/console/incidents",
     "/console/team",
     "/console/people",
     "/console/record",
@@ -134,6 +137,11 @@ class Call:
     def may(self, act: Act) -> bool:
         """Whether the visitor may do ``act`` now."""
         return self.room.desk.people.can(self.person, act, self.at)
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the visitor may write warnings."""
+        return self.may(Act.COMPOSE)
 
     def page(self, template: str, nav: str, status: int = 200, **values: Any) -> Response:
         """A whole page."""
@@ -376,6 +384,10 @@ class DeskRoom:
             by = self.promised(live)
             if by is not None and by < at:
                 found.append((t.say("alarm.promise", name=name, time=t.time(by, self.zone, at)), where))
+        for flag, _ in IncidentRoom.of(self.house).backings.flags():
+            where = f"/console/alerts/{flag.alert}" if flag.alert else f"/console/drafts/{flag.draft}"
+            if (line := (t.say("alarm.correction", name=self._flagged(flag, t)), where)) not in found:
+                found.append(line)
         for held in self.widening.held():
             known = next((one for one in self.situation.live(at) if one.published.identifier == held.identifier), None)
             name = self.title(known, t.language) if known is not None else held.identifier
@@ -402,6 +414,14 @@ class DeskRoom:
             elif row.failed and not row.sent:
                 found.append((call.t.say("call.bell.lost", sentence=row.sentence), "/console/calls"))
         return list(dict.fromkeys(found))
+    def _flagged(self, flag: Flagged, t: Texts) -> str:
+        """What a corrected draft or alert is called: what people shall do and where."""
+        draft = self.desk.drafts.get(flag.draft)
+        if draft is None:
+            return flag.draft
+        codes = [code for code in draft.content.where.codes if code in self.house.gazetteer]
+        places = ", ".join(self.house.gazetteer.name(code, t.language) for code in codes[:3])
+        return ", ".join(part for part in (t.say(f"phase.{draft.content.phase}"), places) if part)
 
     def own(self, at: datetime) -> list[Live]:
         """Our own warnings that stand: what a person here has published and has to end."""

@@ -24,6 +24,7 @@ from tocsin.web.console import outline
 from tocsin.web.console.compose import LATER
 from tocsin.web.console.desk_room import STOPWATCH_STOPPED, Call, at_desk
 from tocsin.web.console.gate import Door
+from tocsin.web.console.incident_room import IncidentRoom
 from tocsin.web.console.preview import language_name
 from tocsin.web.console.receipts import receipts
 from tocsin.web.console.sheet import zone_of
@@ -72,6 +73,7 @@ async def alert(call: Call) -> Response:
         may_write=call.may(Act.COMPOSE) and current,
         may_retract=call.may(Act.RETRACT) and current and warns,
         confirm="retract" in call.form,
+        flags=IncidentRoom.of(room.house).backings.flags(published.draft) if published.draft else [],
         next_phases=[phase for phase in LATER if warns and not (phase is Phase.HOLD and published.phase == "prepare")],
     )
 

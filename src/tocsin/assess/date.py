@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
@@ -39,6 +40,7 @@ _SIMPLE = {
     "overnight": "G",
     "filler": "a",
     "future": "F",
+    "past": "P",
     "clock": "h",
     "lastnight": "L",
     "tonight": "T",
@@ -184,8 +186,6 @@ class _Symbols:
                     symbol = "U"
                 elif symbol == "u":
                     symbol = "U" if value in ("week",) else "u"
-                if symbol == "F":
-                    symbol = "."
             elif word.raw[0].isdigit():
                 digits = word.low.rstrip("stndrh")
                 if digits.isdigit():
@@ -214,12 +214,21 @@ class _Symbols:
 def find_dates(text: Text, pack: Pack, hits: list[Hit], published: date | None) -> list[When]:
     """Every date in the text in order, resolved against ``published``; without it only those that need none."""
     by_word: dict[int, list[Hit]] = {}
-    future: set[int] = set()
+    tenses: list[tuple[int, bool]] = []
+    starts = {sentence.first for sentence in text.sentences}
     for hit in hits:
-        if hit.kind == "date":
-            by_word.setdefault(hit.first, []).append(hit)
-            if hit.name == "F:":
-                future.add(hit.first)
+        if hit.kind == "speech":
+            tenses.append((hit.first, False))
+        elif hit.kind == "date":
+            if hit.name in ("F:", "P:"):
+                tenses.append((hit.first, hit.name == "F:"))
+            elif "capital_nouns" in pack.flags and hit.name[0] == "r" and _is_noun(text, hit, starts):
+                # "Am frühen Morgen" is a part of a day; only "morgen" is tomorrow.
+                continue
+            else:
+                by_word.setdefault(hit.first, []).append(hit)
+    # Where one word is both ("was to be"), the future comes last and is the nearer one.
+    tenses.sort()
     found: list[When] = []
     previous: date | None = None
     for sentence in text.sentences:
@@ -234,16 +243,40 @@ def find_dates(text: Text, pack: Pack, hits: list[Hit], published: date | None) 
                 wanted = True
         if not wanted and not has_digit:
             continue
-        ahead = any(index in future for index in range(sentence.first, sentence.last))
         here = _numeric(text, sentence, pack, published) if has_digit else []
         if wanted:
-            here += _worded(text, sentence, by_word, published, ahead, previous, here, pack.months)
+            clause = tenses[bisect_left(tenses, (sentence.first, False)) : bisect_left(tenses, (sentence.last, False))]
+            here += _worded(text, sentence, by_word, published, clause, previous, here, pack.months)
         here.sort(key=lambda when: when.span.start)
         for when in here:
             if when.precision in ("day", "part", "night", "time"):
                 previous = date.fromisoformat(when.last)
         found += here
     return found
+
+
+def _is_noun(text: Text, hit: Hit, starts: set[int]) -> bool:
+    return text.words[hit.first].raw[0].isupper() and hit.first not in starts
+
+
+def _tense(text: Text, sentence: Sentence, tenses: list[tuple[int, bool]], first: int, last: int) -> bool | None:
+    """Whether the verb nearest to a date speaks of the future: in its clause before it, else behind it, else before.
+
+    None where there is no verb at all.
+    """
+    begin, end = first, last
+    while begin > sentence.first and text.words[begin - 1].raw not in ",;:":
+        begin -= 1
+    while end < sentence.last and text.words[end].raw not in ",;:":
+        end += 1
+    at, behind = bisect_left(tenses, (first, False)), bisect_left(tenses, (last, False))
+    if at and tenses[at - 1][0] >= begin:
+        return tenses[at - 1][1]
+    if behind < len(tenses) and tenses[behind][0] < end:
+        return tenses[behind][1]
+    if at:
+        return tenses[at - 1][1]
+    return tenses[behind][1] if behind < len(tenses) else None
 
 
 def _numeric(text: Text, sentence: Sentence, pack: Pack, published: date | None) -> list[When]:
@@ -315,7 +348,7 @@ def _worded(
     sentence: Sentence,
     hits: dict[int, list[Hit]],
     published: date | None,
-    ahead: bool,
+    tenses: list[tuple[int, bool]],
     previous: date | None,
     taken: list[When],
     months: dict[str, int],
@@ -340,7 +373,7 @@ def _worded(
             if any(one.span.overlaps(span) for one in taken) or any(one.span.overlaps(span) for one in found):
                 continue
             piece = [(line[i], symbols.values[i]) for i in range(start, end)]
-            when = _resolve(name, piece, span, published, ahead, previous)
+            when = _resolve(name, piece, span, published, _tense(text, sentence, tenses, first, last), previous)
             if when is not None:
                 found.append(when)
                 line = line[:start] + "#" * (end - start) + line[end:]
@@ -363,9 +396,10 @@ def _nearest(month: int, day: int, published: date | None, year: str) -> date | 
     return min(options, key=lambda value: (abs((value - published).days), value)) if options else None
 
 
-def _weekday(number: int, published: date, ahead: bool) -> date:
+def _weekday(number: int, published: date, ahead: bool | None) -> date:
     back = (published.weekday() - number) % 7
-    if ahead and back:
+    # Nobody calls yesterday's week "Thursday" on a Wednesday: without a verb that is tomorrow.
+    if back and (ahead or (ahead is None and back == 6)):
         return published + timedelta((number - published.weekday()) % 7)
     return published - timedelta(back)
 
@@ -396,7 +430,12 @@ def _month_span(year: int, month: int, stage: str = "") -> tuple[date, date]:
 
 
 def _resolve(
-    name: str, piece: list[tuple[str, str]], span: Span, published: date | None, ahead: bool, previous: date | None
+    name: str,
+    piece: list[tuple[str, str]],
+    span: Span,
+    published: date | None,
+    ahead: bool | None,
+    previous: date | None,
 ) -> When | None:
     def values(symbol: str) -> list[str]:
         return [value for kind, value in piece if kind == symbol]

@@ -14,7 +14,7 @@ from tocsin.assess.pack import Hit
 from tocsin.assess.sentence import Quotation, Sentence
 from tocsin.assess.speaker import MARKS, Statement
 
-_SPEAKING = ("say", "think", "confirm", "deny", "correct", "advise", "act")
+_SPEAKING = ("say", "think", "confirm", "deny", "correct", "advise", "act", "confirm_to", "deny_to")
 
 
 class Attribution(IndirectSpeech):
@@ -31,7 +31,9 @@ class Attribution(IndirectSpeech):
                     spoken = replace(spoken, sure=False)
                 paragraph = sentence.paragraph
             self.spoken = spoken if spoken is not None and spoken.sure else None
-            here = self._sentence(sentence, spoken, quoted)
+            here = []
+            for part in self._parts(sentence):
+                here += self._sentence(part, spoken, quoted)
             by_sentence.append(here)
             voices = [one for one in here if one.kind not in ("narration", "no-comment") and one.named is not None]
             if voices:
@@ -39,6 +41,33 @@ class Attribution(IndirectSpeech):
             elif not any(one.kind == "quote" for one in here):
                 spoken = None
         return [one for here in by_sentence for one in here]
+
+    def _parts(self, sentence: Sentence) -> list[Sentence]:
+        """A sentence in which, after "but" or "while", somebody else has the word, in two."""
+        words, pack = self.words, self.pack
+        cues = [
+            hit.first
+            for kind in ("speech", "decline")
+            for hit in self.hits[kind]
+            if sentence.first <= hit.first < sentence.last and hit.first not in self.inside and hit.name != "nominal"
+        ]
+        if len(cues) < 2:
+            return [sentence]
+        for index in range(sentence.first + 3, sentence.last - 3):
+            if words[index].raw not in ",;" or index in self.inside:
+                continue
+            joint = words[index + 1].low
+            if words[index].raw == "," and joint not in pack.words["adversative"] | pack.words["contrast"]:
+                continue
+            behind = [at for at in cues if at > index]
+            own = [m for m in self.mentions if index < m.first and behind and m.last <= min(behind) and m.subject]
+            spoken_of = any(words[i].low in pack.words.get("subjunctive", ()) for i in range(index, sentence.last))
+            if not own or not any(at < index for at in cues) or spoken_of:
+                continue
+            first = Sentence(sentence.start, words[index].start, sentence.first, index, sentence.paragraph)
+            rest = Sentence(words[index + 1].start, sentence.end, index + 1, sentence.last, sentence.paragraph)
+            return [first, *self._parts(rest)]
+        return [sentence]
 
     def _sentence(
         self, sentence: Sentence, spoken: Statement | None, quoted: dict[Quotation, Statement]
@@ -152,6 +181,8 @@ class Attribution(IndirectSpeech):
         if after and after[0].first - quotation.last <= 10:
             cue = after[0]
             mention = self._right(cue.head, closing.last) if cue.first - quotation.last <= 3 else None
+            if cue.first in self.stated:
+                mention = self._in_text(cue, closing)
             if mention is None:
                 between = [m for m in self.mentions if quotation.last <= m.first and m.last <= cue.first and m.subject]
                 mention = between[0] if between else self._right(cue.head, closing.last) or self._phrase(cue, closing)

@@ -34,6 +34,10 @@ class IndirectSpeech(Speakers):
         if not has_quotes and (whole := self._closing(sentence, cues)) is not None:
             return [whole]
         for place, cue in enumerate(cues):
+            if cue.name.startswith(("confirm", "deny")) and self._refuted(cue, sentence):
+                cue = replace(cue, name="unconfirmed")
+            elif cue.name.endswith("_to"):
+                continue
             if any(
                 one.first <= cue.first < one.last and one.verb in ("say", "think", "confirm") for one in found
             ) and not self._joined(cue):
@@ -102,6 +106,24 @@ class IndirectSpeech(Speakers):
             if has_quotes and any(index in covered for index in range(max(sentence.first, cue.first - 6), cue.first)):
                 continue
             if self._passive(cue):
+                agent = self._agent(cue, sentence)
+                if agent is not None:
+                    who, candidates = self._who(agent, sentence)
+                    start, end = self._trim(sentence.first, sentence.last)
+                    found.append(
+                        Statement(
+                            start,
+                            end,
+                            "indirect",
+                            who,
+                            cue.name,
+                            candidates,
+                            ((cue.first, cue.last),),
+                            who is not None,
+                            here=agent,
+                        )
+                    )
+                    return found
                 continue
             mention = self._subject(cue, sentence)
             joint = self._joint(cue)
@@ -166,7 +188,7 @@ class IndirectSpeech(Speakers):
             who, candidates = self._who(mention, sentence)
             rest = sentence.last - max(cue.last, mention.last)
             start = sentence.first
-            end = min(front, mention.first)
+            end = min(front, self._begins(mention, sentence) if mention.first < cue.first else mention.first)
             if rest > 12 and words[max(cue.last, mention.last)].raw == ",":
                 end = sentence.last
             start, end = self._trim(start, end)
@@ -210,7 +232,7 @@ class IndirectSpeech(Speakers):
                 start = index + 1
                 break
         end = limit
-        kind_whole = cue.name in ("act", "deny", "correct") or (
+        kind_whole = cue.name in ("act", "deny", "correct", "unconfirmed") or (
             comma_first and cue.name in ("advise", "think", "say") and start is None
         )
         if start is None and not kind_whole and not comma_first:
@@ -223,7 +245,7 @@ class IndirectSpeech(Speakers):
             else:
                 # "Russia promised an appropriate response": without a clause of its own the whole is what is claimed.
                 kind_whole = True
-        if start is None or (cue.name == "act" and start - after > 0):
+        if start is None or (cue.name in ("act", "unconfirmed") and start - after >= 0):
             start = self._clause_start(cue.first, sentence) if kind_whole or start is None else after
             if joint is not None and kind_whole:
                 start = cue.first

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tocsin.assess.actor import Known, Mention
 from tocsin.assess.pack import Hit, Pack
@@ -44,7 +45,7 @@ class Speakers:
         self.hits: dict[str, list[Hit]] = defaultdict(list)
         capital = "capital_nouns" in pack.flags
         for hit in hits:
-            if hit.kind in ("speech", "according", "decline", "split", "pronoun_self", "country"):
+            if hit.kind in ("speech", "according", "decline", "split", "pronoun_self", "country", "negation"):
                 if (
                     capital
                     and hit.kind == "speech"
@@ -53,6 +54,14 @@ class Speakers:
                 ):
                     continue
                 self.hits[hit.kind].append(hit)
+        stated = {hit.first for hit in self.hits["speech"] if hit.name == "stated"}
+        self.hits["speech"] = [
+            replace(hit, name="say") if hit.name == "stated" else hit
+            for hit in self.hits["speech"]
+            if hit.first not in stated or hit.name == "stated"
+        ]
+        self.stated = stated
+        """Verbs without a person ("it says in the statement of"), whose speaker stands in what follows."""
         self.mentions = mentions
         self.spoken: Statement | None = None
         self.rivals: tuple[Mention, ...] = ()
@@ -169,6 +178,10 @@ class Speakers:
                     # "a lawmaker, Park Sun-won, said": a subject between commas may only be a part of it.
                     pass
                 return best
+            if self._relates(start):
+                # "An official who asked not to be named said": the clause between is the subject's own.
+                end = start
+                continue
             if joint or word.raw in ";:" or word.raw in MARKS:
                 if joint and not self._verb(low, end):
                     end = start
@@ -180,6 +193,57 @@ class Speakers:
                 # Skip an aside between commas ("X, the oldest of them, said").
                 end = start
         return best
+
+    def _relates(self, index: int) -> bool:
+        """Whether a word begins a relative clause behind a mention or behind its comma."""
+        words, pack = self.words, self.pack
+        if words[index].low not in pack.words["relative"] or not index:
+            return False
+        return words[index - 1].raw == "," or any(m.last == index for m in self.mentions)
+
+    def _refuted(self, cue: Hit, sentence: Sentence) -> bool:
+        """Whether a verb of confirming or denying is negated: "has yet to confirm", "bestätigte das nicht"."""
+        words, pack = self.words, self.pack
+        negations = self.hits["negation"]
+        first = cue.first
+        while first > sentence.first and not (
+            words[first - 1].raw in ",;:" or words[first - 1].raw in MARKS or words[first - 1].low in pack.words["that"]
+        ):
+            first -= 1
+        if any(first <= hit.first < cue.first for hit in negations):
+            return True
+        if "capital_nouns" not in pack.flags:
+            return False
+        last = cue.head
+        while last < sentence.last and words[last].raw not in ",;:":
+            last += 1
+        return any(cue.head <= hit.first < last for hit in negations)
+
+    def _agent(self, cue: Hit, sentence: Sentence) -> Mention | None:
+        """By whom something was said: "was denied by the army", "wurde von der Armee dementiert"."""
+        words = self.words
+        by = self.pack.words.get("by", frozenset())
+        if self.pack.language == "de":
+            reach = range(self._clause_start(cue.first, sentence), cue.first)
+        else:
+            reach = range(cue.head, min(cue.head + 6, sentence.last))
+        for index in reach:
+            if words[index].raw in ",;:":
+                break
+            if words[index].low in by:
+                for place in range(index + 1, min(index + 5, sentence.last)):
+                    if (mention := self.by_first.get(place)) is not None:
+                        return mention
+        return None
+
+    def _in_text(self, cue: Hit, sentence: Sentence) -> Mention | None:
+        """Whose text it is in which "it says": named behind the verb, else before it."""
+        kinds = ("institution", "organisation", "office", "person", "official", "media", "country")
+        named = [m for m in self.mentions if m.kind in kinds and m.first not in self.inside]
+        behind = [m for m in named if cue.head <= m.first < min(cue.head + 10, sentence.last)]
+        before = [m for m in named if max(sentence.first, cue.first - 10) <= m.first and m.last <= cue.first]
+        chosen = [m for m in behind if m.kind != "media"] or [m for m in reversed(before) if m.kind != "media"]
+        return next(iter(chosen or behind or before), None)
 
     def _pair(self, joint: int, mention: Mention) -> bool:
         """Whether a conjunction joins two subjects ("Sonia und Willy Bogner teilten mit")."""
@@ -213,6 +277,8 @@ class Speakers:
 
     def _subject(self, cue: Hit, sentence: Sentence) -> Mention | None:
         """The subject of a cue, wherever it stands; words that no list knows where nothing else can be it."""
+        if cue.first in self.stated:
+            return self._in_text(cue, sentence)
         found = self._mentioned(cue, sentence)
         if found is None:
             found = self._phrase(cue, sentence)
@@ -296,6 +362,9 @@ class Speakers:
         if inverted and right is not None:
             return right
         left = self._left(cue, sentence)
+        if left is not None and right is not None and left.kind == "media" and cue.name in ("confirm", "deny"):
+            # "Berichte über einen Dammbruch bestätigte die Feuerwehr nicht": reports confirm nothing.
+            return right
         if left is not None and self.pack.language == "de" and right is not None:
             # A verb in second place with an adverbial before it has its subject behind it.
             gap = words[left.last : cue.first] if left.last <= cue.first else []
@@ -405,6 +474,20 @@ class Speakers:
             return Mention(index, end, "phrase", f"phrase:{word.low}", "", "", "")
         return None
 
+    def _begins(self, mention: Mention, sentence: Sentence) -> int:
+        """Where the noun phrase of a mention begins, with its article and adjectives."""
+        words, pack = self.words, self.pack
+        at = mention.first
+        while at > sentence.first and mention.first - at < 4:
+            word = words[at - 1]
+            if word.low in pack.words["articles"]:
+                return at - 1
+            plain = word.raw[0].islower() or (at - 2 >= sentence.first and word.raw[0].isalpha())
+            if not plain or word.low in pack.words["prepositions"] | pack.words["finite"] | pack.words["conjunctions"]:
+                break
+            at -= 1
+        return at if words[at - 1].raw == "," else mention.first
+
     def _ends_with(self, sentence: Sentence, cue: Hit) -> Mention | None:
         """The subject in a closing ", the official said": a comma, a mention, the cue, and little more."""
         words = self.words
@@ -412,9 +495,7 @@ class Speakers:
             return None
         for mention in reversed(self.mentions):
             if mention.last <= cue.first and mention.first > sentence.first + 3:
-                at = mention.first
-                while at > sentence.first and (words[at - 1].low in self.pack.words["articles"]):
-                    at -= 1
+                at = self._begins(mention, sentence)
                 plain = all(words[i].low in self.pack.words["auxiliaries"] for i in range(mention.last, cue.first))
                 if words[at - 1].raw == "," and plain and mention.subject:
                     after = words[cue.last].raw if cue.last < sentence.last else "."

@@ -240,6 +240,8 @@ def find_actors(text: Text, pack: Pack, hits: list[Hit]) -> list[Mention]:
             )
             for i, is_name in enumerate(named)
         ]
+    named = _whole_names(text, named, label, pack)
+    verbs = {hit.first for hit in hits if hit.kind in ("speech", "decline", "according")}
     for sentence in text.sentences:
         index = sentence.first
         while index < sentence.last:
@@ -280,11 +282,117 @@ def find_actors(text: Text, pack: Pack, hits: list[Hit]) -> list[Mention]:
                 ):
                     index = ahead + 1
                     continue
+                tail = _tail(text, pack, first, index, sentence.last, label, named, verbs)
+                if tail > index:
+                    index = tail
+                    continue
                 break
             mention = _mention(text, pack, first, index, label, named, countries)
             if mention is not None:
                 mentions.append(mention)
     return _appositions(text, mentions, pack)
+
+
+_PARTICLES = frozenset(
+    "von van der den bin ibn al el ben da di dos ter ten zu af аль эль ель аш ібн ибн".split()
+)
+_VERBAL = {
+    "uk": ("в", "ла", "ло", "ли", "ть", "ться", "ся"),
+    "ru": ("л", "ла", "ло", "ли", "ет", "ит", "ют", "ся", "сь"),
+    "pl": ("ł", "ła", "ło", "li", "ły", "uje", "się", "ją"),
+}
+
+
+def _whole_names(text: Text, named: list[bool], label: dict[int, Hit], pack: Pack) -> list[bool]:
+    """Names with their particles ("von der", "аш-Шаммари") and their all-capital parts ("operator DTEK")."""
+    words = text.words
+    whole = list(named)
+    for index in range(1, len(words)):
+        word = words[index]
+        if whole[index]:
+            continue
+        before, after = whole[index - 1], index + 1 < len(words) and named[index + 1]
+        if not before:
+            office = label.get(index - 1)
+            whole[index] = (
+                office is not None
+                and office.kind in ("institution", "person")
+                and word.raw.isalpha()
+                and word.raw.isupper()
+                and 3 < len(word.raw) < 9
+            )
+        elif word.low in _PARTICLES:
+            whole[index] = after or (
+                index + 2 < len(words) and words[index + 1].low in _PARTICLES and named[index + 2]
+            )
+        elif "-" in word.raw and word.raw[0].islower():
+            head, _, rest = word.raw.partition("-")
+            whole[index] = len(head) < 5 and rest[:1].isupper()
+    for index, is_name in enumerate(whole):
+        # "Consejera de Interior", "Ministry of Finance": one word behind "of" is what the office is for.
+        alone = is_name and not whole[index - 1] and not (index + 1 < len(whole) and whole[index + 1])
+        if alone and index > 1 and words[index - 1].low in ("de", "del", "du", "d'", "l'", "la", "of", "for"):
+            back = index - 1
+            while back and words[back].low in pack.words["links"] | pack.words["articles"]:
+                back -= 1
+            office = label.get(back) or (label.get(back - 1) if words[back].raw[0].islower() else None)
+            if office is not None and office.kind in ("institution", "person"):
+                whole[index] = False
+    return whole
+
+
+def _tail(
+    text: Text,
+    pack: Pack,
+    first: int,
+    at: int,
+    limit: int,
+    label: dict[int, Hit],
+    named: list[bool],
+    verbs: set[int],
+) -> int:
+    """Where an office's longer title ends: "director de la planta, Jordi Mas", "начальник області Олег Кіпер".
+
+    ``at`` where nothing of the kind follows.
+    """
+    words, slavic = text.words, pack.language in _VERBAL
+    offices = {label[i].kind for i in range(first, at) if i in label}
+    if not offices & {"person", "official", "institution"} or any(named[i] for i in range(first, at)):
+        return at
+    links, articles = pack.words["links"], pack.words["articles"]
+    closed = pack.words["finite"] | pack.words["conjunctions"] | pack.words["that"] | pack.words["relative"]
+    end = index = at
+    linked = False
+    while index < min(at + 7, limit):
+        word = words[index]
+        if word.raw == "," and index > at and linked:
+            # The title is told; behind its comma stands who has it.
+            two = index + 2 < limit and named[index + 1] and named[index + 2]
+            return index + 3 if two and "person" in offices else end
+        if named[index]:
+            known = index + 1 < limit and named[index + 1]
+            return index if known and index > at and offices & {"person"} and (slavic or linked) else end
+        if not word.raw[0].isalpha() or index in verbs or word.low in closed:
+            return end
+        if word.low in ("de", "del", "du", "d'", "des", "of", "der", "для", "do", "ds", "з", "із", "по"):
+            linked = True
+        elif word.low in articles:
+            pass
+        elif word.low in pack.words["prepositions"]:
+            return end
+        elif slavic:
+            if word.low.endswith(_VERBAL[pack.language]) or index in label and label[index].kind == "people":
+                return end
+        elif linked:
+            # What stands behind "of" belongs to the title, up to its first noun.
+            if index + 1 < limit and words[index + 1].low not in links and words[index + 1].raw != ",":
+                if pack.language in ("fr", "es"):
+                    return index + 1
+            end = index + 1 if pack.language in ("fr", "es") else end
+        elif index + 1 >= limit or words[index + 1].low not in ("de", "del", "du", "d'", "of"):
+            return end
+        index += 1
+    return end
 
 
 def _mention(
@@ -330,6 +438,9 @@ def _mention(
         else:
             kinds.append((hit.kind, hit.name))
         index = max(index + 1, hit.last)
+    if len(names) == 1 and kinds and kinds[-1][0] == "official" and not known:
+        # "A Western diplomat": one word before "diplomat" says whose, and names nobody.
+        names = []
     before = words[first - 1].low if first else ""
     cased = _cased(text, pack, first)
     if before in pack.words["articles"] and first > 1:
@@ -449,6 +560,9 @@ def _appositions(text: Text, mentions: list[Mention], pack: Pack) -> list[Mentio
     return joined
 
 
+_UNIQUE = frozenset({"president", "premier", "foreign", "defence", "interior", "embassy", "consulate", "parliament"})
+
+
 class Known:
     """Who has been named so far in a report: full names for surnames, the last of each office, one key each."""
 
@@ -565,7 +679,13 @@ class Known:
         """The name that is shown: a person's fullest name, an office as it is called most fully."""
         if mention.kind == "person":
             return self.full.get(mention.key, mention.name)
-        return self.offices.get(mention.key) or self.text.slice(mention.first, mention.last)
+        here = self.text.slice(mention.first, mention.last)
+        fullest = self.offices.get(mention.key)
+        if fullest is None or mention.function in _UNIQUE:
+            return fullest or here
+        # There is one foreign ministry and many authorities: these are the same only by the same word.
+        heads = [small(word)[:6] for word in here.split() if len(word) > 3]
+        return fullest if any(head in small(fullest) for head in heads) else here
 
     def pronoun(
         self,

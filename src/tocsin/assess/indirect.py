@@ -227,6 +227,12 @@ class IndirectSpeech(Speakers):
                 start = index if "subjunctive_speech" in pack.flags else index + 1
                 break
             if comma_first and word.raw == "," and index + 3 < limit and index - after < 12:
+                if cue.name in ("deny", "unconfirmed", "act") and any(
+                    hit.first == index + 1 for hit in self.hits["speech"]
+                ):
+                    # "... опровергло удары, заявив, что": another verb of saying begins a statement of its own.
+                    limit = index
+                    break
                 if any(hit.first == index and hit.name == "after" for hit in self.hits["split"]):
                     break
                 start = index + 1
@@ -348,9 +354,11 @@ class IndirectSpeech(Speakers):
         """One statement for each institution or person that declines."""
         first, last = self._trim(sentence.first, sentence.last)
         before = [m for m in self.mentions if sentence.first <= m.first and m.last <= hit.first]
-        subjects = [m for m in before if m.subject] or [
-            m for m in self.mentions if hit.head <= m.first < sentence.last and m.subject
-        ]
+        subjects = (
+            [m for m in before if m.subject]
+            or [m for m in self.mentions if hit.head <= m.first < sentence.last and m.subject]
+            or [m for m in before if self._hosted(m)]
+        )
         if not subjects:
             return [Statement(first, last, "no-comment", None, "decline", (), ((hit.first, hit.last),), False)]
         chosen = [subjects[-1]]

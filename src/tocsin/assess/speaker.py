@@ -236,6 +236,29 @@ class Speakers:
                         return mention
         return None
 
+    def _hosted(self, mention: Mention) -> bool:
+        """Whether a mention stands as a house in which somebody speaks: «у Кремлі», «в администрации порта»."""
+        at = mention.first - 1
+        while at >= 0 and mention.first - at < 4 and self.words[at].raw[0].islower():
+            if self.words[at].low in self.pack.words["hosts"]:
+                return True
+            at -= 1
+        return False
+
+    def _house(self, cue: Hit, sentence: Sentence) -> Mention | None:
+        """The house that speaks where nobody is named: «в посольстве сообщили», «уточнили в полиции»."""
+        if self.pack.language not in ("uk", "ru", "pl"):
+            return None
+        kinds = ("institution", "organisation", "media")
+        start = self._clause_start(cue.first, sentence)
+        near = [
+            m
+            for m in self.mentions
+            if (start <= m.first < cue.first or cue.head <= m.first < min(cue.head + 4, sentence.last))
+            and m.kind in kinds
+        ]
+        return next((m for m in near if self._hosted(m)), None)
+
     def _in_text(self, cue: Hit, sentence: Sentence) -> Mention | None:
         """Whose text it is in which "it says": named behind the verb, else before it."""
         kinds = ("institution", "organisation", "office", "person", "official", "media", "country")
@@ -280,6 +303,8 @@ class Speakers:
         if cue.first in self.stated:
             return self._in_text(cue, sentence)
         found = self._mentioned(cue, sentence)
+        if found is None:
+            found = self._house(cue, sentence)
         if found is None:
             found = self._phrase(cue, sentence)
         return found

@@ -88,6 +88,17 @@ def places() -> tuple[dict[str, str], dict[str, tuple[str, str, int]]]:
     return names, about
 
 
+_NO_COUNTRY = frozenset({"Того", "Мали", "Чад", "Кот-д'Ивуар", "Chad", "Man", "Jersey", "Guernsey"})
+"""Countries whose name is a small word, a first name or a garment more often than a country."""
+
+
+@lru_cache(maxsize=1)
+def _country_names() -> dict[str, list[str]]:
+    folder = importlib.resources.files("tocsin.assess") / "packs"
+    names: dict[str, list[str]] = json.loads((folder / "places.json").read_text(encoding="utf-8"))["countries"]
+    return names
+
+
 def actor_cues(cues: Cues, language: str) -> None:
     """Add to a pack's cues the countries, organisations, agencies and persons that every language shares."""
     countries, actors = _data()
@@ -96,6 +107,11 @@ def actor_cues(cues: Cues, language: str) -> None:
     for code, by_language in countries.items():
         for cue in listed(by_language.get(language, "")):
             cues.add(cue, "country", code if cue != cue.lower() else f"{code}~")
+    _, about = places()
+    for code, called in _country_names().items():
+        for name in called:
+            if name not in _NO_COUNTRY and code in about:
+                cues.add(name, "country", code)
     for kind in ("organisation", "agency"):
         for key, value in actors[kind].items():
             for cue in listed(value):
@@ -252,7 +268,7 @@ def find_actors(text: Text, pack: Pack, hits: list[Hit]) -> list[Mention]:
             if index not in label and not named[index]:
                 index += 1
                 continue
-            first = index
+            first = _head(text, pack, sentence.first, index, label, verbs)
             index += 1
             while index < sentence.last:
                 if index in label or named[index]:
@@ -339,6 +355,26 @@ def _whole_names(text: Text, named: list[bool], label: dict[int, Hit], pack: Pac
             if office is not None and office.kind in ("institution", "person"):
                 whole[index] = False
     return whole
+
+
+_GENERAL = frozenset({"government", "company", "rescue", "ministry", "airport", "court", "intelligence", "hospital"})
+
+
+def _head(text: Text, pack: Pack, begin: int, at: int, label: dict[int, Hit], verbs: set[int]) -> int:
+    """Where an English name of a body begins: "port authority", "regional civil protection agency"."""
+    hit = label.get(at)
+    if pack.language != "en" or hit is None or hit.kind != "institution" or hit.name not in _GENERAL:
+        return at
+    closed = pack.words["stop"] | pack.words["finite"] | pack.words["prepositions"] | pack.words["auxiliaries"]
+    closed = closed | pack.words["articles"] | pack.words["that"] | pack.words["conjunctions"]
+    first = at
+    while first > begin and at - first < 3:
+        word = text.words[first - 1]
+        plain = word.raw.isalpha() and word.raw.islower() and word.low not in closed and first - 1 not in verbs
+        if not plain or first - 1 in label or word.low.endswith(("ed", "ing", "ly")):
+            break
+        first -= 1
+    return first
 
 
 def _tail(
@@ -590,12 +626,12 @@ class Known:
             if mention.function and key not in self.function:
                 self.function[key] = mention.function
         self.parts = parts
-        self.offices: dict[str, str] = {}
+        self.offices: dict[str, tuple[str, int]] = {}
         for mention in mentions:
             if mention.kind in ("institution", "official", "office", "organisation") and mention.key:
                 surface = text.slice(mention.first, mention.last)
-                if 3 < len(surface) <= 60 and len(surface) > len(self.offices.get(mention.key, "")):
-                    self.offices[mention.key] = surface
+                if 3 < len(surface) <= 60 and len(surface) > len(self.offices.get(mention.key, ("", 0))[0]):
+                    self.offices[mention.key] = surface, mention.first
 
     def resolve(self, mention: Mention, at: int) -> tuple[Mention, tuple[str, ...]]:
         """The mention with its key made full by what came before; the candidates where more than one is possible."""
@@ -680,12 +716,19 @@ class Known:
         if mention.kind == "person":
             return self.full.get(mention.key, mention.name)
         here = self.text.slice(mention.first, mention.last)
-        fullest = self.offices.get(mention.key)
+        fullest, named_at = self.offices.get(mention.key, (None, 0))
+        if mention.kind == "official" and named_at > mention.first:
+            # "Diplomats said" is not the one diplomat who is quoted further down.
+            return here
         if fullest is None or mention.function in _UNIQUE:
             return fullest or here
         # There is one foreign ministry and many authorities: these are the same only by the same word.
-        heads = [small(word)[:6] for word in here.split() if len(word) > 3]
-        return fullest if any(head in small(fullest) for head in heads) else here
+        heads = [small(word)[:5] for word in here.split() if len(word) > 3]
+        return fullest if heads and all(head in small(fullest) for head in heads) else here
+
+    def _sure(self, mention: Mention) -> bool:
+        """Whether a person is surely one: a lone word with a capital may be a river."""
+        return mention.kind != "person" or " " in self.full.get(mention.key, "") or bool(mention.function)
 
     def pronoun(
         self,
@@ -709,7 +752,7 @@ class Known:
             if paragraph_first <= m.first < mention.first and m.subject and m.kind != "pronoun"
         ]
         # Who says "the Americans" and "we" in one breath is not one of them.
-        right = [m for m in before if m.kind in kinds and m.country not in quoted]
+        right = [m for m in before if m.kind in kinds and m.country not in quoted and self._sure(m)]
         keys = list(dict.fromkeys(m.key for m in right))
         if len(keys) == 1:
             return right[-1], ()
@@ -720,7 +763,7 @@ class Known:
                 return spoken, tuple(dict.fromkeys(self.shown(m) for m in right))
         if not keys:
             earlier = [self.resolve(m, m.first)[0] for m in self.mentions if m.first < paragraph_first][-6:]
-            right = [m for m in earlier if m.kind in kinds and m.subject]
+            right = [m for m in earlier if m.kind in kinds and m.subject and self._sure(m)]
             keys = list(dict.fromkeys(m.key for m in right))
             if len(keys) == 1:
                 return right[-1], ()

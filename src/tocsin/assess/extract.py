@@ -386,20 +386,23 @@ class _Extraction:
                 date_by.setdefault(claim.speaker.actor, claim.when.value)
         everywhere = next(iter(area_by.values()), "")
         day = next(iter(date_by.values()), "")
+        near = _near(self.source.published)
         for index, claim in enumerate(claims):
             if claim.protective:
+                fallback = day if day in near else ""
                 filled = tuple(
                     replace(
                         one,
                         area=one.area if one.facility else area_by.get(claim.speaker.actor) or everywhere or one.area,
-                        date=one.date or date_by.get(claim.speaker.actor, day),
+                        date=one.date or (date_by.get(claim.speaker.actor, "") if date_by.get(claim.speaker.actor) in near else fallback),
                     )
                     for one in claim.protective
                 )
                 when = claim.when
                 if when is None:
                     # What is told now is for the day of the threat that the same speaker names.
-                    day_of = date_by.get(claim.speaker.actor, day)
+                    day_of = date_by.get(claim.speaker.actor, "")
+                    day_of = day_of if day_of in near else fallback
                     source = next((c.when for c in claims if c.when is not None and c.when.value == day_of), None)
                     when = replace(source, how="the threat it is told for") if source is not None else None
                 claims[index] = replace(claim, protective=filled, when=when)
@@ -430,9 +433,20 @@ class _Extraction:
         feared = self._in("feared", sentence.first, sentence.last)
         if not feared:
             return []
+        later = self.pack.words["later"]
         for hit in self._in("speech", feared[0].last, sentence.last):
-            between = self.words[feared[0].last : hit.first]
-            if hit.name == "confirm" and any(word.low in self.pack.words["adversative"] for word in between):
+            joint = next(
+                (
+                    index
+                    for index in range(feared[0].last, hit.first)
+                    if self.words[index].low in self.pack.words["adversative"]
+                ),
+                None,
+            )
+            if joint is None:
+                continue
+            now = any(self.words[index].low in later for index in range(joint, min(hit.last + 3, sentence.last)))
+            if hit.name in ("confirm", "correct") or (hit.name == "say" and now):
                 return [replace(hit, kind="correction", name="actually")]
         return []
 
@@ -473,7 +487,11 @@ class _Extraction:
         right: tuple[int, int] | None = None
         if hit.name == "actually" and feared and not (len(feared) == 1 and feared[0].first == hit.first):
             cut = self._cut(sentence, feared[0], hit)
-            if cut is not None:
+            # "Contrary to what was reported" is no wording of its own that could be struck out.
+            if cut is not None and min(cut - sentence.first, sentence.last - cut) < 4:
+                cut = None
+            contrary = cut is not None and cut <= hit.first <= cut + 1 and feared[0].first > hit.first
+            if cut is not None and not contrary:
                 if feared[0].first < hit.first:
                     wrong, right = (sentence.first, cut), (cut, sentence.last)
                 else:
@@ -484,10 +502,8 @@ class _Extraction:
         if wrong is None or right is None:
             if hit.name != "actually":
                 return claims
-            return [
-                replace(c, stance="corrects") if c in inside and c.stance == "asserts" and self._holds(c, hit) else c
-                for c in claims
-            ]
+            meant = [c for c in inside if self._holds(c, hit)] or inside
+            return [replace(c, stance="corrects") if c in meant and c.stance == "asserts" else c for c in claims]
         base = inside[0] if inside else None
         if base is None:
             return claims
@@ -500,9 +516,13 @@ class _Extraction:
         right_claim = self._piece(self._owner(inside, base, sentence, *right), sentence, *right)
         if wrong_claim is None or right_claim is None:
             return claims
+        # What somebody is already known to say in one of the halves keeps its own words.
+        said = [c for c in inside if c.cue and c.kind != "no-comment"]
+        wrong_claim = next((c for c in reversed(said) if wrong_claim.span.covers(c.span)), wrong_claim)
+        right_claim = next((c for c in said if right_claim.span.covers(c.span)), right_claim)
+        dropped = [c for c in inside if c.kind == "narration" or c.span.covers(right_claim.span) or c is wrong_claim]
         wrong_claim = replace(wrong_claim, standing="corrected", modality="possible", stance="asserts")
         right_claim = replace(right_claim, stance="corrects", corrects=wrong_claim.span, modality="certain")
-        dropped = [c for c in inside if c.kind == "narration" or c.span.covers(right_claim.span)]
         kept = [c for c in claims if c not in dropped]
         place = next((i for i, c in enumerate(kept) if c.span.start > sentence.start), len(kept))
         return [*kept[:place], wrong_claim, right_claim, *kept[place:]]
@@ -594,6 +614,13 @@ class _Extraction:
             if len(text) < 2500 and any(phrase in low for phrase in phrases):
                 flags.append(kind)
         return tuple(dict.fromkeys(flags))
+
+
+def _near(published: date | None) -> frozenset[str]:
+    """The days for which a threat told of now counts as the day of what people are told now."""
+    if published is None:
+        return frozenset()
+    return frozenset((published + timedelta(days)).isoformat() for days in (-1, 0, 1))
 
 
 def _distinct(claims: list[Claim]) -> list[Claim]:

@@ -103,7 +103,11 @@ class IndirectSpeech(Speakers):
             if has_quotes and any(index in covered for index in range(cue.head, min(cue.head + 14, sentence.last))):
                 # The cue introduces the quotation, which has its statement already.
                 continue
-            if has_quotes and any(index in covered for index in range(max(sentence.first, cue.first - 6), cue.first)):
+            if (
+                has_quotes
+                and any(index in covered for index in range(max(sentence.first, cue.first - 6), cue.first))
+                and not self._complemented(cue, sentence)
+            ):
                 continue
             if self._passive(cue):
                 agent = self._agent(cue, sentence)
@@ -133,11 +137,19 @@ class IndirectSpeech(Speakers):
                     mention = None
                 else:
                     mention = next(
-                        (m for m in self.mentions if sentence.first <= m.first < joint and m.subject), mention
+                        (
+                            m
+                            for m in self.mentions
+                            if sentence.first <= m.first < joint and m.subject and m.first not in self.inside
+                        ),
+                        mention,
                     )
             who, candidates = self._who(mention, sentence)
             if mention is None and joint is not None and previous is not None:
                 who, candidates = previous.named, previous.candidates
+            if mention is None and who is None and self._complemented(cue, sentence):
+                # "... de «ataque híbrido», aunque admitió que": a verb without a subject keeps the one before.
+                who = self._kept(cue, sentence, found)
             if who is None and not candidates and (relating or mention is None):
                 continue
             after = cue.head
@@ -153,6 +165,25 @@ class IndirectSpeech(Speakers):
                 previous = statement
         return found
 
+    def _complemented(self, cue: Hit, sentence: Sentence) -> bool:
+        """Whether "that" follows a verb at once."""
+        at = cue.head
+        if at < sentence.last and self.words[at].raw == ",":
+            at += 1
+        return at < sentence.last and self.words[at].low in self.pack.words["that"]
+
+    def _kept(self, cue: Hit, sentence: Sentence, found: list[Statement]) -> Mention | None:
+        """Who goes on speaking where a language needs no pronoun for it."""
+        if self.pack.language not in ("es", "pl", "uk", "ru"):
+            return None
+        start = self._clause_start(cue.first, sentence)
+        if start > sentence.first:
+            before = [m for m in self.mentions if sentence.first <= m.first < start and m.subject]
+            plain = [m for m in before if m.first not in self.inside and m.kind in ("person", "office", "institution")]
+            return plain[0] if plain and cue.first - start <= 2 else None
+        spoken = self.spoken.named if self.spoken is not None else None
+        return spoken if cue.first - sentence.first <= 1 else None
+
     def _closing(self, sentence: Sentence, cues: list[Hit]) -> Statement | None:
         """A whole sentence that ends with, or is broken by, ", said the official"."""
         words = self.words
@@ -167,7 +198,9 @@ class IndirectSpeech(Speakers):
                 if mention is None:
                     continue
             else:
-                mention = self._right(cue.head, sentence.last)
+                stated = cue.first in self.stated
+                mention = self._in_text(cue, sentence) if stated else self._right(cue.head, sentence.last)
+                mention = mention or self._house(cue, sentence)
                 if mention is None and 1 < sentence.last - cue.head <= 5 and self.pack.language != "en":
                     # Somebody is named whom no list knows ("informó la legación"): unclear, with a candidate.
                     begin, end = self._trim(cue.head, sentence.last)

@@ -144,7 +144,11 @@ class Protection:
                 for one in self._in("status", sentence.first, sentence.last)
             ):
                 continue
+            if any(one.first <= hit.first < one.last for one in self._in("protect", sentence.first, sentence.last)):
+                # "Keep windows shut" closes no house.
+                continue
             near = [f for f in facilities if self._same_clause(f, hit) and not self._housed(f, sentence)]
+            near = [f for f in near if not self._comma(f, hit)] or near
             if not near:
                 continue
             facility = min(near, key=lambda f: (abs(f.first - hit.first), f.first))
@@ -200,6 +204,10 @@ class Protection:
             )
             for i in range(first, last)
         )
+
+    def _comma(self, one: Hit, other: Hit) -> bool:
+        """Whether a comma stands between: "schools stay closed, as the office said" closes no office."""
+        return any(self.text.words[i].raw == "," for i in range(min(one.last, other.last), max(one.first, other.first)))
 
     def _audience(self, sentence: Sentence, hit: Hit) -> str:
         audience = self._in("audience", sentence.first, sentence.last)

@@ -16,6 +16,8 @@ from tocsin.assess.actor import Known, Mention
 from tocsin.assess.pack import Hit, Pack
 from tocsin.assess.sentence import Quotation, Sentence, Text
 
+_KEPT = ("speech", "according", "decline", "split", "pronoun_self", "country", "negation", "anonymous", "correction")
+_JUDGING = ("confirm", "deny", "unconfirmed")
 MARKS = frozenset('„“”"«»‚‘‹›')
 
 
@@ -42,10 +44,13 @@ class Speakers:
     def __init__(self, text: Text, pack: Pack, hits: list[Hit], mentions: list[Mention], known: Known) -> None:
         self.text, self.pack, self.known = text, pack, known
         self.words = text.words
+        self.by_first = {mention.first: mention for mention in mentions}
+        self.mention_ends = {mention.last for mention in mentions}
+        self.sentence_starts = {sentence.first for sentence in text.sentences}
         self.hits: dict[str, list[Hit]] = defaultdict(list)
         capital = "capital_nouns" in pack.flags
         for hit in hits:
-            if hit.kind in ("speech", "according", "decline", "split", "pronoun_self", "country", "negation"):
+            if hit.kind in _KEPT:
                 if (
                     capital
                     and hit.kind == "speech"
@@ -54,6 +59,11 @@ class Speakers:
                 ):
                     continue
                 self.hits[hit.kind].append(hit)
+        # "Who asked not to be named" says nothing but that.
+        hidden = {i for hit in self.hits["anonymous"] for i in range(hit.first, hit.last)}
+        # "Contrary to what was announced": who announced it is part of what is corrected.
+        hidden |= {i for hit in self.hits["correction"] for i in range(hit.first + 1, hit.last)}
+        self.hits["speech"] = [hit for hit in self.hits["speech"] if hit.first not in hidden]
         stated = {hit.first for hit in self.hits["speech"] if hit.name == "stated"}
         self.hits["speech"] = [
             replace(hit, name="say") if hit.name == "stated" else hit
@@ -71,7 +81,6 @@ class Speakers:
         self.addressed = {
             m.first for m in mentions if m.kind in ("country", "people") and ({m.first - 1, m.first, m.last} & told)
         }
-        self.by_first = {mention.first: mention for mention in mentions}
         self.quote_at: dict[int, Quotation] = {}
         self.full: set[Quotation] = set()
         for quotation in text.quotations:
@@ -87,7 +96,7 @@ class Speakers:
             index == 0
             or self.words[index - 1].raw in MARKS
             or self.words[index - 1].raw in ".!?:"
-            or any(sentence.first == index for sentence in self.text.sentences)
+            or index in self.sentence_starts
         )
 
     def _is_full(self, quotation: Quotation) -> bool:
@@ -199,7 +208,7 @@ class Speakers:
         words, pack = self.words, self.pack
         if words[index].low not in pack.words["relative"] or not index:
             return False
-        return words[index - 1].raw == "," or any(m.last == index for m in self.mentions)
+        return words[index - 1].raw == "," or index in self.mention_ends
 
     def _refuted(self, cue: Hit, sentence: Sentence) -> bool:
         """Whether a verb of confirming or denying is negated: "has yet to confirm", "bestätigte das nicht"."""
@@ -239,9 +248,11 @@ class Speakers:
     def _hosted(self, mention: Mention) -> bool:
         """Whether a mention stands as a house in which somebody speaks: «у Кремлі», «в администрации порта»."""
         at = mention.first - 1
-        while at >= 0 and mention.first - at < 4 and self.words[at].raw[0].islower():
+        while at >= 0 and mention.first - at < 4:
             if self.words[at].low in self.pack.words["hosts"]:
                 return True
+            if not self.words[at].raw[0].islower():
+                break
             at -= 1
         return False
 
@@ -385,9 +396,12 @@ class Speakers:
         inverted = front == sentence.first or (before in "," and bool(before)) or (before in MARKS and bool(before))
         right = self._right(cue.head, sentence.last)
         if inverted and right is not None:
-            return right
+            told = before == "," and (right.kind == "media" or self._that_after(cue, right, sentence))
+            # "The envoy, who hid his name, told Reuters that": whom it is told to stands behind the verb.
+            named = self._left(cue, sentence) if told else None
+            return named or right
         left = self._left(cue, sentence)
-        if left is not None and right is not None and left.kind == "media" and cue.name in ("confirm", "deny"):
+        if left is not None and right is not None and left.kind == "media" and cue.name in _JUDGING:
             # "Berichte über einen Dammbruch bestätigte die Feuerwehr nicht": reports confirm nothing.
             return right
         if left is not None and self.pack.language == "de" and right is not None:
@@ -463,6 +477,9 @@ class Speakers:
     def _passive(self, cue: Hit) -> bool:
         """Whether a cue is a passive ("is feared", "was criticised by") and so has another subject than its speaker."""
         passive = self.pack.words.get("passive", frozenset())
+        if self.pack.language == "pl" and self.words[cue.first].low.endswith(("ono", "ano", "eto", "ęto")):
+            # "Polecono", "nakazano": somebody did, and nobody is named.
+            return True
         if self.pack.language == "de":
             first = next((s.first for s in self.text.sentences if s.first <= cue.first < s.last), cue.first)
             if self.words[cue.first].low.endswith(("te", "ten", "tet")):
@@ -472,7 +489,12 @@ class Speakers:
                 self.words[i].low in ("wird", "wurde", "werden", "wurden")
                 for i in range(max(first, cue.first - 14), cue.first)
             )
-        return any(self.words[i].low in passive for i in range(max(0, cue.first - 2), cue.first))
+        at = cue.first - 1
+        between = self.words[at].low
+        if at > 0 and (between in self.pack.words["auxiliaries"] or between.endswith(("ly", "ment", "mente"))):
+            # "Was widely criticised": but who "was wounded said so" speaks for himself.
+            return between in passive or self.words[at - 1].low in passive
+        return at >= 0 and between in passive
 
     def _behind(self, hit: Hit, last: int) -> Mention | None:
         """Who stands behind "according to": a mention after articles and adjectives, else the plain words there."""

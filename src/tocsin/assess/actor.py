@@ -541,7 +541,12 @@ def _cased(text: Text, pack: Pack, first: int) -> bool:
     if "capital_nouns" not in pack.flags:
         return False
     words, at = text.words, first - 1
-    while at > 0 and first - at < 4 and words[at].raw[0].islower() and words[at].low not in pack.words["articles"]:
+    while (
+        at > 0
+        and first - at < 4
+        and (words[at].raw[0].islower() or words[at].raw.endswith("en"))
+        and words[at].low not in pack.words["articles"]
+    ):
         at -= 1
     if at < 0 or words[at].low not in pack.words["articles"]:
         return False

@@ -488,6 +488,8 @@ class _Extraction:
         if hit.name == "actually" and feared and not (len(feared) == 1 and feared[0].first == hit.first):
             cut = self._cut(sentence, feared[0], hit)
             # "Contrary to what was reported" is no wording of its own that could be struck out.
+            if hit.first <= feared[0].first and feared[0].last <= hit.last and "contr" in self.words[hit.first].low:
+                cut = None
             if cut is not None and min(cut - sentence.first, sentence.last - cut) < 4:
                 cut = None
             contrary = cut is not None and cut <= hit.first <= cut + 1 and feared[0].first > hit.first
@@ -512,6 +514,10 @@ class _Extraction:
                 (i for i in range(sentence.first, sentence.last) if self.words[i].start >= base.span.start), wrong[0]
             )
             wrong = (begin if begin < wrong[1] else wrong[0], wrong[1])
+        ends = bisect_left([word.start for word in self.words[right[0] : right[1]]], base.span.end) + right[0]
+        if base.kind == "indirect" and right[0] + 2 < ends < right[1] and right[1] == sentence.last:
+            # The words of saying behind what is said are not part of it.
+            right = (right[0], ends)
         wrong_claim = self._piece(self._owner(inside, base, sentence, *wrong), sentence, *wrong)
         right_claim = self._piece(self._owner(inside, base, sentence, *right), sentence, *right)
         if wrong_claim is None or right_claim is None:
@@ -520,7 +526,9 @@ class _Extraction:
         said = [c for c in inside if c.cue and c.kind != "no-comment"]
         wrong_claim = next((c for c in reversed(said) if wrong_claim.span.covers(c.span)), wrong_claim)
         right_claim = next((c for c in said if right_claim.span.covers(c.span)), right_claim)
-        dropped = [c for c in inside if c.kind == "narration" or c.span.covers(right_claim.span) or c is wrong_claim]
+        both = (wrong_claim.span, right_claim.span)
+        dropped = [c for c in inside if c.kind == "narration" or all(c.span.overlaps(span) for span in both)]
+        dropped += [wrong_claim, right_claim]
         wrong_claim = replace(wrong_claim, standing="corrected", modality="possible", stance="asserts")
         right_claim = replace(right_claim, stance="corrects", corrects=wrong_claim.span, modality="certain")
         kept = [c for c in claims if c not in dropped]
@@ -533,6 +541,8 @@ class _Extraction:
         for claim in inside:
             if any(begin <= cue.start < end for cue in claim.cue):
                 return claim
+        if base.cue and base.cue[0].start >= end and base.span.covers(Span(begin, end)):
+            return base
         if not base.cue or base.cue[0].start < begin or base.cue[0].end > sentence.end - 25:
             return base
         return replace(

@@ -256,6 +256,8 @@ class IndirectSpeech(Speakers):
             if word.raw == ":":
                 start = index + 1
                 break
+            if word.raw == "," and not comma_first and cue.name in ("deny", "act", "correct", "unconfirmed"):
+                break
             if word.low in pack.words["that"] and (index == after or words[index - 1].raw == "," or not comma_first):
                 start = index if "subjunctive_speech" in pack.flags else index + 1
                 break
@@ -317,7 +319,7 @@ class IndirectSpeech(Speakers):
                     (
                         m
                         for m in reversed(self.mentions)
-                        if m.last <= hit.first and m.last >= hit.first - 3 and m.first >= first
+                        if m.last == hit.first and m.first >= first
                     ),
                     None,
                 )
@@ -330,7 +332,7 @@ class IndirectSpeech(Speakers):
                 if hit.first == first or words[hit.first - 1].raw != ",":
                     continue
                 mention = self._right(hit.last, last)
-                if mention is None or any(i in covered for i in range(hit.first - 3, hit.first)):
+                if mention is None or mention.kind == "pronoun" or any(i in covered for i in range(hit.first - 3, hit.first)):
                     continue
                 begins, ends = hit.first, mention.last
             elif (

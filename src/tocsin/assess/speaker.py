@@ -16,6 +16,7 @@ from tocsin.assess.actor import Known, Mention
 from tocsin.assess.pack import Hit, Pack
 from tocsin.assess.sentence import Quotation, Sentence, Text
 
+_BECOMES = frozenset({"wird", "wurde", "werden", "wurden", "würde", "würden", "werde", "worden"})
 _KEPT = ("speech", "according", "decline", "split", "pronoun_self", "country", "negation", "anonymous", "correction")
 _JUDGING = ("confirm", "deny", "unconfirmed")
 MARKS = frozenset('„“”"«»‚‘‹›')
@@ -143,6 +144,9 @@ class Speakers:
                 return False
             if word.low in pack.words["prepositions"] and word.low not in pack.words["articles"]:
                 return False
+            if "capital_nouns" in pack.flags and word.raw[0].isupper() and not word.raw.endswith(("er", "en", "e")):
+                # "Bestätigte die Aussage der Gewerkschaft": another noun stands between.
+                return False
         return True
 
     def _right(self, at: int, limit: int) -> Mention | None:
@@ -154,14 +158,30 @@ class Speakers:
                 if follows and self.pack.language != "de":
                     # "said the US was considering": what stands behind the verb begins what is said.
                     return None
+                if self.pack.language == "de" and not mention.subject:
+                    # "Werfen den Behörden vor": whom it is said to.
+                    return None
                 return mention if self._clear(at, index) else None
+        return None
+
+    def _aside_before(self, cue: Hit, sentence: Sentence) -> int | None:
+        """Where a relative clause begins whose closing comma stands before the verb: ", der Sprecher ist, sagte"."""
+        words, pack = self.words, self.pack
+        if cue.first - 1 <= sentence.first or words[cue.first - 1].raw != ",":
+            return None
+        for index in range(cue.first - 2, sentence.first, -1):
+            if words[index].raw in ";:" or words[index].raw in MARKS:
+                return None
+            if words[index].raw == ",":
+                at = index + 1 + (words[index + 1].low in pack.words["prepositions"])
+                return index if words[at].low in pack.words["relative"] and cue.first - index > 3 else None
         return None
 
     def _left(self, cue: Hit, sentence: Sentence) -> Mention | None:
         """The subject before a cue: the first mention of its clause that no preposition governs."""
         words, pack = self.words, self.pack
-        start = cue.first
-        end = cue.first
+        aside = self._aside_before(cue, sentence)
+        start = end = cue.first if aside is None else aside
         best: Mention | None = None
         while start > sentence.first:
             start -= 1
@@ -395,6 +415,8 @@ class Speakers:
         before = words[front - 1].raw if front > sentence.first else ""
         inverted = front == sentence.first or (before in "," and bool(before)) or (before in MARKS and bool(before))
         right = self._right(cue.head, sentence.last)
+        if before == "," and self._aside_before(cue, sentence) is not None:
+            return self._left(cue, sentence)
         if inverted and right is not None:
             told = before == "," and (right.kind == "media" or self._that_after(cue, right, sentence))
             # "The envoy, who hid his name, told Reuters that": whom it is told to stands behind the verb.
@@ -404,6 +426,9 @@ class Speakers:
         if left is not None and right is not None and left.kind == "media" and cue.name in _JUDGING:
             # "Berichte über einen Dammbruch bestätigte die Feuerwehr nicht": reports confirm nothing.
             return right
+        if left is not None and right is not None and left.kind == "media" and right.kind == "person":
+            # "Der Zeitung sagte Filep Karma": whom it is told to may come first.
+            return right if right.first - cue.head < 2 else left
         if left is not None and self.pack.language == "de" and right is not None:
             # A verb in second place with an adverbial before it has its subject behind it.
             gap = words[left.last : cue.first] if left.last <= cue.first else []
@@ -484,11 +509,11 @@ class Speakers:
             first = next((s.first for s in self.text.sentences if s.first <= cue.first < s.last), cue.first)
             if self.words[cue.first].low.endswith(("te", "ten", "tet")):
                 return False
-            end = cue.last >= len(self.words) or not self.words[cue.last].raw[0].isalpha()
-            return end and any(
-                self.words[i].low in ("wird", "wurde", "werden", "wurden")
-                for i in range(max(first, cue.first - 14), cue.first)
-            )
+            behind = self.words[cue.last] if cue.last < len(self.words) else None
+            if behind is not None and behind.low in _BECOMES:
+                return True
+            end = behind is None or not behind.raw[0].isalpha()
+            return end and any(self.words[i].low in _BECOMES for i in range(max(first, cue.first - 14), cue.first))
         at = cue.first - 1
         between = self.words[at].low
         if at > 0 and (between in self.pack.words["auxiliaries"] or between.endswith(("ly", "ment", "mente"))):
@@ -504,6 +529,10 @@ class Speakers:
             if (mention := self.by_first.get(index)) is not None:
                 return mention
             word = words[index]
+            if index == at and pack.language == "de" and word.raw[0].islower():
+                # "Nach ersten Angaben neun Beamte": without an article or "von" nobody is named.
+                if word.low not in ("der", "des", "dem", "den", "einer", "eines", "seiner", "ihrer", "von", "vom"):
+                    return None
             if word.low in pack.words["articles"] or word.low in pack.words["links"]:
                 continue
             if not word.raw[0].isalpha():

@@ -128,7 +128,22 @@ class Attribution(IndirectSpeech):
             found = self._narration(first, last)
         elif not quotations:
             found += self._tail(sentence, found)
+            found += self._before(sentence, found)
         return found
+
+    def _before(self, sentence: Sentence, found: list[Statement]) -> list[Statement]:
+        """The clause before "and urged", which the reporter tells: "Germany closed its consulate and urged ..."."""
+        first = min((one.first for one in found), default=sentence.first)
+        cue = min((one.cue[0][0] for one in found if one.cue), default=sentence.first)
+        first = min(first, cue)
+        joint = next((h for h in self.hits["speech"] if h.first == cue), None)
+        at = self._joint(joint) if joint is not None else None
+        if at is None or at - sentence.first < 5 or first < at:
+            return []
+        if any(at < m.last <= cue for m in self.mentions):
+            return []
+        begin, end = self._trim(sentence.first, at)
+        return [Statement(begin, end, "narration", None, "")]
 
     def _quotation(
         self,

@@ -284,6 +284,9 @@ class _Extraction:
         return stances.get(statement.verb, "asserts")
 
     def _modality(self, first: int, last: int, sentence: Sentence, statement: Statement) -> Modality:
+        if statement.verb == "unconfirmed":
+            # "Could not confirm" is sure of itself.
+            return "certain"
         hedges = {hit.name for hit in self._in("hedge", first, last)}
         if "probable" in hedges:
             return "probable"
@@ -367,7 +370,7 @@ class _Extraction:
             if holders:
                 best = min(holders, key=lambda c: (not c.span.covers(action.span), c.span.end - c.span.start))
             if best is None:
-                best = self._claim(Statement(sentence.first, sentence.last, "narration", None), sentence)
+                best = self._claim(Statement(*self._gap(claims, sentence, action.span), "narration", None), sentence)
                 claims.append(best)
             when = best.when
             action = replace(action, date=when.value if when else "")
@@ -407,6 +410,15 @@ class _Extraction:
                     when = replace(source, how="the threat it is told for") if source is not None else None
                 claims[index] = replace(claim, protective=filled, when=when)
         return claims
+
+    def _gap(self, claims: list[Claim], sentence: Sentence, span: Span) -> tuple[int, int]:
+        """The words around a span that belong to no claim yet."""
+        begin = max((c.span.end for c in claims if sentence.start <= c.span.end <= span.start), default=sentence.start)
+        end = min((c.span.start for c in claims if span.end <= c.span.start < sentence.end), default=sentence.end)
+        inside = [i for i in range(sentence.first, sentence.last) if begin <= self.words[i].start < end]
+        while len(inside) > 1 and not self.words[inside[-1]].raw[-1].isalnum():
+            inside.pop()
+        return (inside[0], inside[-1] + 1) if inside else (sentence.first, sentence.last)
 
     def _corrections(self, claims: list[Claim]) -> list[Claim]:
         for sentence in self.text.sentences:

@@ -344,6 +344,9 @@ def _with_actions(
 def _actions(claims: Sequence[Claim], reports: Groups) -> tuple[ActionLine, ...]:
     lines: dict[tuple[str, ...], list[tuple[Claim, int]]] = {}
     for claim in claims:
+        if claim.standing == "corrected":
+            # What was corrected tells nobody anything any more.
+            continue
         for place, action in enumerate(claim.protective):
             key = (action.action, action.facility) if action.facility else (action.action, action.audience)
             lines.setdefault(key, []).append((claim, place))
@@ -388,7 +391,8 @@ def _same_origin(
             continue
         one, other = claims[evidence.one], claims[evidence.other]
         first, second = claim_origin(one, reports), claim_origin(other, reports)
-        if first == second and one.speaker.kind in ("named", "office", "anonymous"):
+        # Two authorities of which nothing more is known are not one for that.
+        if first == second and one.speaker.kind in ("named", "office", "anonymous") and first[:1] != ":":
             spoken[first].update((one.report, other.report))
     lines: dict[str, set[str]] = defaultdict(set)
     for claim in claims:

@@ -18,6 +18,7 @@ from datetime import date
 from tocsin.assess.extract import Reading
 from tocsin.assess.pack import pack
 from tocsin.assess.sentence import small
+from tocsin.assess.spelling import spelt
 
 JOIN = 0.20
 SUGGEST = 0.15
@@ -33,65 +34,6 @@ _KIND = {
     "d": (0.5, 4.0),
     "w": (0.7, 2.0),
 }
-_CYRILLIC = dict(
-    zip(
-        "абвгґдеєжзиіїйклмнопрстуфхцчшщьъыэюя",
-        [
-            "a",
-            "b",
-            "v",
-            "g",
-            "g",
-            "d",
-            "e",
-            "e",
-            "zh",
-            "z",
-            "i",
-            "i",
-            "i",
-            "i",
-            "k",
-            "l",
-            "m",
-            "n",
-            "o",
-            "p",
-            "r",
-            "s",
-            "t",
-            "u",
-            "f",
-            "h",
-            "ts",
-            "ch",
-            "sh",
-            "sh",
-            "_",
-            "_",
-            "i",
-            "e",
-            "u",
-            "a",
-        ],
-        strict=True,
-    )
-)
-
-
-def spelt(name: str) -> str:
-    """A name as every script spells it alike: Latin letters, without vowels' differences ("Sybiha", "Сибіга": sbg)."""
-    latin = "".join(_CYRILLIC.get(letter, letter) for letter in small(name)).replace("_", "")
-    for old, new in (
-        ("sch", "sh"), ("tsch", "ch"), ("ż", "zh"), ("sz", "sh"), ("cz", "ch"), ("kh", "h"), ("ch", "h"), ("sh", "s"),
-        ("zh", "z"), ("j", "i"), ("y", "i"), ("w", "v"), ("ph", "f"), ("ck", "k"), ("x", "ks"), ("c", "k"), ("q", "k"),
-        ("ts", "s"), ("z", "s"), ("h", "g"), ("ł", "l"), ("ń", "n"), ("ś", "s"), ("ć", "s"),
-    ):  # fmt: skip
-        latin = latin.replace(old, new)
-    bones = re.sub(r"[^bdfgklmnprstv]", "", latin)
-    return re.sub(r"(.)\1+", r"\1", bones)
-
-
 def features(reading: Reading) -> dict[str, float]:
     """What a report is compared by: each feature's name begins with its kind, its value is how often it occurs."""
     found: dict[str, float] = {}

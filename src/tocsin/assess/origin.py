@@ -17,6 +17,7 @@ import numpy as np
 
 from tocsin.assess.claim import Claim
 from tocsin.assess.extract import Reading
+from tocsin.assess.spelling import spelt
 
 COPY = 0.30
 """From this share of common shingles on, the smaller report is a copy of the other with little of its own."""
@@ -133,6 +134,9 @@ def institution(claim: Claim) -> str:
     actor = _SPEAKS_FOR.get(claim.speaker.actor, claim.speaker.actor)
     if claim.speaker.function and claim.speaker.country and actor.startswith("person:"):
         return f"{claim.speaker.country}:{claim.speaker.function}"
+    if actor.startswith("person:") and claim.speaker.name:
+        # Олег Кіпер and Oleh Kiper are one mouth.
+        return f"person:{spelt(claim.speaker.name.split()[-1]) or actor}"
     return actor
 
 

@@ -101,7 +101,7 @@ class Protection:
                     span,
                     self._audience(sentence, hit),
                     condition if action != "all_clear" else "",
-                    self._area(sentence),
+                    self._area(sentence, hit),
                 )
             )
         actions = {one.action for one in found}
@@ -171,7 +171,7 @@ class Protection:
                 span,
                 "",
                 "",
-                self._area(sentence),
+                self._area(sentence, hit),
                 called,
             )
             if not any(other.action == one.action and other.facility == one.facility for other in found):
@@ -219,7 +219,8 @@ class Protection:
         before = [one for one in audience if one.first <= hit.first]
         chosen = before[-1] if before else audience[0]
         if chosen.name == "citizens":
-            for country in self._in("country", max(sentence.first, chosen.first - 2), chosen.last):
+            # "US citizens", «громадянам США»: whose they are stands before or behind.
+            for country in self._in("country", max(sentence.first, chosen.first - 2), chosen.last + 1):
                 return f"{country.name.rstrip('~')} citizens"
         return chosen.name
 
@@ -246,13 +247,17 @@ class Protection:
                 return self.text.slice(hit.first, end)
         return ""
 
-    def _area(self, sentence: Sentence) -> str:
+    def _area(self, sentence: Sentence, action: Hit) -> str:
+        """Where: "all of Ukraine", else the place nearest to the action that a preposition governs."""
         for hit in self._in("area", sentence.first, sentence.last):
             for place in self.places:
                 if hit.last <= place.first <= hit.last + 2:
                     return self.text.slice(hit.first, place.last)
-        inside = [place for place in self.places if sentence.first <= place.first < sentence.last]
-        for place in inside:
-            if place.first and self.text.words[place.first - 1].low in self.pack.words["prepositions"]:
-                return place.name
-        return ""
+        inside = [
+            place
+            for place in self.places
+            if sentence.first <= place.first < sentence.last
+            and place.first
+            and self.text.words[place.first - 1].low in self.pack.words["prepositions"]
+        ]
+        return min(inside, key=lambda place: abs(place.first - action.first)).name if inside else ""

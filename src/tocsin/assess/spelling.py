@@ -1,0 +1,32 @@
+"""Spelling: one spelling for a name in every script, so that Sybiha and Сибіга meet.
+
+- What is kept are the consonants that all transliterations share; vowels and doubled letters are dropped.
+- Two names may share a spelling; it links, and never identifies by itself.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tocsin.assess.sentence import small
+
+_CYRILLIC = dict(
+    zip(
+        "абвгґдеєжзиіїйклмнопрстуфхцчшщьъыэюя",
+        "a b v g g d e e zh z i i i i k l m n o p r s t u f h ts ch sh sh _ _ i e u a".split(),
+        strict=True,
+    )
+)
+
+
+def spelt(name: str) -> str:
+    """A name as every script spells it alike: Latin letters, without vowels' differences ("Sybiha", "Сибіга": sbg)."""
+    latin = "".join(_CYRILLIC.get(letter, letter) for letter in small(name)).replace("_", "")
+    for old, new in (
+        ("sch", "sh"), ("tsch", "ch"), ("ż", "zh"), ("sz", "sh"), ("cz", "ch"), ("kh", "h"), ("ch", "h"), ("sh", "s"),
+        ("zh", "z"), ("j", "i"), ("y", "i"), ("w", "v"), ("ph", "f"), ("ck", "k"), ("x", "ks"), ("c", "k"), ("q", "k"),
+        ("ts", "s"), ("z", "s"), ("h", "g"), ("ł", "l"), ("ń", "n"), ("ś", "s"), ("ć", "s"),
+    ):  # fmt: skip
+        latin = latin.replace(old, new)
+    bones = re.sub(r"[^bdfgklmnprstv]", "", latin)
+    return re.sub(r"(.)\1+", r"\1", bones)

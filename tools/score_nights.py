@@ -3,7 +3,7 @@
 A listed claim is found where a claim's words hold its ``has``; of what is found, each named property counts by itself.
 ``actions`` are protective actions of the report; ``not_actions`` must not be there. Pairs must be one incident each.
 
-    python -m tools.score_nights [--show]
+    python -m tools.score_nights [--first | --second] [--show]
 """
 
 from __future__ import annotations
@@ -77,9 +77,10 @@ def judge(report: dict[str, Any], claims: list[Claim]) -> tuple[Counter[str], Co
     return right, asked, wrong
 
 
-def run() -> tuple[Counter[str], Counter[str], list[str]]:
-    """All reports, each pair briefed together."""
+def run(second: bool | None = None) -> tuple[Counter[str], Counter[str], list[str]]:
+    """All reports briefed together, or only those of the first or the second set."""
     reports = tomllib.loads(GOLD.read_text(encoding="utf-8"))["report"]
+    reports = [report for report in reports if second is None or report.get("second", False) == second]
     right: Counter[str] = Counter()
     asked: Counter[str] = Counter()
     wrong: list[str] = []
@@ -103,7 +104,7 @@ def run() -> tuple[Counter[str], Counter[str], list[str]]:
 
 
 if __name__ == "__main__":
-    found, wanted, lines = run()
+    found, wanted, lines = run({"--first": False, "--second": True}.get(sys.argv[1] if len(sys.argv) > 1 else "", None))
     if "--show" in sys.argv:
         print("\n".join(lines))
     for key in sorted(wanted):

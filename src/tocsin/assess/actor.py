@@ -298,6 +298,11 @@ def find_actors(text: Text, pack: Pack, hits: list[Hit]) -> list[Mention]:
                 ):
                     index = ahead + 1
                     continue
+                body = next((i for i in range(index + 1, min(index + 4, sentence.last)) if i in label), index)
+                if body > index and _head(text, pack, sentence.first, body, label, verbs) == index:
+                    # "Iran's health ministry": the words between belong to the name.
+                    index = body
+                    continue
                 tail = _tail(text, pack, first, index, sentence.last, label, named, verbs)
                 if tail > index:
                     index = tail
@@ -611,6 +616,8 @@ class Known:
         self.text = text
         self.mentions = mentions
         self.pack = pack
+        self.quoted = {i for q in text.quotations if q.last - q.first > 3 for i in range(q.first, q.last)}
+        """Words in quotations: who is named there has not got the word."""
         self.full: dict[str, str] = {}
         self.country: dict[str, str] = {}
         self.function: dict[str, str] = {}
@@ -745,7 +752,7 @@ class Known:
     ) -> tuple[Mention | None, tuple[str, ...]]:
         """Whom a "he", "she" or "it" means: the only one in its paragraph before it, else who spoke last."""
         kinds: tuple[str, ...] = (
-            ("person",) if mention.function in ("he", "she") else ("institution", "organisation", "country", "media")
+            ("person", "office", "official") if mention.function in ("he", "she") else ("institution", "organisation", "country", "media")
         )
         if mention.function == "they":
             kinds = ("people", "institution", "organisation", "official", "country", "person")
@@ -754,7 +761,10 @@ class Known:
         before = [
             self.resolve(m, m.first)[0]
             for m in self.mentions
-            if paragraph_first <= m.first < mention.first and m.subject and m.kind != "pronoun"
+            if paragraph_first <= m.first < mention.first
+            and m.subject
+            and m.kind != "pronoun"
+            and m.first not in self.quoted
         ]
         # Who says "the Americans" and "we" in one breath is not one of them.
         right = [m for m in before if m.kind in kinds and m.country not in quoted and self._sure(m)]

@@ -138,7 +138,21 @@ class Attribution(IndirectSpeech):
         first = min(first, cue)
         joint = next((h for h in self.hits["speech"] if h.first == cue), None)
         at = self._joint(joint) if joint is not None else None
-        if at is None or at - sentence.first < 5 or first < at:
+        if at is None:
+            contrast = self.pack.words["adversative"] | self.pack.words["contrast"]
+            at = next(
+                (
+                    i
+                    for i in range(sentence.first + 4, min(first + 1, sentence.last - 1))
+                    if self.words[i].raw == "," and self.words[i + 1].low in contrast
+                ),
+                None,
+            )
+            if at is None:
+                return []
+            begin, end = self._trim(sentence.first, at)
+            return [Statement(begin, end, "narration", None, "")] if at <= first else []
+        if at - sentence.first < 5 or first < at:
             return []
         if any(at < m.last <= cue for m in self.mentions):
             return []
@@ -198,6 +212,8 @@ class Attribution(IndirectSpeech):
             mention = self._right(cue.head, closing.last) if cue.first - quotation.last <= 3 else None
             if cue.first in self.stated:
                 mention = self._in_text(cue, closing)
+                if mention is None:
+                    return blank
             if mention is None:
                 between = [m for m in self.mentions if quotation.last <= m.first and m.last <= cue.first and m.subject]
                 mention = between[0] if between else self._right(cue.head, closing.last) or self._phrase(cue, closing)

@@ -373,6 +373,9 @@ def _worded(
             if any(one.span.overlaps(span) for one in taken) or any(one.span.overlaps(span) for one in found):
                 continue
             piece = [(line[i], symbols.values[i]) for i in range(start, end)]
+            if name == "weekday_number" and not text.words[symbols.places[end - 1][0]].raw[0].isdigit():
+                # "El sábado un llamamiento": an article is no day of the month.
+                continue
             when = _resolve(name, piece, span, published, _tense(text, sentence, tenses, first, last), previous)
             if when is not None:
                 found.append(when)

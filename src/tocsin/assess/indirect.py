@@ -201,6 +201,9 @@ class IndirectSpeech(Speakers):
                 stated = cue.first in self.stated
                 mention = self._in_text(cue, sentence) if stated else self._right(cue.head, sentence.last)
                 mention = mention or self._house(cue, sentence)
+                if mention is None and front - 1 in self.mention_ends:
+                    # "X, the minister, said he feared": the comma closes what is told of the subject.
+                    continue
                 if mention is None and 1 < sentence.last - cue.head <= 5 and self.pack.language != "en":
                     # Somebody is named whom no list knows ("informó la legación"): unclear, with a candidate.
                     begin, end = self._trim(cue.head, sentence.last)

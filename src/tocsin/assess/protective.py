@@ -72,6 +72,8 @@ class Protection:
             if kept is None or hit.last - hit.first > kept.last - kept.first:
                 best[hit.name] = hit
         advised = self._in("advice", sentence.first, sentence.last)
+        if advised and "evacuate" not in best and (leave := self._leave(sentence)) is not None:
+            best["evacuate"] = leave
         condition = self._condition(sentence)
         for action, hit in best.items():
             if action == "closed":
@@ -110,7 +112,7 @@ class Protection:
             ready = next(one for one in found if one.action == "be_ready")
             shelter = best["shelter"]
             if (
-                best["be_ready"].first <= shelter.first
+                (best["be_ready"].first <= shelter.first or best["be_ready"].first < shelter.last)
                 and not any(
                     words[i].raw in ".;" or words[i].low in self.pack.words["conjunctions"]
                     for i in range(best["be_ready"].last, shelter.first)
@@ -123,6 +125,24 @@ class Protection:
                 )
                 found.append(Protective("be_ready", span, ready.audience, ready.condition, ready.area))
         return found
+
+    def _leave(self, sentence: Sentence) -> Hit | None:
+        """ "Leave Iran", "quitter le Liban": a verb of leaving and a country or "the country" straight behind it."""
+        words = self.text.words
+        leaving, country = self.pack.words.get("leave", frozenset()), self.pack.words.get("country", frozenset())
+        reach = 4 if "capital_nouns" in self.pack.flags else 0
+        for index in range(sentence.first, sentence.last):
+            if words[index].low not in leaving:
+                continue
+            # In German the country stands before the verb.
+            near = range(max(sentence.first, index - reach), index) if reach else range(index + 1, index + 4)
+            for at in near:
+                if at >= sentence.last:
+                    break
+                if words[at].low in country or any(place.first == at for place in self.places):
+                    first, last = min(index, at), max(index, at) + 1
+                    return Hit(first, last, "protect", "evacuate", last)
+        return None
 
     def _status(self, sentence: Sentence) -> list[Protective]:
         words = self.text.words
@@ -149,8 +169,10 @@ class Protection:
                 continue
             near = [f for f in facilities if self._same_clause(f, hit) and not self._housed(f, sentence)]
             near = [f for f in near if not self._comma(f, hit)] or near
-            if not near:
+            if not near or self._maybe(sentence, hit):
                 continue
+            # "The office closes its embassy": what stands behind the verb is what closes.
+            near = [f for f in near if hit.last <= f.first <= hit.last + 3 and self._object(hit, f)] or near
             facility = min(near, key=lambda f: (abs(f.first - hit.first), f.first))
             if self._negated(sentence, hit, 4) or self._in("negation", hit.last, min(hit.last + 1, sentence.last)):
                 continue
@@ -204,6 +226,18 @@ class Protection:
             )
             for i in range(first, last)
         )
+
+    def _maybe(self, sentence: Sentence, hit: Hit) -> bool:
+        """Whether it is only possible: "could close", «podría cerrar»."""
+        hedges = self._in("hedge", max(sentence.first, hit.first - 4), hit.first)
+        return any(one.name == "possible" for one in hedges)
+
+    def _object(self, hit: Hit, facility: Hit) -> bool:
+        """Whether only articles and adjectives stand between a verb and what follows it."""
+        closed = self.pack.words["prepositions"] | self.pack.words["conjunctions"]
+        articles = self.pack.words["articles"]
+        between = self.text.words[hit.last : facility.first]
+        return all(word.raw[0].isalpha() and (word.low in articles or word.low not in closed) for word in between)
 
     def _comma(self, one: Hit, other: Hit) -> bool:
         """Whether a comma stands between: "schools stay closed, as the office said" closes no office."""

@@ -90,7 +90,13 @@ class Speakers:
                 self.full.add(quotation)
                 for index in range(quotation.first, quotation.last):
                     self.quote_at[index] = quotation
-        self.inside = {i for q in text.quotations for i in range(q.first, q.last)}
+        # A name in quotation marks («Укренерго») speaks like any other.
+        self.inside = {
+            i
+            for q in text.quotations
+            if q in self.full or q.last - q.first > 3 or not self.words[q.first].raw[0].isupper()
+            for i in range(q.first, q.last)
+        }
 
     def _starts(self, index: int) -> bool:
         return (
@@ -271,7 +277,7 @@ class Speakers:
         while at >= 0 and mention.first - at < 4:
             if self.words[at].low in self.pack.words["hosts"]:
                 return True
-            if not self.words[at].raw[0].islower():
+            if not self.words[at].raw[0].islower() and self.words[at].raw not in MARKS:
                 break
             at -= 1
         return False
@@ -477,6 +483,9 @@ class Speakers:
             word = self.words[index]
             if word.low in self.pack.words["conjunctions"]:
                 return index
+            if index + 1 in self.mention_ends:
+                # "But the authorities denied it": this verb has a subject of its own.
+                break
             if word.raw in ",;:." or word.raw in MARKS:
                 break
         low = self.words[cue.first].low
@@ -571,8 +580,17 @@ class Speakers:
             return None
         for mention in reversed(self.mentions):
             if mention.last <= cue.first and mention.first > sentence.first + 3:
+                if mention.kind == "country" and not mention.subject:
+                    # "Officials in Berlin and Bern said": where they are is no speaker.
+                    continue
                 at = self._begins(mention, sentence)
-                plain = all(words[i].low in self.pack.words["auxiliaries"] for i in range(mention.last, cue.first))
+                places = self.pack.words["prepositions"] | self.pack.words["conjunctions"]
+                plain = all(
+                    words[i].low in self.pack.words["auxiliaries"]
+                    or words[i].low in places
+                    or (i > mention.last and words[i].raw[0].isupper())
+                    for i in range(mention.last, cue.first)
+                )
                 if words[at - 1].raw == "," and plain and mention.subject:
                     after = words[cue.last].raw if cue.last < sentence.last else "."
                     if after in ",:" or (cue.last < sentence.last and words[cue.last].low in self.pack.words["that"]):

@@ -229,18 +229,15 @@ def find_dates(text: Text, pack: Pack, hits: list[Hit], published: date | None) 
                 by_word.setdefault(hit.first, []).append(hit)
     # Where one word is both ("was to be"), the future comes last and is the nearer one.
     tenses.sort()
+    dating = [index for index, here in by_word.items() if any(hit.name[0] in _DATING for hit in here)]
+    dating += [i for i, word in enumerate(text.words) if "-" in word.low and _STAGED.match(word.low)]
+    dating.sort()
+    digits = [index for index, word in enumerate(text.words) if word.raw[0].isdigit() and index not in by_word]
     found: list[When] = []
     previous: date | None = None
     for sentence in text.sentences:
-        has_digit = False
-        wanted = False
-        for index in range(sentence.first, sentence.last):
-            if index in by_word:
-                wanted = wanted or any(hit.name[0] in _DATING for hit in by_word[index])
-            elif text.words[index].raw[0].isdigit():
-                has_digit = True
-            elif "-" in text.words[index].low and _STAGED.match(text.words[index].low):
-                wanted = True
+        wanted = bisect_left(dating, sentence.first) < bisect_left(dating, sentence.last)
+        has_digit = bisect_left(digits, sentence.first) < bisect_left(digits, sentence.last)
         if not wanted and not has_digit:
             continue
         here = _numeric(text, sentence, pack, published) if has_digit else []

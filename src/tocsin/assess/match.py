@@ -23,6 +23,8 @@ from tocsin.assess.spelling import spelt
 JOIN = 0.20
 SUGGEST = 0.15
 MERGE = 0.20
+VOCABULARY = 100_000
+"""From so many different features on, those seen once are let go: a stream has no end, and memory has."""
 _PRIOR = 40.0
 _KIND = {
     "t": (1.0, 6.0),
@@ -255,10 +257,19 @@ class Matcher:
         del self.incidents[other]
         return True
 
+    def size(self) -> int:
+        """How many features and counts are held: what the memory grows with."""
+        return len(self._seen) + sum(len(member.features) + len(member.lexical) for member in self.members.values())
+
     def forget(self, before: date) -> int:
         """Let go of reports published before a day; how many. Their incidents stay known by number."""
         old = [r for r, m in self.members.items() if m.published is not None and m.published < before]
         self.drop(old)
+        if len(self._seen) > VOCABULARY:
+            # What was seen once in so many reports tells as much as what was never seen.
+            for name in [name for name, count in self._seen.items() if count < 2]:
+                del self._seen[name]
+        self.suggestions = [one for one in self.suggestions if one[0] in self.members]
         return len(old)
 
     def drop(self, reports: Iterable[str]) -> None:

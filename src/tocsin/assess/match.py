@@ -20,9 +20,19 @@ from tocsin.assess.pack import pack
 from tocsin.assess.sentence import small
 from tocsin.assess.spelling import spelt
 
-JOIN = 0.20
+JOIN = 0.22
 SUGGEST = 0.15
-MERGE = 0.20
+MERGE = 0.22
+ELSEWHERE = 0.35
+"""What is left of a likeness between reports that name cities and have none in common."""
+ANOTHER = 0.4
+"""What is left of a likeness between reports of different kinds of event."""
+EVENTS = frozenset(
+    {"flood", "quake", "storm", "wildfire", "volcano", "landslide", "tsunami", "heat", "chemical", "gas", "plane",
+     "ship", "bomb", "shooting", "contamination", "collapse", "radiation", "disease", "cyber", "election", "protest",
+     "power", "airattack", "court", "talks"}
+)  # fmt: skip
+"""Topics that say what kind of event a report tells of."""
 VOCABULARY = 100_000
 """From so many different features on, those seen once are let go: a stream has no end, and memory has."""
 _PRIOR = 40.0
@@ -80,7 +90,7 @@ def lexical(reading: Reading) -> dict[str, float]:
 
 
 class _Member:
-    __slots__ = ("epoch", "features", "language", "lexical", "published", "report", "weighed")
+    __slots__ = ("cities", "epoch", "features", "kinds", "language", "lexical", "published", "report", "weighed")
 
     def __init__(self, reading: Reading) -> None:
         self.report = reading.source.report
@@ -88,6 +98,8 @@ class _Member:
         self.published = reading.source.published
         self.features = features(reading)
         self.lexical = lexical(reading)
+        self.cities = frozenset(name for name in self.features if name[0] == "p")
+        self.kinds = EVENTS & reading.topics.keys()
         self.epoch = -1
         self.weighed: tuple[dict[str, float], dict[str, float]] = ({}, {})
 
@@ -147,6 +159,12 @@ class Matcher:
         shared = self._cosine(mine[0], theirs[0])
         if one.language == other.language:
             shared = 0.55 * shared + 0.45 * min(1.0, self._cosine(mine[1], theirs[1]) * 1.6)
+        if one.cities and other.cities and one.cities.isdisjoint(other.cities):
+            # The same kind of event, told in the same words, in another city is another event.
+            shared *= ELSEWHERE
+        if one.kinds and other.kinds and one.kinds.isdisjoint(other.kinds):
+            # A flood is no earthquake, however alike the advice.
+            shared *= ANOTHER
         if one.published is not None and other.published is not None:
             apart = abs((one.published - other.published).days)
             if apart > self.horizon:
@@ -177,6 +195,8 @@ class Matcher:
             if any(frozenset((report, other)) in self.parted for other in self.incidents[number]):
                 continue
             value = self._linked(scores)
+            if self._elsewhere(member.cities, self._cities(self.incidents[number])):
+                value *= ELSEWHERE
             if value > score:
                 best, score = number, value
         if score >= self.join_at:
@@ -200,6 +220,21 @@ class Matcher:
         """How strongly a report is linked to an incident: the mean of its best ties, the best one counting double."""
         best = sorted(scores, reverse=True)[:3]
         return 0.6 * best[0] + 0.4 * sum(best) / len(best) if best else 0.0
+
+    def _cities(self, reports: Sequence[str]) -> frozenset[str]:
+        """The cities that a fifth of an incident's reports name: where it is, whoever names no city."""
+        counted: dict[str, int] = defaultdict(int)
+        told = 0
+        for report in reports[-40:]:
+            cities = self.members[report].cities
+            told += bool(cities)
+            for city in cities:
+                counted[city] += 1
+        return frozenset(city for city, count in counted.items() if 5 * count >= told)
+
+    @staticmethod
+    def _elsewhere(one: frozenset[str], other: frozenset[str]) -> bool:
+        return bool(one) and bool(other) and one.isdisjoint(other)
 
     def _candidates(self, member: _Member, limit: int = 60) -> list[str]:
         overlap: dict[str, float] = defaultdict(float)
@@ -246,6 +281,8 @@ class Matcher:
             return False
         tied = any(frozenset((a, b)) in self.tied for a in mine for b in theirs)
         if not tied:
+            if self._elsewhere(self._cities(mine), self._cities(theirs)):
+                return False
             scores = [self.similarity(self.members[a], self.members[b]) for a in mine[:12] for b in theirs[:12]]
             mean = sum(scores) / len(scores)
             best = sorted(scores, reverse=True)[: max(1, len(scores) // 3)]

@@ -104,7 +104,7 @@ def run(second: bool | None = None) -> tuple[Counter[str], Counter[str], list[st
 
 
 if __name__ == "__main__":
-    found, wanted, lines = run({"--first": False, "--second": True}.get(sys.argv[1] if len(sys.argv) > 1 else "", None))
+    found, wanted, lines = run({"--first": False, "--second": True}.get(sys.argv[1] if len(sys.argv) > 1 else ""))
     if "--show" in sys.argv:
         print("\n".join(lines))
     for key in sorted(wanted):

@@ -26,9 +26,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from tocsin.assess.actor import places
 from tocsin.assess.extract import Reading, Source, extract
 from tocsin.assess.match import Matcher, cluster
+from tocsin.assess.placename import places
 
 GOLD = Path(__file__).parents[1] / "tests" / "rules" / "assess" / "gold"
 LANGUAGES = ("de", "en", "uk", "fr", "es")

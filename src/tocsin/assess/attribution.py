@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from tocsin.assess.clause import MARKS, Statement
 from tocsin.assess.indirect import IndirectSpeech
 from tocsin.assess.pack import Hit
 from tocsin.assess.sentence import Quotation, Sentence
-from tocsin.assess.speaker import MARKS, Statement
 
 _SPEAKING = ("say", "think", "confirm", "deny", "correct", "advise", "act", "confirm_to", "deny_to")
 
@@ -302,3 +302,47 @@ class Attribution(IndirectSpeech):
         if sentence.last - last > 6 and not elsewhere:
             added += self._narration(last + 1, sentence.last)
         return added
+
+    def _declined(self, sentence: Sentence, hit: Hit) -> list[Statement]:
+        """One statement for each institution or person that declines."""
+        first, last = self._trim(sentence.first, sentence.last)
+        before = [m for m in self.mentions if sentence.first <= m.first and m.last <= hit.first]
+        subjects = (
+            [m for m in before if m.subject]
+            or [m for m in self.mentions if hit.head <= m.first < sentence.last and m.subject]
+            or [m for m in before if self._hosted(m)]
+        )
+        if not subjects:
+            return [Statement(first, last, "no-comment", None, "decline", (), ((hit.first, hit.last),), False)]
+        chosen = [subjects[-1]]
+        for earlier in reversed(subjects[:-1]):
+            between = [self.words[i] for i in range(earlier.last, chosen[0].first)]
+            listed = any(word.raw == "," or word.low in self.pack.words["conjunctions"] for word in between)
+            if listed and len(between) <= 4:
+                chosen.insert(0, earlier)
+            else:
+                break
+        found = []
+        for mention in chosen:
+            who, candidates = self._who(mention, sentence)
+            found.append(
+                Statement(
+                    first, last, "no-comment", who, "decline", candidates, ((hit.first, hit.last),), who is not None
+                )
+            )
+        return found
+
+    def _subjunctive(self, sentence: Sentence) -> bool:
+        """Whether a German main clause reports speech: its verb is in the first subjunctive."""
+        hearsay = False
+        for i in range(sentence.first, sentence.last):
+            low = self.words[i].low
+            if i in self.inside:
+                continue
+            if low in self.pack.words["subjunctive"]:
+                return True
+            if low in ("soll", "sollen"):
+                hearsay = True
+            if hearsay and low in ("haben", "sein", "worden") and i > sentence.last - 4:
+                return True
+        return False

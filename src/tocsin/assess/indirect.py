@@ -10,9 +10,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from tocsin.assess.actor import Mention
+from tocsin.assess.clause import MARKS, Statement
 from tocsin.assess.pack import Hit
 from tocsin.assess.sentence import Sentence
-from tocsin.assess.speaker import MARKS, Speakers, Statement
+from tocsin.assess.speaker import Speakers
 
 
 class IndirectSpeech(Speakers):
@@ -319,11 +320,7 @@ class IndirectSpeech(Speakers):
                 begins, ends = hit.first, mention.last
             elif hit.name == "post":
                 mention = next(
-                    (
-                        m
-                        for m in reversed(self.mentions)
-                        if m.last == hit.first and m.first >= first
-                    ),
+                    (m for m in reversed(self.mentions) if m.last == hit.first and m.first >= first),
                     None,
                 )
                 if mention is None:
@@ -335,7 +332,11 @@ class IndirectSpeech(Speakers):
                 if hit.first == first or words[hit.first - 1].raw != ",":
                     continue
                 mention = self._right(hit.last, last)
-                if mention is None or mention.kind == "pronoun" or any(i in covered for i in range(hit.first - 3, hit.first)):
+                if (
+                    mention is None
+                    or mention.kind == "pronoun"
+                    or any(i in covered for i in range(hit.first - 3, hit.first))
+                ):
                     continue
                 begins, ends = hit.first, mention.last
             elif (
@@ -387,47 +388,3 @@ class IndirectSpeech(Speakers):
                 )
             ]
         return []
-
-    def _declined(self, sentence: Sentence, hit: Hit) -> list[Statement]:
-        """One statement for each institution or person that declines."""
-        first, last = self._trim(sentence.first, sentence.last)
-        before = [m for m in self.mentions if sentence.first <= m.first and m.last <= hit.first]
-        subjects = (
-            [m for m in before if m.subject]
-            or [m for m in self.mentions if hit.head <= m.first < sentence.last and m.subject]
-            or [m for m in before if self._hosted(m)]
-        )
-        if not subjects:
-            return [Statement(first, last, "no-comment", None, "decline", (), ((hit.first, hit.last),), False)]
-        chosen = [subjects[-1]]
-        for earlier in reversed(subjects[:-1]):
-            between = [self.words[i] for i in range(earlier.last, chosen[0].first)]
-            listed = any(word.raw == "," or word.low in self.pack.words["conjunctions"] for word in between)
-            if listed and len(between) <= 4:
-                chosen.insert(0, earlier)
-            else:
-                break
-        found = []
-        for mention in chosen:
-            who, candidates = self._who(mention, sentence)
-            found.append(
-                Statement(
-                    first, last, "no-comment", who, "decline", candidates, ((hit.first, hit.last),), who is not None
-                )
-            )
-        return found
-
-    def _subjunctive(self, sentence: Sentence) -> bool:
-        """Whether a German main clause reports speech: its verb is in the first subjunctive."""
-        hearsay = False
-        for i in range(sentence.first, sentence.last):
-            low = self.words[i].low
-            if i in self.inside:
-                continue
-            if low in self.pack.words["subjunctive"]:
-                return True
-            if low in ("soll", "sollen"):
-                hearsay = True
-            if hearsay and low in ("haben", "sein", "worden") and i > sentence.last - 4:
-                return True
-        return False

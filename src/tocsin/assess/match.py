@@ -46,6 +46,8 @@ _KIND = {
     "d": (0.5, 4.0),
     "w": (0.7, 2.0),
 }
+
+
 def features(reading: Reading) -> dict[str, float]:
     """What a report is compared by: each feature's name begins with its kind, its value is how often it occurs."""
     found: dict[str, float] = {}

@@ -11,9 +11,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 
-from tocsin.assess.actor import PlaceName
 from tocsin.assess.claim import Protective, Span
 from tocsin.assess.pack import Hit, Pack
+from tocsin.assess.placename import PlaceName
 from tocsin.assess.sentence import Sentence, Text
 
 _NEEDS_ADVICE = frozenset({"shelter", "stay_away", "be_ready", "monitor_media"})

@@ -10,13 +10,12 @@ import re
 
 from tocsin.assess.sentence import small
 
-_CYRILLIC = dict(
-    zip(
-        "абвгґдеєжзиіїйклмнопрстуфхцчшщьъыэюя",
-        "a b v g g d e e zh z i i i i k l m n o p r s t u f h ts ch sh sh _ _ i e u a".split(),
-        strict=True,
-    )
-)
+_CYRILLIC = {
+    "а": "a", "б": "b", "в": "v", "г": "g", "ґ": "g", "д": "d", "е": "e", "є": "e", "ж": "zh",
+    "з": "z", "и": "i", "і": "i", "ї": "i", "й": "i", "к": "k", "л": "l", "м": "m", "н": "n",
+    "о": "o", "п": "p", "р": "r", "с": "s", "т": "t", "у": "u", "ф": "f", "х": "h", "ц": "ts",
+    "ч": "ch", "ш": "sh", "щ": "sh", "ь": "_", "ъ": "_", "ы": "i", "э": "e", "ю": "u", "я": "a",
+}  # fmt: skip
 
 
 def spelt(name: str) -> str:

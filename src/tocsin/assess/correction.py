@@ -65,16 +65,19 @@ class Corrections(Telling):
 
     def _refused(self, hit: Hit, sentence: Sentence) -> bool:
         """Whether a verb of correcting is itself negated ("does not correct its forecast")."""
-        return (
-            hit.last == hit.first + 1
-            and hit.name == "actually"
-            and any(
-                negation.first > hit.first or negation.first >= hit.first - 2
-                for negation in self._in("negation", sentence.first, sentence.last)
-                if self.words[hit.first].low.startswith(
-                    ("korrig", "correct", "corrig", "berichtig", "rectif", "sprost", "исправ", "виправ")
-                )
-            )
+        if hit.last != hit.first + 1 or hit.name != "actually":
+            return False
+        if not self.words[hit.first].low.startswith(
+            ("korrig", "correct", "corrig", "berichtig", "rectif", "sprost", "исправ", "виправ")
+        ):
+            return False
+        last = hit.last
+        while last < sentence.last and self.words[last].raw not in ",;:":
+            last += 1
+        behind = "capital_nouns" in self.pack.flags
+        return any(
+            hit.first - 2 <= negation.first < (last if behind else hit.first)
+            for negation in self._in("negation", sentence.first, sentence.last)
         )
 
     def _correct_before(self, claims: list[Claim], sentence: Sentence) -> list[Claim]:

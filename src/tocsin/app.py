@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
-import inspect
 import logging
-import resource
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -23,14 +20,17 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from tocsin.assess.newsroom import Newsroom, Official
-from tocsin.cap.alert import Alert, Scope
-from tocsin.cap.limits import TRUSTED
-from tocsin.cap.xml import read as read_cap
+from tocsin.account.shelters import Shelters
+from tocsin.assess.newsroom import Newsroom
 from tocsin.clock import Clock
-from tocsin.errors import ChannelError, PolicyError
+from tocsin.errors import PolicyError
+from tocsin.imports import keep_answering
 from tocsin.journal import follow
-from tocsin.place.area import Shape
+from tocsin.keeping import Keeping
+from tocsin.opened import OpenedJournal
+from tocsin.pager import Pager
+from tocsin.place.census import Census
+from tocsin.place.census import read as read_census
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.place.place import AreaPack
 from tocsin.reach.audience import Audience
@@ -40,11 +40,15 @@ from tocsin.reach.channels.stream import Limits as StreamLimits
 from tocsin.reach.channels.stream import StreamHub
 from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.heartbeat import SourceContact
+from tocsin.reach.letter import Letters
+from tocsin.reach.outline import drawn
 from tocsin.reach.prekey import Refill
-from tocsin.reach.subscriber import Subscribers
+from tocsin.reach.subscriber import Subscribers, wanted
+from tocsin.readback import Readback
+from tocsin.rounds import Rounds, raise_open_files
+from tocsin.rounds import parse as parse
 from tocsin.sense.feeds import Feed
 from tocsin.sense.intake import Intake
-from tocsin.sense.report import REPORT_RECEIVED
 from tocsin.sense.source import Source
 from tocsin.settings import Settings
 from tocsin.store.answers import StoredAnswers
@@ -54,6 +58,7 @@ from tocsin.store.key import Keys, signed_by
 from tocsin.store.people import SqlPeople
 from tocsin.store.prekeys import SqlPreKeys
 from tocsin.store.session import SqlSessions
+from tocsin.store.shelters import SqlShelters
 from tocsin.store.sqlite import SqliteStore
 from tocsin.store.subscriptions import SqlBook
 from tocsin.store.vapid import VapidKey
@@ -61,7 +66,9 @@ from tocsin.warn import policy as policies
 from tocsin.warn.approval import default as approval
 from tocsin.warn.compile import Issuer, Kit
 from tocsin.warn.desk import Desk
-from tocsin.warn.draft import Drafts
+from tocsin.warn.draft import Drafts, Where
+from tocsin.warn.extent import shape_of
+from tocsin.warn.fatigue import Tally
 from tocsin.warn.guard import standard
 from tocsin.warn.mirror import REPORT_WAITING, Mirror
 from tocsin.warn.person import People
@@ -71,9 +78,10 @@ from tocsin.warn.publish import ALERT_PUBLISHED, Published
 from tocsin.warn.situation import Situation
 from tocsin.web.console.desk_room import DeskRoom
 from tocsin.web.console.identity import Identity
-from tocsin.web.health import holds
+from tocsin.web.health import Ailment, holds
 from tocsin.web.house import House
 from tocsin.web.site import config
+from tocsin.web.wish import named
 
 log = logging.getLogger("tocsin")
 
@@ -82,7 +90,7 @@ BATCH = 500
 NEWS_BATCH = 50
 
 
-class Program:
+class Program(Rounds):
     """One installation, opened: every part, wired, and nothing running yet."""
 
     def __init__(
@@ -133,14 +141,20 @@ class Program:
         self.certificates = Certificates(self.data / "keys", realm, settings.sender, self.clock.now())
         kit = Kit(self.gazetteer, book(), issuer)
         self.mirror = Mirror(kit, self.policy, self.sources, self.certificates.sign)
+        self.census = load_census(self.data, settings, self.gazetteer)
+        tally = Tally(self.gazetteer, realm)
         drafts, host = Drafts(), urlsplit(settings.public_url).hostname or ""
         self.desk = Desk(
             kit,
             approval(),
             People(),
             drafts,
-            guards=standard(kit, find=drafts.get, policy=approval(), domains=(host,)),
+            census=self._people_in,
+            guards=standard(
+                kit, find=drafts.get, census=self._people_in, policy=approval(), tally=tally, domains=(host,)
+            ),
             still_warns=self._still_warns,
+            tally=tally,
         )
         self._remember()
         self.hub = StreamHub(
@@ -171,8 +185,9 @@ class Program:
         self.channels = all_channels(
             ChannelKit(settings, self.clock, self.vapid, self.prekeys, self.data, self._cap_of)
         )
+        self.opened = OpenedJournal(self.store)
         self.dispatch = Dispatch(
-            self.store,
+            self.opened,
             self.batches,
             self.book,
             self.audience,
@@ -181,7 +196,7 @@ class Program:
             realm,
             parse=parse,
             public_url=settings.public_url,
-            outline=outline,
+            outline=drawn,
             gone=lambda subscription: self.subscribers.end(subscription, "gone"),
         )
         self.identity = Identity(
@@ -192,6 +207,7 @@ class Program:
             SqlSessions(self.store, realm),
             data=self.data,
         )
+        self.shelters = Shelters(SqlShelters(self.store, self.data / "keys", realm), self.clock, realm)
         self.house = House(
             settings=settings,
             clock=self.clock,
@@ -210,12 +226,59 @@ class Program:
             certificates=self.certificates,
             data=self.data,
             newsroom=self.newsroom,
+            vapid=self.vapid,
+            shelters=self.shelters,
         )
+
+        self.readback = Readback(
+            self.store,
+            self.clock,
+            self.gazetteer,
+            realm,
+            settings.languages,
+            public_url=settings.public_url,
+            after=lambda: self.store.cursor(self.dispatch.follower),
+            known=self.batches.newest,
+            shout=self._shout,
+        )
+        self.pager = Pager(self.store, self.clock, lambda: DeskRoom.of(self.house), self.channels, realm)
+        self.letters = self.house.letters = Letters(
+            self.subscribers,
+            self.book,
+            self.channels,
+            self.store,
+            self.clock,
+            sender=settings.sender_name,
+            public_url=settings.public_url,
+            naming=lambda one, language: named(self.house, wanted(one), language),
+        )
+        self.keeping = Keeping(self.store, self.subscribers, self.audience, self.letters, self.clock)
 
         self.house.checks += [
             holds("policy", lambda: load_policy(self.data, self.settings, self.sources, self.keys)),
             holds("certificate", lambda: self.certificates.current(self.clock.now())),
+            self._loopback,
+            self.pager.unreachable,
         ]
+
+    async def _shout(self) -> None:
+        """Have whoever minds a stopped alert called at once."""
+        await DeskRoom.of(self.house).look_around()
+
+    def _loopback(self, at: datetime) -> Iterable[Ailment]:
+        """For readiness: each alert that goes to nobody because a channel shows something else."""
+        room = DeskRoom.of(self.house)
+        room.take_in()
+        for held in room.widening.held():
+            yield Ailment(
+                "loopback.stopped",
+                f"{held.identifier} was sent to nobody: {held.stopped.sentence} Take it back, or send it anyway.",
+            )
+
+    def _people_in(self, where: Where) -> int | None:
+        """How many people live in an area, drawn or named; None when nobody can tell, which counts as very many."""
+        drawn = Where(polygons=where.polygons, circles=where.circles)
+        return self.census.of(where.codes, shape_of(drawn, self.gazetteer) if drawn else None) if where else None
 
     def _remember(self) -> None:
         """Tell the mirror what was published before."""
@@ -228,92 +291,6 @@ class Program:
             SourceContact(source.id, source.name, self.intake.last_heard(source.id), self.intake.fresh(source.id, at))
             for source in self.sources.values()
         ]
-
-    # --- the mirror's step -----------------------------------------------------------------------------------------
-
-    def mirror_once(self) -> bool:
-        """Mirror the next batch of reports in one commit; False when there is none."""
-        entries = self.store.read(self.store.cursor(MIRROR), BATCH, (REPORT_RECEIVED,))
-        if not entries:
-            return False
-        self.store.step(MIRROR, entries[-1].seq, self.mirror.facts(entries, self.clock.now()))
-        return True
-
-    def settle(self) -> None:
-        """Bring everything that follows the journal to its end, without serving anybody (replays and tests)."""
-        while self.mirror_once():
-            pass
-        self.house.catch_up()
-
-    async def _keep_mirroring(self) -> None:
-        await self._keep(self.mirror_once)
-
-    # --- the newsroom's step ---------------------------------------------------------------------------------------
-
-    def read_news(self) -> bool:
-        """Read what came since for the newsroom, a few entries at a time; False when there is nothing more."""
-        if self.newsroom.seq == 0:
-            self.newsroom.seq = self._days_ago(self.newsroom.days)
-        entries = self.store.read(self.newsroom.seq, NEWS_BATCH, (*Newsroom.KINDS, ALERT_PUBLISHED))
-        for entry in entries:
-            try:
-                if entry.kind == ALERT_PUBLISHED and (voice := official(entry.read(Published))) is not None:
-                    self.newsroom.hear(voice)
-                self.newsroom.apply(entry)
-            except Exception:
-                # One report that cannot be read costs no other, and never the program that warns.
-                log.exception("the newsroom passes over entry %d", entry.seq)
-                self.newsroom.seq = entry.seq
-        if len(entries) < NEWS_BATCH:
-            self.newsroom.refresh()
-        return len(entries) == NEWS_BATCH
-
-    def _days_ago(self, days: int) -> int:
-        """The journal's number from which on its entries are at most ``days`` old."""
-        floor = self.clock.now() - timedelta(days=days)
-        low, high = 0, self.store.head().seq
-        while low < high:
-            middle = (low + high) // 2
-            found = self.store.read(middle, 1)
-            if found and found[0].at < floor:
-                low = middle + 1
-            else:
-                high = middle
-        return low
-
-    async def _keep_reading(self) -> None:
-        """In a thread, and for a fifth of the time at most: a report that takes long to read delays no warning."""
-        loop = asyncio.get_running_loop()
-
-        async def rest(began: float) -> None:
-            await asyncio.sleep(min(5.0, 4 * (loop.time() - began)))
-
-        await self._keep(self.read_news, rest)
-
-    async def _keep(self, step: Callable[[], bool], rest: Callable[[float], Awaitable[None]] | None = None) -> None:
-        """Take ``step`` until it has nothing more to do, again whenever something was recorded.
-
-        ``rest`` waits after each step; it is told when the step began.
-        """
-        loop, fresh = asyncio.get_running_loop(), asyncio.Event()
-
-        def told(_: int) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-                loop.call_soon_threadsafe(fresh.set)
-
-        stop = self.store.on_append(told)
-        try:
-            while True:
-                fresh.clear()
-                more = True
-                while more:
-                    began = loop.time()
-                    more = await asyncio.to_thread(step)
-                    if rest is not None:
-                        await rest(began)
-                await fresh.wait()
-        finally:
-            stop()
 
     # --- running ---------------------------------------------------------------------------------------------------
 
@@ -341,9 +318,15 @@ class Program:
             "stream": self.hub.run,
             "dispatch": self.dispatch.follow,
             "refill": Refill(self.prekeys, self.book, self.clock, idle=self._is_idle).run,
-            "dates": self._keep_dates,
+            "pager": self.pager.run,
+            "dates": self.keeping.keep_dates,
+            "farewells": self.keeping.keep_farewells,
             "desk": DeskRoom.of(self.house).keep_watch,
+            "imports": partial(keep_answering, self),
         }
+        if serve:
+            self.opened.open = False
+            works["readback"] = self.readback.run
         for feed in feeds:
             works[f"feed {feed.wire.id}"] = partial(feed.run, self.intake)
         tasks = {asyncio.create_task(work(), name=name) for name, work in works.items()}
@@ -356,6 +339,7 @@ class Program:
                 await asyncio.sleep(0.01)
             if server.started:
                 host, port = server.servers[0].sockets[0].getsockname()[:2]
+                self.readback.listening(host, port)
                 started(f"http://{host}:{port}")
         try:
             done, _ = await asyncio.wait(tasks | ending, return_when=asyncio.FIRST_COMPLETED)
@@ -370,25 +354,6 @@ class Program:
                 task.cancel()
             await asyncio.gather(*tasks, *ending, return_exceptions=True)
             await asyncio.gather(*(channel.close() for channel in self.channels.values()))
-
-    async def _arm(self) -> None:
-        """Do in calm what a channel would otherwise do at the alarm: connections, workers, last wills."""
-        for name, channel in self.channels.items():
-            arm = getattr(channel, "arm", None)
-            try:
-                done = arm() if arm is not None else None
-                if inspect.isawaitable(done):
-                    await done
-            except (ChannelError, OSError) as wrong:
-                # A channel that cannot be armed must not keep the others from warning; readiness says so.
-                log.warning("channel %s is not armed: %s", name, wrong)
-
-    async def _keep_watching(self) -> None:
-        """Look regularly whether a source has fallen silent."""
-        pause = min((source.interval_s for source in self.sources.values()), default=30.0) / 2
-        while True:
-            await asyncio.to_thread(self.intake.check)
-            await self.clock.sleep(pause)
 
     def _server(self) -> uvicorn.Server:
         host, _, port = self.settings.bind.rpartition(":")
@@ -412,17 +377,6 @@ class Program:
             known = entries[0].read(Published) if entries else None
         return known.cap.encode() if known is not None else None
 
-    def _is_idle(self) -> bool:
-        """Whether nothing is being sent: keys are prepared in calm only."""
-        return not any(counts["open"] for counts in self.dispatch.standing().values())
-
-    async def _keep_dates(self) -> None:
-        """End each subscription when its own date has come (a traveller's stay)."""
-        while True:
-            for subscription in self.audience.over(self.clock.now()):
-                await asyncio.to_thread(self.subscribers.end, subscription, "date")
-            await self.clock.sleep(60)
-
     def close(self) -> None:
         """Finish what waits and close the store."""
         self.prekeys.close()
@@ -430,34 +384,12 @@ class Program:
         self.store.close()
 
 
-def raise_open_files() -> None:
-    """Let this process hold as many connections as the system allows: each stream is one open file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def parse(published: bytes) -> Alert:
-    """The alert in the XML of a published one."""
-    return read_cap(published, limits=TRUSTED).alerts[0]
-
-
-def official(done: Published) -> Official | None:
-    """A published alert as a voice beside the news; None where it is not for everybody."""
-    if done.scope != Scope.PUBLIC:
-        return None
-    infos = parse(done.cap.encode()).infos
-    said = {info.language.split("-")[0].lower(): info.headline or info.event for info in infos}
-    at = done.as_of or done.sent
-    return Official(done.identifier, done.event_id, at, done.source, done.phase, done.areas, said)
-
-
-def outline(alert: Alert) -> Shape | None:
-    """What ``alert`` draws, as one shape; None when it names codes only."""
-    areas = [area for info in alert.infos for area in info.areas]
-    rings = [ring.points for area in areas for ring in area.polygons]
-    circles = [(c.latitude, c.longitude, c.radius_km) for area in areas for c in area.circles]
-    return Shape.of(rings, circles) if rings or circles else None
+def load_census(data: Path, settings: Settings, gazetteer: Gazetteer) -> Census:
+    """How many people live where, as the file of this installation says; without one nobody knows."""
+    file = data / settings.census
+    if not settings.census or not file.is_file():
+        return Census(gazetteer, {})
+    return read_census(file.read_bytes(), gazetteer, settings.census)
 
 
 def load_policy(data: Path, settings: Settings, sources: dict[str, Source], keys: Keys) -> Policy:

@@ -88,6 +88,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             gt=0,
         ),
     ] = 5.0
+    census: Annotated[
+        str,
+        Meta(
+            description="The CSV file that says how many people live where (columns code and people), relative to the "
+            "data folder. An area it does not know counts as very many: two persons, and its name typed."
+        ),
+    ] = "census.csv"
     area_packs: Annotated[
         tuple[str, ...], Meta(description="Files with areas below ISO 3166-2: GeoJSON, or a code tree with parents.")
     ] = ()

@@ -92,7 +92,8 @@ class Night:
                         beat = {"as_of": self.now().isoformat(), "journal": {"seq": self.seq}}
                         yield f"id: {self.seq}\nevent: heartbeat\ndata: {json.dumps(beat)}\n\n"
                     try:
-                        await asyncio.wait_for(told.wait(), BEAT / 2)
+                        async with asyncio.timeout(BEAT / 2):
+                            await told.wait()
                     except TimeoutError:
                         continue
                     told.clear()

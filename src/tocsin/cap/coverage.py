@@ -105,6 +105,11 @@ class Coverage:
         """The area codes that ``areas`` name."""
         return frozenset(code for area in areas for code in self._ground(area).codes)
 
+    def ground(self, area: Area) -> tuple[Shape | None, frozenset[str]]:
+        """The shape that ``area`` draws, and the codes of ours that it names; neither means that nobody can tell."""
+        found = self._ground(area)
+        return found.shape, found.codes
+
     def _touch(self, areas: tuple[Area, ...], where: Where) -> Touch:
         each = [
             self._at_point(area, where) if isinstance(where, Point) else self._at_code(area, where) for area in areas

@@ -14,68 +14,26 @@
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
 
 import numpy as np
-from msgspec import Struct
 
 from tocsin.place.area import Shape
-from tocsin.reach import cell
 from tocsin.reach.delivery import Numbers
 from tocsin.reach.fence import Truth
 from tocsin.reach.index import Asked, PointIndex
+from tocsin.reach.ledger import Ledger
 from tocsin.reach.live import NOWHERE, LiveAreas, spot
 from tocsin.reach.register import Register, Tally
 from tocsin.reach.spots import Roster, Spots
-from tocsin.reach.subscriber import Point, Subscription
-from tocsin.reach.wanted import Wanted, Watch
-
-
-class Outline(Protocol):
-    """A shape on the Earth, as :class:`tocsin.place.area.Shape` is one."""
-
-    def covers(self, latitude: int, longitude: int, /) -> bool: ...
-
-    def covers_many(self, points: np.ndarray[Any, np.dtype[np.int64]], /) -> np.ndarray[Any, np.dtype[np.bool_]]: ...
-
-    def overlaps(self, other: Any, /) -> bool: ...
-
-
-class Spot(Protocol):
-    """A place that a point lies in."""
-
-    @property
-    def code(self) -> str: ...
-
-
-class Places(Protocol):
-    """What is asked of a gazetteer here."""
-
-    def __contains__(self, code: object, /) -> bool: ...
-
-    def ancestors(self, code: str, /) -> tuple[str, ...]: ...
-
-    def descendants(self, code: str, /) -> frozenset[str]: ...
-
-    def at(self, latitude: int, longitude: int, /) -> Sequence[Spot]: ...
-
-    def shape(self, code: str, /) -> Any: ...
-
-
-class Why(Struct, frozen=True):
-    """Why an alert concerns a subscription.
-
-    ``relation`` is ``same``, ``contains`` (the alert's area contains the subscriber's), ``part`` (it is part of it),
-    ``inside`` (the point lies in the issuer's shape), ``near`` (the shape comes within the radius that is watched),
-    ``overlaps`` (the shape touches the area) or ``told`` (an earlier version of it was sent here). ``alert_area`` and
-    ``place`` are codes where there are any.
-    """
-
-    relation: str
-    alert_area: str = ""
-    place: str = ""
+from tocsin.reach.subscriber import Subscription
+from tocsin.reach.wanted import LOUD, Point, loudest
+from tocsin.reach.why import Outline as Outline
+from tocsin.reach.why import Places as Places
+from tocsin.reach.why import Reasons, outline_of, own_area
+from tocsin.reach.why import Why as Why
 
 
 def related(places: Places, codes: Iterable[str]) -> frozenset[str]:
@@ -96,8 +54,10 @@ class Audience:
         self.places = places
         # Subscriptions are made in the threads that write them, while the dispatch asks in its own.
         self._lock = threading.RLock()
-        self._all: dict[int, Subscription] = {}
-        self._numbers: dict[str, int] = {}
+        self._reasons = Reasons(places)
+        self._ledger = Ledger()
+        # Those who want some warnings less than aloud.
+        self._tuned: set[int] = set()
         self._register = Register()
         self._codes = Roster()
         self._spots = Spots(places)
@@ -108,23 +68,44 @@ class Audience:
         self._outlined: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._all)
+        return len(self._ledger)
 
     def __contains__(self, subscription: object) -> bool:
-        return subscription in self._numbers
+        return subscription in self._ledger
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that the points and the register take."""
-        return self._points.nbytes + self._register.nbytes
+        """Bytes of memory that the points, the register and the ledger take."""
+        return self._points.nbytes + self._register.nbytes + self._ledger.nbytes
 
     def subscription(self, number: int) -> Subscription | None:
         """The live subscription with this number."""
-        return self._all.get(number)
+        return self._ledger.get(number)
 
     def number(self, subscription: str) -> int | None:
         """The number of the live subscription with this id."""
-        return self._numbers.get(subscription)
+        with self._lock:
+            return self._ledger.number(subscription)
+
+    def of_person(self, person: str) -> tuple[int, ...]:
+        """The numbers of one person's live subscriptions."""
+        with self._lock:
+            return self._ledger.of_person(person)
+
+    def whose(self, numbers: Iterable[int]) -> dict[int, tuple[str, int]]:
+        """Of ``numbers`` those that share a person with others, or could: the person, and their order there."""
+        with self._lock:
+            return self._ledger.whose(numbers)
+
+    def persons(self, prefix: str) -> list[str]:
+        """Everybody with several channels, or of a list, whose opaque name begins so."""
+        with self._lock:
+            return self._ledger.persons(prefix)
+
+    def numbers(self) -> list[int]:
+        """The numbers of all live subscriptions."""
+        with self._lock:
+            return list(self._ledger)
 
     def add(self, number: int, one: Subscription) -> None:
         """Take in a subscription under its number, in place of what stood there."""
@@ -133,26 +114,28 @@ class Audience:
             self._enter(number, one)
             for latitude, longitude in one.points:
                 self._points.add(number, latitude, longitude)
-            for watch in _watches(one):
+                self._spots.add(number, latitude, longitude)
+            for watch in one.watches:
                 self._points.add(number, watch.latitude, watch.longitude, watch.radius_m)
+                self._spots.add(number, watch.latitude, watch.longitude)
 
     def load(self, ones: Iterable[tuple[int, Subscription]]) -> None:
         """Take in many new subscriptions under their numbers at once, and have everything ready."""
         with self._lock:
-            numbers: list[int] = []
-            points: list[Point] = []
-            radii: list[int] = []
+            columns = array("q"), array("q"), array("q"), array("q")
+            fresh = not len(self._ledger)
             for number, one in ones:
-                self.remove(number)
+                if not fresh:
+                    self.remove(number)
                 self._enter(number, one)
-                places = [*((*point, 0) for point in one.points)]
-                places += [(watch.latitude, watch.longitude, watch.radius_m) for watch in _watches(one)]
-                numbers.extend(number for _ in places)
-                points.extend((latitude, longitude) for latitude, longitude, _ in places)
-                radii.extend(radius for _, _, radius in places)
-            self._points.load(
-                np.array(numbers, dtype=np.int64), np.array(points, dtype=np.int64).reshape(-1, 2), np.array(radii)
-            )
+                for latitude, longitude in one.points:
+                    _append(columns, number, latitude, longitude, 0)
+                for watch in one.watches:
+                    _append(columns, number, watch.latitude, watch.longitude, watch.radius_m)
+            numbers, latitudes, longitudes, radii = (np.frombuffer(column, dtype=np.int64) for column in columns)
+            self._points.load(numbers, np.column_stack([latitudes, longitudes]), radii)
+            self._spots.extend(numbers, latitudes, longitudes)
+            self._ledger.settle()
             self.ready()
 
     def ready(self) -> None:
@@ -162,23 +145,24 @@ class Audience:
             self._draw()
 
     def _enter(self, number: int, one: Subscription) -> None:
-        self._all[number] = one
-        self._numbers[one.id] = number
+        self._ledger.put(number, one)
+        if one.loudness:
+            self._tuned.add(number)
         self._register.put(number, one)
         for area in one.areas:
             self._codes.add(area, number)
-        for latitude, longitude in _spots(one):
-            self._spots.add(number, latitude, longitude)
-        if (shape := _own(one)) is not None:
+        if one.polygons and (shape := own_area(one.polygons)) is not None:
             self._polygons.put(number, shape)
+            if (corner := spot(shape)) != NOWHERE:
+                self._spots.add(number, *corner)
 
     def remove(self, number: int) -> None:
         """Forget a subscription."""
         with self._lock:
-            one = self._all.pop(number, None)
+            one = self._ledger.drop(number)
             if one is None:
                 return
-            del self._numbers[one.id]
+            self._tuned.discard(number)
             self._register.drop(number)
             for area in one.areas:
                 self._codes.remove(area, number)
@@ -186,7 +170,7 @@ class Audience:
                 self._spots.remove(number, latitude, longitude)
             for latitude, longitude in one.points:
                 self._points.remove(number, latitude, longitude)
-            for watch in _watches(one):
+            for watch in one.watches:
                 self._points.remove(number, watch.latitude, watch.longitude, watch.radius_m)
             self._polygons.drop(number)
 
@@ -224,10 +208,17 @@ class Audience:
         with self._lock:
             return self._register.tally(self._marks(areas, phase, scope, shape, severity, role, at))
 
+    def census(self) -> tuple[Tally, dict[str, int]]:
+        """How many there are, and how many named which area code, the most wanted first."""
+        with self._lock:
+            marks = self._register.every()
+            areas = sorted(((code, len(self._codes.of(code))) for code in list(self._codes)), key=lambda one: -one[1])
+            return self._register.tally(marks), dict(areas)
+
     def over(self, at: datetime) -> list[str]:
         """The subscriptions whose last moment has come by ``at``, for their end to be put on record."""
         with self._lock:
-            return [self._all[number].id for number in self._register.over(at).tolist()]
+            return [self._ledger.id(number) for number in self._register.over(at).tolist()]
 
     def by_channel(self, numbers: Iterable[int]) -> dict[str, Numbers]:
         """``numbers`` of live subscriptions by their channel, in rising order."""
@@ -235,45 +226,36 @@ class Audience:
             listed = numbers if isinstance(numbers, np.ndarray) else np.array(list(numbers), dtype=np.int64)
             return self._register.by_channel(self._register.live(listed))
 
+    def left(self, numbers: Iterable[int], areas: Sequence[str], shape: Outline | None = None) -> dict[str, Numbers]:
+        """Who of ``numbers`` is not concerned by an alert any more whose area is now this one: by channel.
+
+        Whatever they asked for, because whoever was told of a danger is told of its end.
+        """
+        with self._lock:
+            listed = numbers if isinstance(numbers, np.ndarray) else np.array(list(numbers), dtype=np.int64)
+            live = self._register.live(listed)
+            return self._register.by_channel(live[~self._touched(areas, shape)[live]])
+
     def why(self, number: int, areas: Sequence[str], shape: Outline | None = None) -> tuple[Why, ...]:
         """Why an alert for ``areas`` and ``shape`` concerns a subscription; empty if it does not."""
         with self._lock:
-            one = self._all.get(number)
-            if one is None:
-                return ()
-            found = [why for code in one.areas if (why := self._relation(areas, code)) is not None]
-            if shape is not None and not areas:
-                for code in one.areas:
-                    outline = self._outline(code)
-                    if outline is not None and shape.overlaps(outline):
-                        found.append(Why("overlaps", place=code))
-            for latitude, longitude in one.points:
-                if shape is not None:
-                    if shape.covers(latitude, longitude):
-                        found.append(Why("inside"))
-                elif (why := self._at(areas, latitude, longitude)) is not None:
-                    found.append(why)
-            found.extend(self._why_near(one, areas, shape))
-            return tuple(found)
+            one = self._ledger.get(number)
+            return tuple(why for _, why in self._reasons.of(one, areas, shape)) if one is not None else ()
 
-    def _why_near(self, one: Subscription, areas: Sequence[str], shape: Outline | None) -> list[Why]:
-        """Why by the circles it watches and the area of its own."""
-        found: list[Why] = []
-        drawn = self._drawn(areas) if shape is None else shape
-        asked = Asked(drawn) if isinstance(drawn, Shape) and _watches(one) else None
-        for watch in _watches(one):
-            if shape is not None and shape.covers(watch.latitude, watch.longitude):
-                found.append(Why("inside"))
-            elif shape is None and (why := self._at(areas, watch.latitude, watch.longitude)) is not None:
-                found.append(why)
-            elif asked is not None and _concerned(asked, watch):
-                found.append(Why("near"))
-        if (own := _own(one)) is not None:
-            if drawn is not None and drawn.overlaps(own):
-                found.append(Why("overlaps"))
-            elif shape is None and (why := self._at(areas, *spot(own))) is not None:
-                found.append(why)
-        return found
+    def loudness(
+        self, numbers: Iterable[int], areas: Sequence[str], phase: str, shape: Outline | None = None
+    ) -> dict[int, str]:
+        """How loud an alert is for those of ``numbers`` who do not want it aloud (:mod:`tocsin.reach.wanted`)."""
+        with self._lock:
+            found = {}
+            for number in self._tuned.intersection(numbers):
+                one = self._ledger.get(number)
+                assert one is not None
+                places = [place for place, _ in self._reasons.of(one, areas, shape)]
+                level = loudest(one.loudness, places, phase)
+                if level != LOUD:
+                    found[number] = level
+            return found
 
     def _marks(
         self,
@@ -285,6 +267,12 @@ class Audience:
         role: str,
         at: datetime | None,
     ) -> Truth:
+        """Everybody who is to be told, as one mark a number."""
+        marks = self._touched(areas, shape)
+        self._register.choose(marks, phase, scope, severity, role, at)
+        return marks
+
+    def _touched(self, areas: Sequence[str], shape: Outline | None) -> Truth:
         """Everybody concerned, as one mark a number."""
         marks: Truth = np.zeros(self._register.rows, dtype=np.bool_)
         reach = related(self.places, areas)
@@ -303,7 +291,6 @@ class Audience:
                 self._codes.mark(frozenset(self._outlines.touching(shape)), marks)
         else:
             self._ask_each(shape, marks, not areas)
-        self._register.choose(marks, phase, scope, severity, role, at)
         return marks
 
     def _ask_each(self, shape: Outline, marks: Truth, by_outline: bool) -> None:
@@ -311,17 +298,16 @@ class Audience:
         numbers, points = self._points.every()
         marks[numbers[shape.covers_many(points)]] = True
         if by_outline:
-            hit = [code for code in self._codes if (o := self._outline(code)) is not None and shape.overlaps(o)]
+            hit = [
+                code for code in self._codes if (o := outline_of(self.places, code)) is not None and shape.overlaps(o)
+            ]
             self._codes.mark(frozenset(hit), marks)
-
-    def _outline(self, code: str) -> Any:
-        return self.places.shape(code) if code in self.places else None
 
     def _drawn(self, areas: Sequence[str]) -> Shape | None:
         """The outlines of areas as one shape; None where nobody needs them, or the map has none."""
         if not self._points.watched and not len(self._polygons):
             return None
-        shapes = [outline for code in areas if isinstance(outline := self._outline(code), Shape)]
+        shapes = [outline for code in areas if isinstance(outline := outline_of(self.places, code), Shape)]
         return Shape.union(shapes) if shapes else None
 
     def _draw(self) -> None:
@@ -329,47 +315,18 @@ class Audience:
         for code in self._codes:
             if code not in self._outlined:
                 self._outlined.add(code)
-                if isinstance(outline := self._outline(code), Shape):
+                if isinstance(outline := outline_of(self.places, code), Shape):
                     self._outlines.put(code, outline)
 
-    def _at(self, areas: Sequence[str], latitude: int, longitude: int) -> Why | None:
-        spots = self.places.at(latitude, longitude)
-        return self._relation(areas, spots[0].code) if spots else None
 
-    def _relation(self, areas: Sequence[str], place: str) -> Why | None:
-        if place in areas:
-            return Why("same", place, place)
-        if place not in self.places:
-            return None
-        above, below = self.places.ancestors(place), self.places.descendants(place)
-        for area in areas:
-            if area in above:
-                return Why("contains", area, place)
-            if area in below:
-                return Why("part", area, place)
-        return None
-
-
-def _watches(one: Subscription) -> tuple[Watch, ...]:
-    return one.watches if isinstance(one, Wanted) else ()
-
-
-def _own(one: Subscription) -> Shape | None:
-    """The area of its own that a subscription has."""
-    if not isinstance(one, Wanted) or not one.polygons:
-        return None
-    shape = Shape.of([np.array(ring, dtype=np.int64).reshape(-1, 2) for ring in one.polygons])
-    return None if shape.empty else shape
+def _append(columns: Sequence[array[int]], *values: int) -> None:
+    for column, value in zip(columns, values, strict=True):
+        column.append(value)
 
 
 def _spots(one: Subscription) -> list[Point]:
     """The points by which a subscription lies in areas: its own, the middles of circles, a corner of its polygons."""
-    found = [*one.points, *((watch.latitude, watch.longitude) for watch in _watches(one))]
-    if (shape := _own(one)) is not None and (corner := spot(shape)) != NOWHERE:
+    found = [*one.points, *((watch.latitude, watch.longitude) for watch in one.watches)]
+    if (shape := own_area(one.polygons)) is not None and (corner := spot(shape)) != NOWHERE:
         found.append(corner)
     return found
-
-
-def _concerned(asked: Asked, watch: Watch) -> bool:
-    at = np.array([cell.code(watch.latitude, watch.longitude)], dtype=np.uint64)
-    return bool(asked.concerns(at, np.array([watch.radius_m], dtype=np.int32))[0])

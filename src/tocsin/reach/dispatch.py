@@ -471,8 +471,10 @@ class Dispatch:
 
     async def _keep_flushing(self) -> None:
         while True:
+            # Not wait_for: on Python 3.11 it swallows a cancellation that comes together with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._changed.wait()
             self._changed.clear()
             now = self.clock.now()
             for work in [work for work in self._works.values() if now >= work.batch.deadline and not work.tasks]:

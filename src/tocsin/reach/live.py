@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -52,6 +53,15 @@ class LiveAreas(Generic[Key]):
         self._shapes[key] = self._recent[key] = shape
         self._near = None
         if len(self._recent) > max(_RECENT, len(self._shapes) // 64):
+            self._build()
+
+    def put_all(self, areas: Iterable[tuple[Key, Shape]]) -> None:
+        """Take in many areas, and build the tree for them once."""
+        for key, shape in areas:
+            self._leave(key)
+            self._shapes[key] = self._recent[key] = shape
+        self._near = None
+        if len(self._recent) > _RECENT:
             self._build()
 
     def drop(self, key: Key) -> None:

@@ -3,7 +3,8 @@
 - A public alert is for everybody; a restricted one for staff, or for those who bear the role it names; a private one for
   nobody who subscribes.
 - Who named no phase or severity wants all; an alert whose severity nobody said is never kept from anybody for it.
-- A stay is over at its last moment.
+- A stay begins at its first moment and is over at its last.
+- Who has several channels is one person.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from msgspec import Struct
 from tocsin.reach.delivery import Numbers
 from tocsin.reach.fence import Truth
 from tocsin.reach.subscriber import Subscription
-from tocsin.reach.wanted import Wanted
 
 _ALL = 0xFFFF
 # The last bit stands for every word that has none of its own: nobody asked for that by name.
@@ -28,12 +28,16 @@ ROLE = "role:"
 
 
 class Tally(Struct, frozen=True):
-    """How many subscriptions an alert would concern, in all and by their channel, first language and audience."""
+    """How many subscriptions an alert would concern, in all and by their channel, first language and audience.
+
+    ``people`` counts whoever has several channels once.
+    """
 
     total: int
     channels: dict[str, int]
     languages: dict[str, int]
     audiences: dict[str, int]
+    people: int = 0
 
 
 class Register:
@@ -47,13 +51,16 @@ class Register:
         self._standing = np.zeros(0, dtype=np.uint16)
         self._phases = np.zeros(0, dtype=np.uint16)
         self._severities = np.zeros(0, dtype=np.uint16)
+        self._start = np.zeros(0, dtype=np.uint32)
         self._until = np.zeros(0, dtype=np.uint32)
+        self._person = np.zeros(0, dtype=np.uint32)
         self._channels: dict[str, int] = {}
         self._languages: dict[str, int] = {}
         self._standings: dict[tuple[str, frozenset[str]], int] = {}
         self._phase_bits: dict[str, int] = {}
         self._severity_bits: dict[str, int] = {}
-        self.ending = 0
+        self._persons: dict[str, int] = {"": 0}
+        self.beginning = self.ending = 0
 
     @property
     def rows(self) -> int:
@@ -70,23 +77,25 @@ class Register:
         if number >= len(self._live):
             self._grow(number + 1)
         self._rows = max(self._rows, number + 1)
-        more = one if isinstance(one, Wanted) else None
-        roles = frozenset(more.roles) if more is not None else frozenset()
         self._live[number] = True
         self._channel[number] = _place(self._channels, one.channel)
         self._language[number] = _place(self._languages, one.languages[0] if one.languages else "")
-        self._standing[number] = _place(self._standings, (one.audience, roles))
+        self._standing[number] = _place(self._standings, (one.audience, frozenset(one.roles)))
         self._phases[number] = _bits(self._phase_bits, one.phases)
-        self._severities[number] = _bits(self._severity_bits, more.severities if more is not None else ())
-        until = more.until if more is not None else None
-        if until is not None:
-            self.ending += 1
-        self._until[number] = _FOREVER if until is None else min(max(math.ceil(until.timestamp()), 0), _FOREVER - 1)
+        self._severities[number] = _bits(self._severity_bits, one.severities)
+        self._person[number] = _place(self._persons, one.person)
+        self.beginning += one.start is not None
+        self.ending += one.until is not None
+        self._start[number] = 0 if one.start is None else min(max(_seconds(one.start), 1), _FOREVER)
+        self._until[number] = (
+            _FOREVER if one.until is None else min(max(math.ceil(one.until.timestamp()), 0), _FOREVER - 1)
+        )
 
     def drop(self, number: int) -> None:
         """Strike a subscription out."""
-        if self._live[number] and self._until[number] != _FOREVER:
-            self.ending -= 1
+        if self._live[number]:
+            self.beginning -= bool(self._start[number])
+            self.ending -= bool(self._until[number] != _FOREVER)
         self._live[number] = False
 
     def choose(
@@ -104,6 +113,8 @@ class Register:
             marks &= (self._severities[:rows] & np.uint16(1 << self._severity_bits.get(severity, _BITS))) != 0
         if at is not None and self.ending:
             marks &= self._until[:rows] > _seconds(at)
+        if at is not None and self.beginning:
+            marks &= self._start[:rows] <= _seconds(at)
 
     def split(self, marks: Truth) -> dict[str, Numbers]:
         """Those marked by channel, in rising order."""
@@ -115,12 +126,20 @@ class Register:
         audiences: dict[str, int] = {}
         for (audience, _), n in _counts(self._standing[:rows][marks], self._standings).items():
             audiences[audience] = audiences.get(audience, 0) + n
+        total = int(np.count_nonzero(marks))
+        person = self._person[:rows][marks]
+        owned = person[person != 0]
         return Tally(
-            int(np.count_nonzero(marks)),
+            total,
             _counts(self._channel[:rows][marks], self._channels),
             _counts(self._language[:rows][marks], self._languages),
             dict(sorted(audiences.items())),
+            total - len(owned) + len(np.unique(owned)),
         )
+
+    def every(self) -> Truth:
+        """All who stand here, as marks."""
+        return self._live[: self._rows].copy()
 
     def over(self, at: datetime) -> Numbers:
         """Whose stay has come to its end by ``at``."""
@@ -141,7 +160,8 @@ class Register:
 
     def _columns(self) -> tuple[Any, ...]:
         return (
-            self._live, self._channel, self._language, self._standing, self._phases, self._severities, self._until
+            self._live, self._channel, self._language, self._standing, self._phases, self._severities, self._start,
+            self._until, self._person,
         )  # fmt: skip
 
     def _grow(self, least: int) -> None:
@@ -152,7 +172,8 @@ class Register:
             new[: len(column)] = column
             grown.append(new)
         (
-            self._live, self._channel, self._language, self._standing, self._phases, self._severities, self._until
+            self._live, self._channel, self._language, self._standing, self._phases, self._severities, self._start,
+            self._until, self._person,
         ) = grown  # fmt: skip
 
 

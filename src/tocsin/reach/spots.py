@@ -15,7 +15,7 @@ import numpy as np
 
 from tocsin.place.area import Shape
 from tocsin.place.ring import HALF, POLE
-from tocsin.reach.cell import Codes, code, corner, stretches
+from tocsin.reach.cell import Codes, code, codes, corner, stretches
 from tocsin.reach.fence import Fence, Truth
 
 _FEW = 64
@@ -101,6 +101,11 @@ class Spots:
         """Take in a point of ``number``; it is settled later."""
         self._codes.append(code(latitude, longitude))
         self._numbers.append(number)
+
+    def extend(self, numbers: Any, latitudes: Any, longitudes: Any) -> None:
+        """Take in many points at once; they are settled later."""
+        self._codes.frombytes(codes(latitudes, longitudes).tobytes())
+        self._numbers.frombytes(numbers.astype(np.uint32).tobytes())
 
     def remove(self, number: int, latitude: int, longitude: int) -> None:
         """Take out a point of ``number``."""

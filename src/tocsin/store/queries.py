@@ -24,6 +24,11 @@ ABOUT = """SELECT seq, at, realm, kind, subject, body, prev, hash FROM journal
     WHERE kind = ? AND subject = ? ORDER BY seq DESC LIMIT ?"""
 NEWEST = """SELECT seq, at, realm, kind, subject, body, prev, hash FROM journal
     WHERE seq IN (SELECT max(seq) FROM journal WHERE kind = ? GROUP BY subject) ORDER BY seq"""
+# One look-up a kind in the index, however many entries there are.
+KINDS = """WITH RECURSIVE one(kind) AS (
+    SELECT min(kind) FROM journal UNION ALL
+    SELECT (SELECT min(kind) FROM journal WHERE kind > one.kind) FROM one WHERE one.kind IS NOT NULL)
+    SELECT kind FROM one WHERE kind IS NOT NULL"""
 HEAD = "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1"
 SEEN = "SELECT DISTINCT subject FROM journal WHERE kind = ? AND subject IN (SELECT value FROM json_each(?))"
 CURSOR = "SELECT upto FROM cursor WHERE follower = ?"

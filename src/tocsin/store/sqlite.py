@@ -215,6 +215,11 @@ class SqliteStore:
         with plainly(self.path):
             return [queries.entry(row) for row in self._reader().execute(queries.NEWEST, (kind,))]
 
+    def kinds(self) -> tuple[str, ...]:
+        """Every kind of which there is an entry, sorted."""
+        with plainly(self.path):
+            return tuple(row[0] for row in self._reader().execute(queries.KINDS))
+
     # --- other rooms' tables ---------------------------------------------------------------------------------------
 
     def ensure(self, schema_name: str, sql: str) -> None:

@@ -1,7 +1,7 @@
 """Addresses of subscribers on SQLite: sealed with a key that is not in the database, and erased when they end.
 
-- An address, its secrets and its points are one AES-256-GCM box, bound to its row and column by the associated data;
-  a copy of the database shows none of them (F27, CodeRED 2025).
+- An address with its secrets is one AES-256-GCM box and the places with whose they are another, each bound to its row
+  and column by the associated data; a copy of the database shows none of them (F27, CodeRED 2025).
 - Whether an address is known can be asked by a keyed hash only, and only from inside.
 - The key is made at the first start, readable by its owner only. Numbers are never used again, so an old receipt can
   not point at a new person.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,9 @@ from msgspec import Struct
 
 from tocsin.errors import KeyMissingError
 from tocsin.reach.delivery import Address
-from tocsin.reach.subscriber import Point, Wish
+from tocsin.reach.subscriber import Places, Wish
+from tocsin.reach.subscriber import places as places_of
+from tocsin.reach.wanted import Point
 from tocsin.store.file import sync
 from tocsin.store.sqlite import SqliteStore
 
@@ -46,6 +49,11 @@ class Box(Struct, frozen=True, array_like=True):
 
 
 _BOX = msgspec.json.Decoder(Box)
+# A list of points is what the first version kept in this column.
+_PLACES: msgspec.json.Decoder[Places | tuple[Point, ...]] = msgspec.json.Decoder(Places | tuple[Point, ...])
+_NO_PLACES = Places()
+# The public keeps coarse cells, so many have just the same places: what was read once is kept for the others.
+_SAME = 50_000
 
 
 class SqlBook:
@@ -63,10 +71,11 @@ class SqlBook:
             raise KeyMissingError(f"{path} is missing, but there are addresses sealed with it; restore the backup")
         secret = _key(path)
         self._cipher = AESGCM(secret)
+        self._same: dict[bytes, Places] = {}
         self._lookup = hmac.new(secret, b"tocsin address lookup", hashlib.sha256).digest()
 
     def enter(self, wishes: Sequence[tuple[str, Wish]]) -> list[int]:
-        """Keep the addresses, secrets and points of subscriptions (id, wish) in one commit; their numbers."""
+        """Keep the addresses, secrets and places of subscriptions (id, wish) in one commit; their numbers."""
         values = [
             (
                 name,
@@ -74,7 +83,7 @@ class SqlBook:
                 wish.channel,
                 self._hash(wish.channel, wish.address),
                 self._seal("box", name, msgspec.json.encode(Box(wish.address, wish.kept, wish.languages))),
-                self._seal("points", name, msgspec.json.encode(wish.points)) if wish.points else None,
+                self._places(name, places_of(wish)),
             )
             for name, wish in wishes
         ]
@@ -90,18 +99,34 @@ class SqlBook:
 
         return self.store.write(rows).result()
 
-    def points(self) -> dict[int, tuple[Point, ...]]:
-        """The points of every subscription that has some."""
+    def places(self, numbers: Sequence[int]) -> dict[int, Places]:
+        """What is sealed beside the address of each of ``numbers`` that has one."""
+        wanted = msgspec.json.encode(numbers).decode()
         with self.store.reader() as connection:
             rows = list(
                 connection.execute(
-                    "SELECT number, id, points FROM addresses WHERE points IS NOT NULL AND realm = ?", (self.realm,)
+                    "SELECT number, id, points FROM addresses WHERE realm = ? "
+                    "AND number IN (SELECT value FROM json_each(?))",
+                    (self.realm, wanted),
                 )
             )
-        return {
-            number: msgspec.json.decode(self._open("points", name, sealed), type=tuple[Point, ...])
-            for number, name, sealed in rows
-        }
+        return {number: self._read(name, sealed) if sealed else _NO_PLACES for number, name, sealed in rows}
+
+    def replace(self, number: int, places: Places, languages: tuple[str, ...]) -> None:
+        """Put other places and languages in place of a subscription's."""
+
+        def row(connection: apsw.Connection) -> None:
+            found = connection.execute(
+                "SELECT id, box FROM addresses WHERE number = ? AND realm = ?", (number, self.realm)
+            ).fetchone()
+            if found is not None:
+                box = msgspec.structs.replace(self._box(*found), languages=languages)
+                connection.execute(
+                    "UPDATE addresses SET box = ?, points = ? WHERE number = ?",
+                    (self._seal("box", found[0], msgspec.json.encode(box)), self._places(found[0], places), number),
+                )
+
+        self.store.write(row).result()
 
     def numbers(self) -> set[int]:
         """Every number that has an address."""
@@ -109,7 +134,7 @@ class SqlBook:
             return {row[0] for row in connection.execute("SELECT number FROM addresses WHERE realm = ?", (self.realm,))}
 
     def erase(self, numbers: Sequence[int]) -> None:
-        """Erase these addresses, secrets and points."""
+        """Erase these addresses, secrets and places."""
 
         def rows(connection: apsw.Connection) -> None:
             connection.executemany(
@@ -142,6 +167,11 @@ class SqlBook:
                 )
             ]
 
+    def mark(self, what: str, value: str) -> str:
+        """A name for ``value`` that is always the same here and from which nobody without the key learns it."""
+        marked = hmac.digest(self._lookup, f"{self.realm}/{what}\0{value}".encode(), hashlib.sha256)
+        return urlsafe_b64encode(marked[:15]).decode()
+
     def addresses(self, numbers: Sequence[int]) -> dict[int, Address]:
         """The addresses of those of ``numbers`` that have not ended."""
         wanted = msgspec.json.encode(numbers).decode()
@@ -163,6 +193,19 @@ class SqlBook:
         except InvalidTag:
             raise _other_key() from None
         return found
+
+    def _places(self, name: str, places: Places) -> bytes | None:
+        return self._seal("points", name, msgspec.json.encode(places)) if places != _NO_PLACES else None
+
+    def _read(self, name: str, sealed: bytes) -> Places:
+        clear = self._open("points", name, sealed)
+        known = self._same.get(clear)
+        if known is None:
+            read = _PLACES.decode(clear)
+            known = read if isinstance(read, Places) else Places(read)
+            if len(self._same) < _SAME:
+                self._same[clear] = known
+        return known
 
     def _box(self, name: str, sealed: bytes) -> Box:
         return _BOX.decode(self._open("box", name, sealed))

@@ -27,6 +27,7 @@ from tocsin.warn.approval import Case, Policy, Progress, Purpose, Rule, progress
 from tocsin.warn.compile import Change, Compiled, Kit, compile_content, digest
 from tocsin.warn.draft import DRAFT_PUBLISHED, Content, Draft, Drafts, Ended, Where
 from tocsin.warn.extent import grew, left_over
+from tocsin.warn.fatigue import Tally
 from tocsin.warn.finding import Finding, Guard
 from tocsin.warn.person import People
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published
@@ -50,9 +51,12 @@ class Board:
         census: Census = lambda where: None,
         guards: tuple[Guard, ...] = (),
         still_warns: Callable[[Published], bool] = lambda alert: False,
+        tally: Tally | None = None,
     ) -> None:
+        """``tally`` is what the guards compare with; whoever tells the board of entries tells it too."""
         self.kit, self.policy, self.people, self.drafts = kit, policy, people, drafts
         self.census, self.guards, self.still_warns = census, guards, still_warns
+        self.tally = tally
         self.bylaws = PolicyBook(policy, people)
         self._newest: dict[str, Published] = {}  # by event
         self._event_of: dict[str, str] = {}  # by identifier

@@ -2,8 +2,14 @@
 
 - Area, phase and words are compared, each by itself, so that a mismatch says what is wrong: a polygon that was lost on
   the way to a gateway alerted ten million people (F4: Los Angeles 2025).
-- A mismatch stops and shouts. A channel that shows nothing yet is waited for; if it stays dark while another matches,
-  the alert goes on and the dark one is said: silence of a page must not hold back a warning.
+- The message byte for byte is the best proof; only where the bytes differ, or a channel tells it in other words, are
+  its parts compared.
+- A mismatch stops and shouts. A channel that shows nothing yet is waited for, and then the alert goes on and the dark one
+  is said: silence of a page, or of all of them, must not hold back a warning (Kerr County 2025, F13).
+- What ends a warning waits as well, but never longer than :data:`PATIENCE`, whatever is read: who was told to shelter is
+  owed the word that it is over or was false (F2).
+- A place can stand under more than one alert. Its page must ask for no less than ours does, and where ours decides, say
+  what ours says.
 - Words may be cut by a channel that says so with an ellipsis; what is left must be the beginning of what was signed.
 """
 
@@ -19,6 +25,7 @@ from msgspec import Struct
 
 from tocsin.cap.alert import EVENT_ID, PHASE, VERSION, Alert
 from tocsin.cap.limits import TRUSTED
+from tocsin.cap.phase import DANGER, HOLD, PREPARE, RANK, UNKNOWN, Phase
 from tocsin.cap.xml import read
 from tocsin.journal import ACTUAL, Fact, fact
 from tocsin.place.gazetteer import Gazetteer
@@ -26,6 +33,7 @@ from tocsin.warn.publish import Published
 
 LOOPBACK_MATCHED = "loopback:matched"
 LOOPBACK_MISMATCHED = "loopback:mismatched"
+LOOPBACK_DARK = "loopback:dark"
 
 PATIENCE = timedelta(seconds=5)
 ELLIPSIS = "…"
@@ -45,7 +53,10 @@ class Expected(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True):
-    """What a channel shows; None for what it does not tell."""
+    """What a channel shows; None for what it does not tell.
+
+    A page names its ``place``, the alert that ``decides`` there, and whether it counts ``more`` than it lists.
+    """
 
     identifiers: frozenset[str]
     version: int | None = None
@@ -54,6 +65,9 @@ class Seen(Struct, frozen=True):
     drawn: frozenset[str] | None = None
     texts: dict[str, tuple[str, str]] = {}
     place: str = ""
+    decides: str = ""
+    more: int = 0
+    sha256: str = ""
 
 
 class Outcome(Struct, frozen=True):
@@ -70,7 +84,7 @@ class Outcome(Struct, frozen=True):
 
 
 class Compared(Struct, frozen=True):
-    """The body of ``loopback:matched`` and ``loopback:mismatched``; the subject is the alert."""
+    """The body of ``loopback:matched``, ``loopback:mismatched`` and ``loopback:dark``; the subject is the alert."""
 
     channel: str
     wrong: tuple[str, ...] = ()
@@ -113,14 +127,16 @@ def _drawn(alert: Alert) -> frozenset[str]:
 
 
 def _texts(alert: Alert) -> dict[str, tuple[str, str]]:
-    return {info.language: (info.headline, info.instruction) for info in alert.infos}
+    # The first info of a language is the one that every channel shows.
+    return {info.language or "en-US": (info.headline, info.instruction) for info in reversed(alert.infos)}
 
 
 def seen_in_cap(data: bytes) -> Seen:
     """What a feed's CAP XML shows; nothing for what cannot be read."""
+    mark = hashlib.sha256(data).hexdigest()
     reading = read(data, limits=TRUSTED)
     if reading.refused is not None or not reading.alerts:
-        return Seen(frozenset())
+        return Seen(frozenset(), sha256=mark)
     alert = reading.alerts[0]
     codes = {
         code.value if code.name.startswith("ISO3166") else f"{code.name}:{code.value}"
@@ -136,6 +152,7 @@ def seen_in_cap(data: bytes) -> Seen:
         frozenset(codes),
         _drawn(alert),
         _texts(alert),
+        sha256=mark,
     )
 
 
@@ -175,6 +192,7 @@ class _State(Struct):
     alerts: tuple[_AlertRef, ...]
     headline: str = ""
     instruction: str = ""
+    more: int = 0
 
 
 def seen_on_page(data: bytes, language: str) -> Seen:
@@ -191,68 +209,102 @@ def seen_on_page(data: bytes, language: str) -> Seen:
         None,
         {language: (told.headline, told.instruction)},
         told.place,
+        told.alerts[0].identifier if told.alerts else "",
+        told.more,
     )
 
 
 def compare(channel: str, wanted: Expected, seen: Seen, gazetteer: Gazetteer | None = None) -> Outcome:
     """Whether ``channel`` shows what was signed. A channel that does not name the alert at all shows nothing yet."""
+    if seen.sha256 and seen.sha256 == wanted.sha256:
+        return Outcome(channel, True)
     if wanted.identifier not in seen.identifiers:
         return Outcome(channel, False)
+    if seen.place:
+        return Outcome(channel, True, _wrong_on_page(wanted, seen, gazetteer))
     wrong = []
     if seen.phase != wanted.phase:
         wrong.append("phase")
-    if seen.version is not None and seen.version != wanted.version and not seen.place:
+    if seen.version is not None and seen.version != wanted.version:
         wrong.append("version")
     if seen.areas is not None and seen.areas != wanted.areas:
         wrong.append("area")
     if seen.drawn is not None and seen.drawn != wanted.drawn:
         wrong.append("geometry")
+    # A bulletin has no entry for a language without a headline.
+    said = {tag for tag, text in wanted.texts.items() if text[0]} if not seen.sha256 else {*wanted.texts}
+    if any(not _same(wanted.texts.get(tag), text) for tag, text in seen.texts.items()) or (said and not seen.texts):
+        wrong.append("text")
+    elif {*seen.texts} != said:
+        wrong.append("languages")
+    if not wrong and seen.sha256:
+        wrong.append("bytes")
+    return Outcome(channel, True, tuple(wrong))
+
+
+def _wrong_on_page(wanted: Expected, seen: Seen, gazetteer: Gazetteer | None) -> tuple[str, ...]:
+    wrong = []
+    shown = Phase(seen.phase) if seen.phase in set(Phase) else None
+    signed = Phase(wanted.phase)
+    ours = seen.decides in ("", wanted.identifier)
+    # With its source lost a place is unknown before it is anything less than danger; a lesser word after an act is hold.
+    silent, held = shown is UNKNOWN and signed not in DANGER, shown is HOLD and signed is PREPARE
+    if shown is None or not (silent or held or (shown is signed if ours else RANK[shown] >= RANK[signed])):
+        wrong.append("phase")
     if (
-        seen.place
-        and gazetteer is not None
+        gazetteer is not None
         and wanted.areas
         and not any(gazetteer.relation(area, seen.place) for area in wanted.areas)
     ):
         wrong.append("area")
-    if not seen.texts or any(not _same(wanted.texts.get(tag), text) for tag, text in seen.texts.items()):
+    if ours and not silent and any(not _same(wanted.texts.get(tag), text, True) for tag, text in seen.texts.items()):
         wrong.append("text")
-    if seen.areas is not None and {*seen.texts} != {*wanted.texts} and "text" not in wrong:
-        wrong.append("languages")
-    return Outcome(channel, True, tuple(wrong))
+    return tuple(wrong)
 
 
-def _same(wanted: tuple[str, str] | None, shown: tuple[str, str]) -> bool:
+def _same(wanted: tuple[str, str] | None, shown: tuple[str, str], may_fill: bool = False) -> bool:
+    """Whether the words are those that were signed, or their beginning; a page ``may_fill`` what an alert leaves empty."""
     return wanted is not None and all(
-        said == text or (text.endswith(ELLIPSIS) and said.startswith(text.removesuffix(ELLIPSIS).rstrip()))
+        said == text
+        or (may_fill and not said)
+        or (text.endswith(ELLIPSIS) and said.startswith(text.removesuffix(ELLIPSIS).rstrip(" ,;.:")))
         for said, text in zip(wanted, shown, strict=True)
     )
 
 
-def decide(outcomes: Sequence[Outcome], channels: Iterable[str], sent: datetime, at: datetime) -> Decision:
-    """Whether the alert may go further: ``channels`` are those that must show it."""
+def decide(
+    outcomes: Sequence[Outcome], channels: Iterable[str], sent: datetime, at: datetime, *, ends: bool = False
+) -> Decision:
+    """Whether the alert may go further: ``channels`` are those that must show it; ``ends`` says that it ends a warning."""
     by_name: Mapping[str, Outcome] = {one.channel: one for one in outcomes}
+    late = at - sent >= PATIENCE
     if wrong := [one for one in outcomes if one.shown and one.wrong]:
         told = "; ".join(f"{one.channel}: {', '.join(one.wrong)}" for one in wrong)
-        return Decision(Verdict.STOP, f"A channel does not show what was signed ({told}). Nothing more is sent.")
+        sentence = f"A channel does not show what was signed ({told})."
+        if not ends:
+            return Decision(Verdict.STOP, f"{sentence} Nothing more is sent.")
+        if not late:
+            return Decision(Verdict.WAIT, sentence)
+        return Decision(Verdict.WIDEN, f"{sentence} It ends a warning and is sent all the same.")
     dark = [name for name in channels if name not in by_name or not by_name[name].shown]
     if not dark:
         return Decision(Verdict.WIDEN, "Every channel shows what was signed.")
-    if at - sent < PATIENCE:
+    if not late:
         return Decision(Verdict.WAIT, f"Waiting for {', '.join(dark)}.")
     if any(one.matched for one in outcomes):
         return Decision(Verdict.WIDEN, f"Nothing is seen on {', '.join(dark)}; the others match.")
-    return Decision(Verdict.STOP, f"Nothing is seen anywhere ({', '.join(dark)}). Nothing more is sent.")
+    return Decision(Verdict.WIDEN, f"Nothing is seen anywhere ({', '.join(dark)}). It is sent all the same.")
 
 
 def facts(wanted: Expected, outcomes: Iterable[Outcome], realm: str = ACTUAL) -> list[Fact]:
     """What to record of the comparison."""
+    kinds = {True: LOOPBACK_MATCHED, False: LOOPBACK_MISMATCHED}
     return [
         fact(
-            LOOPBACK_MATCHED if one.matched else LOOPBACK_MISMATCHED,
+            kinds[one.matched] if one.shown else LOOPBACK_DARK,
             wanted.identifier,
             Compared(one.channel, one.wrong),
             realm,
         )
         for one in outcomes
-        if one.shown
     ]

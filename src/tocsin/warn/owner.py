@@ -5,6 +5,9 @@
 - An alert that ends with nobody minding it is recorded as unattended, and its place is unknown: never green.
 - An official warning that a person must decide on is not left lying: after ten minutes the duty officer is called, after
   fifteen the next one (F12: the forecast of 2021 existed for days).
+- An alert that is stopped because a channel shows something else is called out at once, to its owner and the duty
+  officers; a promised word that did not come, to its owner first. Who is called second is called because nobody answered.
+- Whoever is called may answer, whatever their role; an answer ends the calls about it.
 - Everything here is a function of what the journal says and of the moment; who calls records what it returns.
 """
 
@@ -27,15 +30,23 @@ from tocsin.sense.source import Source
 from tocsin.warn.draft import Drafts
 from tocsin.warn.mirror import REPORT_WAITING, Waiting
 from tocsin.warn.person import Act, People
+from tocsin.warn.promise import PROMISE_MISSED, Promised
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published
+from tocsin.warn.widening import Widening
 
 PAGE_DUE = "page:due"
 PAGE_ANSWERED = "page:answered"
+PAGE_SENT = "page:sent"
+PAGE_FAILED = "page:failed"
 ALERT_UNATTENDED = "alert:unattended"
 REPORT_DECIDED = "report:decided"
 
 BEFORE = (timedelta(minutes=10), timedelta(minutes=5), timedelta(minutes=1))
 UNDECIDED = (timedelta(minutes=10), timedelta(minutes=15))
+LATE = (timedelta(0), timedelta(minutes=5), timedelta(minutes=10))
+"""After a promise was missed: the owner, the deputy, the duty officers."""
+STOPPED = (timedelta(0), timedelta(minutes=2))
+"""After an alert was stopped: the owner and who is on duty; then the deputy and every duty officer."""
 OPEN_REASONS = frozenset({"no-policy", "no-phase", "unfit"})
 """Why a report of an official source waits for a person's decision; other reasons need none."""
 
@@ -53,18 +64,31 @@ class Owned(Struct, frozen=True):
 
 
 class Page(Struct, frozen=True):
-    """The body of ``page:due``; the subject is :attr:`id`. One call to one person about one thing."""
+    """The body of ``page:due``; the subject is :attr:`id`. One call to one person about one thing.
+
+    ``kind`` is ``ends``, ``undecided``, ``late`` or ``stopped``; ``minutes`` to the end, or since it waits.
+    """
 
     about: str
     person: str
     due: datetime
     sentence: str
     step: int
+    kind: str = ""
+    minutes: int = 0
 
     @property
     def id(self) -> str:
         """The same call has the same name, so it is made once."""
         return f"{self.about}/{self.step}/{self.person}"
+
+
+class Tried(Struct, frozen=True):
+    """The body of ``page:sent`` and ``page:failed``; the subject is the page's id. By which way, and what was wrong."""
+
+    person: str
+    way: str
+    wrong: str = ""
 
 
 class Answered(Struct, frozen=True):
@@ -119,7 +143,9 @@ def due_pages(alerts: Iterable[Owned], answered: frozenset[str], at: datetime) -
                 called.append(alert.deputy)
             if step > 1 and not last and alert.identifier in answered:
                 continue
-            found.extend(Page(alert.identifier, person, due, sentence, step) for person in called if person)
+            found.extend(
+                Page(alert.identifier, person, due, sentence, step, "ends", minutes) for person in called if person
+            )
     return found
 
 
@@ -130,8 +156,7 @@ def unattended(alerts: Iterable[Owned], at: datetime) -> list[Owned]:
 
 def unactioned_pages(waiting: Iterable[Undecided], people: People, at: datetime) -> list[Page]:
     """Calls about official warnings that nobody has decided on: the duty officer, then the next one, on call first."""
-    duty = [one.id for one in people if people.can(one.id, Act.BREAK_GLASS, at)]
-    duty.sort(key=lambda name: (not (found := people.get(name)) or not found.reachable(at), name))
+    duty = on_duty(people, at)
     found_pages = []
     for one in waiting:
         for step, after in enumerate(UNDECIDED, 1):
@@ -141,8 +166,61 @@ def unactioned_pages(waiting: Iterable[Undecided], people: People, at: datetime)
             person = duty[min(step, len(duty)) - 1]
             minutes = int(after.total_seconds() // 60)
             sentence = f"{one.source} says {one.phase} since {minutes} min and nobody has decided: {one.report}."
-            found_pages.append(Page(f"report/{one.report}", person, due, sentence, step))
+            found_pages.append(Page(f"report/{one.report}", person, due, sentence, step, "undecided", minutes))
     return found_pages
+
+
+def on_duty(people: People, at: datetime) -> list[str]:
+    """The duty officers, those on call first."""
+    duty = [one.id for one in people if people.can(one.id, Act.BREAK_GLASS, at)]
+    return sorted(duty, key=lambda name: (not (found := people.get(name)) or not found.reachable(at), name))
+
+
+class Minded(Struct, frozen=True):
+    """Something that somebody must see to: ``about`` names it in calls, ``name`` is the alert."""
+
+    about: str
+    name: str
+    since: datetime
+    owner: str = ""
+    deputy: str = ""
+    why: str = ""
+
+
+def late_pages(late: Iterable[Minded], answered: frozenset[str], people: People, at: datetime) -> list[Page]:
+    """Calls about promised words that did not come: the owner, then the deputy, then the duty officers."""
+    found = []
+    for one in late:
+        sentence = f"The promised next word on {one.name} did not come: say something, also that nothing changed."
+        duty = on_duty(people, at)
+        for step, (after, called) in enumerate(zip(LATE, ((one.owner,), (one.deputy,), duty), strict=True), 1):
+            due = one.since + after
+            if due > at or (step > 1 and one.about in answered):
+                continue
+            # Where nobody minds it, the first on duty does from the start.
+            persons = [name for name in called if name] or (duty[:1] if step == 1 else [])
+            minutes = int(after.total_seconds() // 60)
+            found += [Page(one.about, name, due, sentence, step, "late", minutes) for name in dict.fromkeys(persons)]
+    return found
+
+
+def stopped_pages(stopped: Iterable[Minded], answered: frozenset[str], people: People, at: datetime) -> list[Page]:
+    """Calls about alerts that go no further: the owner and who is on duty, then the deputy and every duty officer."""
+    found = []
+    for one in stopped:
+        sentence = f"{one.name} is stopped and was sent to nobody. {one.why} Take it back, or send it anyway."
+        duty = on_duty(people, at)
+        ready = [name for name in duty if (known := people.get(name)) and known.reachable(at)] or duty[:1]
+        for step, (after, called) in enumerate(
+            zip(STOPPED, ((one.owner, *ready), (one.deputy, *duty)), strict=True), 1
+        ):
+            due = one.since + after
+            if due > at or (step > 1 and one.about in answered):
+                continue
+            minutes = int(after.total_seconds() // 60)
+            persons = dict.fromkeys(name for name in called if name)
+            found += [Page(one.about, name, due, sentence, step, "stopped", minutes) for name in persons]
+    return found
 
 
 class Watch:
@@ -153,7 +231,9 @@ class Watch:
         self._owned: dict[str, Owned] = {}  # by event
         self._reports: dict[str, tuple[Phase, datetime]] = {}
         self._waiting: dict[str, Undecided] = {}
-        self._made: set[str] = set()
+        self._made: dict[str, Page] = {}
+        self._late: dict[str, Minded] = {}  # by event
+        self._widening = Widening(realm)
         self._answered: set[str] = set()
         self._unattended: set[str] = set()
 
@@ -161,12 +241,17 @@ class Watch:
         """Take in one entry; the drafts must have it already."""
         if entry.realm != self._realm:
             return
+        self._widening.apply(entry)
         if entry.kind == ALERT_PUBLISHED:
             self._published(entry.read(Published))
         elif entry.kind == PAGE_DUE:
-            self._made.add(entry.subject)
+            self._made[entry.subject] = entry.read(Page)
         elif entry.kind == PAGE_ANSWERED:
             self._answered.add(entry.subject)
+        elif entry.kind == PROMISE_MISSED:
+            said = entry.read(Promised)
+            about = f"promise/{said.event_id}@{said.by:%Y%m%dT%H%M%SZ}"
+            self._late[said.event_id] = Minded(about, entry.subject, entry.at, said.owner, said.deputy)
         elif entry.kind == ALERT_UNATTENDED:
             self._unattended.add(entry.subject)
         elif entry.kind == REPORT_RECEIVED:
@@ -179,6 +264,7 @@ class Watch:
     def _published(self, done: Published) -> None:
         self._waiting.pop(done.report, None)
         self._reports.pop(done.report, None)
+        self._late.pop(done.event_id, None)
         known = self._owned.get(done.event_id)
         if known is not None and known.version >= done.version:
             return
@@ -215,12 +301,37 @@ class Watch:
 
     def unanswered(self) -> list[str]:
         """The ids of calls that nobody has answered."""
-        return sorted(self._made - self._answered)
+        return sorted(self._made.keys() - self._answered)
+
+    def page(self, name: str) -> Page | None:
+        """The call of this id, or None."""
+        return self._made.get(name)
+
+    def is_answered(self, name: str) -> bool:
+        """Whether somebody has answered, this call or another about the same."""
+        return name in self._answered or _about(name) in {_about(other) for other in self._answered}
+
+    def pages(self) -> list[Page]:
+        """Every call that was made, the newest first."""
+        return list(reversed(self._made.values()))
+
+    def stopped(self) -> list[Minded]:
+        """Every alert that is stopped, with who minds it."""
+        found = []
+        for held in self._widening.held():
+            draft = self._drafts.get(held.stopped.draft) if held.stopped.draft else None
+            owner, deputy = (draft.content.owner, draft.content.deputy) if draft is not None else ("", "")
+            found.append(
+                Minded(f"stopped/{held.identifier}", held.identifier, held.since, owner, deputy, held.stopped.sentence)
+            )
+        return found
 
     def due(self, people: People, at: datetime) -> list[Fact]:
         """What to record now: calls that have become due, and alerts that have run out unattended; each once."""
-        answered = frozenset(page.split("/")[0] for page in self._answered)
+        answered = frozenset(map(_about, self._answered))
         pages = due_pages(self.owned(), answered, at) + unactioned_pages(self.undecided(), people, at)
+        pages += late_pages(self._late.values(), answered, people, at)
+        pages += stopped_pages(self.stopped(), answered, people, at)
         facts = [fact(PAGE_DUE, page.id, page, self._realm) for page in pages if page.id not in self._made]
         facts += [
             fact(
@@ -236,13 +347,20 @@ class Watch:
 
     def answer(self, page: str, person: str, people: People, at: datetime) -> list[Fact]:
         """Record that ``person`` minds what the call is about."""
-        people.require(person, Act.ANSWER_PAGE, at)
+        called = self._made.get(page)
+        if called is None or called.person != person or not people.roles(person, at):
+            people.require(person, Act.ANSWER_PAGE, at)
         return [fact(PAGE_ANSWERED, page, Answered(person), self._realm)] if page not in self._answered else []
 
     def decide(self, report: str, decided: Decided, people: People, at: datetime) -> list[Fact]:
         """Record what a person made of an official warning, or why nothing."""
         people.require(decided.person, Act.COMPOSE, at)
         return [fact(REPORT_DECIDED, report, decided, self._realm)]
+
+
+def _about(page: str) -> str:
+    """What a call is about, from its id."""
+    return page.rsplit("/", 2)[0]
 
 
 def _phase(report: Report) -> Phase | None:

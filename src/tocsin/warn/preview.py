@@ -27,12 +27,16 @@ from tocsin.warn.tier import Tier, tiers
 
 
 class Counts(Struct, frozen=True):
-    """Who would be told: ``subscribers`` in all, and of them by channel, by language and by audience."""
+    """Who would be told: ``subscribers`` in all, and of them by channel, by language and by audience.
+
+    ``people`` counts whoever has several channels once; None when nobody can tell.
+    """
 
     subscribers: int
     by_channel: dict[str, int] = {}
     by_language: dict[str, int] = {}
     by_audience: dict[str, int] = {}
+    people: int | None = None
 
 
 Counter = Callable[[Where, str], "Counts | None"]

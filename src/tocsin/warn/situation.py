@@ -36,7 +36,7 @@ from tocsin.warn.publish import ALERT_PUBLISHED, Published
 AHEAD = timedelta(minutes=2)
 """How far a publisher's clock may be before ours; a message from further ahead waits for its time."""
 KEEP_ENDED = timedelta(minutes=10)
-HISTORY = 256
+HISTORY = 1_024
 TOMBSTONES = 200_000
 ENDED_ALERTS = 2_000
 PARSED = 1_000
@@ -292,14 +292,20 @@ class Situation:
 
     def live(self, at: datetime) -> list[Live]:
         """All alerts that stand somewhere, those that ask most of people first."""
-        found = []
-        for line in self._lines.values():
-            of = line.thread()
-            fresh = self.contacts.fresh(of.steps[-1].source, at)
-            course = thread_standing(of, at, fresh=fresh, all_clear_for=self.all_clear_for, ahead=AHEAD)
-            if course is not None and course.phase != CALM:
-                found.append(self._live(course))
+        found = [live for line in self._lines.values() if (live := self._of_line(line, at)) is not None]
         return sorted(found, key=lambda one: (-RANK[one.phase], one.published.sent, one.published.identifier))
+
+    def stands(self, identifier: str, at: datetime) -> bool:
+        """Whether :meth:`live` has this alert, without looking at the others."""
+        key = self._by_identifier.get(identifier)
+        live = self._of_line(self._lines[key], at) if key is not None else None
+        return live is not None and live.published.identifier == identifier
+
+    def _of_line(self, line: Line, at: datetime) -> Live | None:
+        of = line.thread()
+        fresh = self.contacts.fresh(of.steps[-1].source, at)
+        course = thread_standing(of, at, fresh=fresh, all_clear_for=self.all_clear_for, ahead=AHEAD)
+        return self._live(course) if course is not None and course.phase != CALM else None
 
     def alert(self, identifier: str) -> Published | None:
         """A published alert that stands or ended lately; older ones are in the journal."""

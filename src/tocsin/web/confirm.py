@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -18,15 +17,17 @@ from html import escape
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tocsin.errors import NotReadyError, ParameterError
 from tocsin.place.language import negotiate
 from tocsin.reach.channels import mail, sms, telegram
 from tocsin.reach.channels.mail import unsubscribe_key
 from tocsin.reach.channels.webhook import new_secret
-from tocsin.reach.subscriber import Wish
+from tocsin.reach.subscriber import Wish, wanted
 from tocsin.reach.wording import exercise_mark
+from tocsin.web.subscribe import owned
+from tocsin.web.wish import named
 
 if TYPE_CHECKING:
     from tocsin.web.house import House
@@ -116,11 +117,10 @@ class Confirmations:
         if same >= ASKED_MOST or len(known) >= live_most:
             return
         token = token_urlsafe(16)
-        kept = Wish(channel, address, (new_secret(),), wish.areas, (), wish.phases, wish.languages)
-        self._asked[token] = _Asked(kept, now)
+        self._asked[token] = _Asked(structs.replace(wish, address=address, kept=(new_secret(),)), now)
         tag = negotiate(", ".join(wish.languages), tuple(WORDS))
         words, mark = WORDS[tag], exercise_mark(house.settings.realm, tag)
-        places = ", ".join(house.gazetteer.name(code, tag) for code in wish.areas[:5])
+        places = named(house, wanted(wish), tag)
         link = f"{house.settings.public_url.rstrip('/')}/v1/confirm/{token}"
         lines = (mark + words[_ASKS].format(places=places), link, words[_OTHERWISE])
         # It is not waited for: how long it takes would tell whether the address is known.
@@ -142,8 +142,10 @@ class Confirmations:
             if asked is None:
                 return _page(words[_TITLE], words[_OVER], "", tag)
             if not asked.done:
-                await asyncio.to_thread(self.house.subscriptions.make, asked.wish)
+                one = await asyncio.to_thread(self.house.subscriptions.make, asked.wish)
                 asked.done = True
+                if self.house.letters is not None:
+                    self.house.letters.begin(one)
         return _page(words[_TITLE], words[_DONE], "", tag)
 
     def _live(self, token: str) -> _Asked | None:
@@ -158,14 +160,7 @@ def stop_page(tag: str) -> str:
 
 async def stop(house: House, subscription: str, key: str, tag: str) -> str:
     """End a subscription if this is its key; the page is the same either way."""
-    if house.subscriptions is None:
-        raise NotReadyError("no subscriptions are taken here")
-    number = house.subscriptions.roll.number(subscription)
-    known = await asyncio.to_thread(house.subscriptions.book.addresses, [number if number is not None else 0])
-    secrets = known[number].secrets if number in known else ()
-    given = key.encode("utf-8", "surrogateescape")
-    same = [hmac.compare_digest(given, unsubscribe_key(one).encode()) for one in (*secrets, new_secret())]
-    if any(same[:-1]):
+    if await owned(house, subscription, key, unsubscribe_key) is not None:
         await asyncio.to_thread(house.subscriptions.end, subscription, "owner")
     return _page(WORDS[tag][_STOP], WORDS[tag][_STOPPED], "", tag)
 

@@ -1,5 +1,7 @@
 """The last 24 hours of a place: which phases it went through, how many alerts there were and how long they lasted.
 
+- The last seven days are told in one line, with how many of the alerts were for the place itself and not for a wider area:
+  who is warned for others stops listening (practice.md finding 4).
 - It is read from what was published for the place and from the silences of its sources, by the order of
   :mod:`tocsin.cap.standing`: danger first, then silence, then the latest of the rest.
 - An alert during which contact was lost is one alert and not two, and silence does not end it.
@@ -16,7 +18,7 @@ from msgspec import Struct
 
 from tocsin.cap.phase import ACT, ALL_CLEAR, CALM, DANGER, HOLD, RETRACTED, UNKNOWN, Phase
 
-DAY = timedelta(hours=24)
+DAY, WEEK = timedelta(hours=24), timedelta(days=7)
 
 
 class Turn(Struct, frozen=True):
@@ -38,6 +40,14 @@ class Span(Struct, frozen=True):
         return self.end - self.start
 
 
+class Week(Struct, frozen=True):
+    """Seven days: how many ``alerts``, how long they were ``total``, how many of them ``concerned`` no wider area."""
+
+    alerts: int
+    total: timedelta
+    concerned: int
+
+
 class Said(Protocol):
     """What the situation's history tells: an event entered a phase, or a source fell silent or came back."""
 
@@ -49,6 +59,8 @@ class Said(Protocol):
     def event_id(self) -> str: ...
     @property
     def source(self) -> str: ...
+    @property
+    def relation(self) -> str: ...
 
 
 def turns(history: Iterable[Said], since: datetime, at: datetime, all_clear_for: timedelta) -> tuple[Turn, ...]:
@@ -127,3 +139,17 @@ def dark(turns: Sequence[Turn], at: datetime) -> timedelta:
     ends = [*(turn.at for turn in turns[1:]), at]
     lengths = (end - turn.at for turn, end in zip(turns, ends, strict=True) if turn.phase == UNKNOWN) if turns else ()
     return sum(lengths, timedelta())
+
+
+def week(history: Iterable[Said], since: datetime, at: datetime, all_clear_for: timedelta) -> Week:
+    """The seven days from ``since`` to ``at``.
+
+    An event counts once; it concerned the place unless every word of it was for a wider area.
+    """
+    told = list(history)
+    spans = alerts_of(turns(told, since, at, all_clear_for), at)
+    warned = {one.event_id for one in told if one.event_id and one.phase in DANGER and since <= one.at <= at}
+    own = {one.event_id for one in told if one.event_id in warned and one.relation != "contains"}
+    total = sum((span.length for span in spans), timedelta())
+    share = len(own) / len(warned) if warned else 0.0
+    return Week(len(spans), total, round(share * len(spans)))

@@ -193,9 +193,8 @@ class Doctor:
                 return self._found[1]
             at = self.house.now()
             try:
-                written = await asyncio.wait_for(
-                    asyncio.to_thread(lambda: tuple(journal_written(self.house.answers.touch, at))), WRITE_SECONDS
-                )
+                async with asyncio.timeout(WRITE_SECONDS):
+                    written = await asyncio.to_thread(lambda: tuple(journal_written(self.house.answers.touch, at)))
             except TimeoutError:
                 written = (Ailment("journal.slow", f"The disk took more than {WRITE_SECONDS:.0f} s for one write."),)
             found = self.look(at, written)

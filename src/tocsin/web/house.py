@@ -32,6 +32,7 @@ from tocsin.web.token import Tokens
 from tocsin.web.tray import keep_taking
 
 if TYPE_CHECKING:
+    from tocsin.account.shelters import Shelters
     from tocsin.assess.newsroom import Newsroom
     from tocsin.place.gazetteer import Gazetteer, Place
     from tocsin.sense.intake import Intake
@@ -76,6 +77,10 @@ class Record(Journal, Protocol):
         """The newest entries of one kind about one subject, newest first."""
         ...
 
+    def kinds(self) -> tuple[str, ...]:
+        """Every kind of which there is an entry."""
+        ...
+
 
 class Answers(Protocol):
     """Answers that were given to requests with an Idempotency-Key, kept durably for a day."""
@@ -113,12 +118,16 @@ class House:
     hub: Any = None
     dispatch: Any = None
     subscriptions: Any = None
+    letters: Any = None
     identity: Any = None
     desk: Any = None
     certificates: Any = None
     desk_room: Any = None
     data: Path | None = None
     newsroom: Newsroom | None = None
+    vapid: Any = None
+    shelters: Shelters | None = None
+    shelter_desk: Any = None
     checks: list[Callable[[datetime], Iterable[Ailment]]] = field(default_factory=list)
     listeners: list[Callable[[Entry], object]] = field(default_factory=list)
 

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -18,6 +19,7 @@ from tocsin.cap.alert import Scope
 from tocsin.cap.coverage import Coverage, Point, Where
 from tocsin.errors import ParameterError
 from tocsin.reach.bulletin import Bulletin, bulletin
+from tocsin.web.ground import Ground
 from tocsin.web.register import Row, Shown
 
 if TYPE_CHECKING:
@@ -94,6 +96,7 @@ class Listing:
     def __init__(self, house: House) -> None:
         self.house = house
         self.coverage = Coverage(house.gazetteer)
+        self.ground = Ground(house, self.coverage)
 
     def page(self, query: AlertsQuery, at: datetime) -> tuple[list[Shown], str | None, str]:
         """The alerts of a page, the cursor of the next one (None at the end), and the cursor for later."""
@@ -101,8 +104,19 @@ class Listing:
         newest = register.rows[-1].seq if register.rows else 0
         places = self._places(query)
         forward, number = _cursor(query.after)
-        active = None if query.active is None else self._active(at)
-        rows = register.since(number or 0) if forward else register.newest(number)
+        here = self.ground.at(point_of(query.point)) if query.active and query.point is not None else None
+        rows: Iterable[Row]
+        active = None
+        if here is not None:
+            # The few that may hold at the point are asked one by one whether they stand.
+            rows = [row for row in here if self.house.situation.stands(row.identifier, at)]
+            after = number or 0
+            rows = [one for one in rows if one.seq > after] if forward else [
+                one for one in reversed(rows) if number is None or one.seq < number
+            ]  # fmt: skip
+        else:
+            active = None if query.active is None else self._active(at)
+            rows = register.since(number or 0) if forward else register.newest(number)
         found: list[Shown] = []
         last, ended, looked = number or 0, True, 0
         for row in rows:

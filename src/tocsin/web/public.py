@@ -31,7 +31,7 @@ from starlette.staticfiles import StaticFiles
 from tocsin.cap.alert import Scope as AlertScope
 from tocsin.place.language import negotiate
 from tocsin.place.map import Map, country_map
-from tocsin.web.day import DAY, Turn, turns
+from tocsin.web.day import DAY, WEEK, Turn, turns, week
 from tocsin.web.incident import incident_page, story_of
 from tocsin.web.ready import Ready
 from tocsin.web.text import offered, texts
@@ -65,7 +65,7 @@ def security_policy(*names: str) -> bytes:
     digest = base64.b64encode(hashlib.sha256(style(*names).encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'self'; style-src 'sha256-{digest}'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ).encode()
 
 
@@ -106,7 +106,8 @@ def facts(house: House, code: str, at: datetime) -> Facts:
     outline = _map(country) if country else None
     standing = situation.at_place(place.code, at)
     all_clear_for = timedelta(minutes=settings.all_clear_minutes)
-    told = turns(situation.history(place.code, at - 2 * DAY, at), at - DAY, at, all_clear_for)
+    history = situation.history(place.code, at - WEEK - DAY, at)
+    told = turns([one for one in history if one.at >= at - 2 * DAY], at - DAY, at, all_clear_for)
     if told and told[-1].phase != standing.phase and standing.since is not None and standing.since > told[-1].at:
         # What a clock did (a planned end, a silence) is in nobody's record; the standing knows it.
         told = (*told, Turn(standing.since, standing.phase))
@@ -121,6 +122,7 @@ def facts(house: House, code: str, at: datetime) -> Facts:
         short=gazetteer.short_name,
         live=tuple(live for live in situation.live(at) if _concerns(house, live, place.code)),
         turns=told,
+        week=week(history, at - WEEK, at, all_clear_for),
         country=country,
         phases=situation.phases(regions, at) if regions else {},
         map=outline,

@@ -109,13 +109,19 @@ class Site:
 
 def create(house: House) -> Site:
     """The application of one house."""
+    from tocsin.web.app import routes as app
     from tocsin.web.console import routes as console
     from tocsin.web.public import routes as pages
 
     interface = Interface(house)
     interface.described = document(TABLE)
     routed = Starlette(
-        routes=[*routes(interface), *(console(house) if house.identity is not None else ()), *pages(house)],
+        routes=[
+            *routes(interface),
+            *(console(house) if house.identity is not None else ()),
+            *app(house),
+            *pages(house),
+        ],
         exception_handlers={
             HTTPException: _refuse,
             TocsinError: _refuse,

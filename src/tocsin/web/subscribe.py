@@ -1,7 +1,9 @@
 """Subscribing a system or a device: it is told of every alert that concerns its places, from now on.
 
-- No account and no name: an address to send to, areas, and if wanted phases and languages. A secret is made here, shown
-  once, and is what webhooks are signed with and what ends the subscription.
+- No account and no name: an address to send to, and what is wanted (:mod:`tocsin.web.wish`). A secret is made here,
+  shown once, and is what webhooks are signed with and what ends the subscription.
+- Right after it is made a test message is sent, so that whoever asked knows that warnings arrive there.
+- Who shows the secret of another subscription adds a channel to it: one person, tried in order.
 - A browser or app gives what its Push API gave it: ``endpoint`` and ``keys``. Keys that nothing can be sealed to are
   refused here, where somebody can still be told.
 - Only the open Internet can be subscribed, and the address is vetted again at each delivery
@@ -15,18 +17,19 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Callable
+from secrets import token_urlsafe
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
 from tocsin.errors import NotReadyError, ParameterError, RateLimitedError
 from tocsin.reach.channels.destination import ForbiddenError, vet_url
 from tocsin.reach.channels.webhook import new_secret
-from tocsin.reach.prekey import kept
-from tocsin.reach.subscriber import Wish
-from tocsin.web.listing import Code
+from tocsin.reach.prekey import kept as device_keys
+from tocsin.reach.subscriber import Subscription, Wish
 from tocsin.web.problem import Refusal
-from tocsin.web.state import PhaseName
+from tocsin.web.wish import Kept, Wanted, fields_of, kept
 
 if TYPE_CHECKING:
     from tocsin.web.confirm import Confirmations
@@ -44,7 +47,14 @@ class DeviceKeys(Struct, frozen=True, forbid_unknown_fields=True):
     auth: Annotated[str, Meta(min_length=22, max_length=24, description="The device's authentication secret.")]
 
 
-class Subscribe(Struct, frozen=True, forbid_unknown_fields=True):
+class Own(Struct, frozen=True, forbid_unknown_fields=True):
+    """A subscription of one's own, with the secret that proves it."""
+
+    id: Annotated[str, Meta(max_length=64)]
+    secret: Annotated[str, Meta(max_length=200)]
+
+
+class Subscribe(Wanted, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a system or a device wants to be told, and where.
 
     A webhook gives ``url``; a device gives ``endpoint`` and ``keys`` as its Push API does; mail, sms and telegram give
@@ -52,14 +62,6 @@ class Subscribe(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     channel: Literal["webhook", "webpush", "mail", "sms", "telegram"]
-    areas: Annotated[
-        tuple[Code, ...], Meta(min_length=1, max_length=500, description="Area codes; F21 holds both ways.")
-    ]
-    phases: Annotated[tuple[PhaseName, ...], Meta(max_length=7, description="Only these phases; none means all.")] = ()
-    languages: Annotated[
-        tuple[Annotated[str, Meta(min_length=2, max_length=35, pattern="^[A-Za-z0-9-]+$")], ...],
-        Meta(max_length=20, description="Languages wanted, first the preferred one; none means all."),
-    ] = ()
     url: Annotated[
         str, Meta(min_length=8, max_length=2000, pattern="^https?://", description="Webhook: where to POST alerts.")
     ] = ""
@@ -74,10 +76,14 @@ class Subscribe(Struct, frozen=True, forbid_unknown_fields=True):
     expires: Annotated[
         float | None, Meta(description="Web Push: as browsers give it; a push service says itself when it has ended.")
     ] = field(default=None, name="expirationTime")
+    beside: Annotated[
+        Own | None,
+        Meta(description="Another channel of the same person, which is tried first; this one where that one fails."),
+    ] = None
 
 
 class Subscribed(Struct, frozen=True):
-    """A new subscription. The secret is shown here and never again."""
+    """A new subscription. The secret is shown here and never again. A test message follows."""
 
     id: str
     channel: str
@@ -85,6 +91,7 @@ class Subscribed(Struct, frozen=True):
     secret: Annotated[
         str, Meta(description="Ends the subscription; a webhook verifies deliveries with it (Standard Webhooks).")
     ]
+    kept: Kept
 
 
 class Asked(Struct, frozen=True):
@@ -97,10 +104,24 @@ class Asked(Struct, frozen=True):
 
 async def ask(house: House, confirmations: Confirmations, wanted: Subscribe) -> Asked:
     """Ask at the address whether it is to be warned. An unknown area raises UnknownPlaceError."""
-    areas = tuple(dict.fromkeys(house.place(code).code for code in wanted.areas))
-    wish = Wish(wanted.channel, "", areas=areas, phases=wanted.phases, languages=wanted.languages)
-    await confirmations.ask(wanted.channel, wanted.address, wish, MOST_PER_ADDRESS)
-    return Asked(wanted.channel, areas)
+    fields = fields_of(house, wanted)
+    fields |= await _person(house, wanted)
+    await confirmations.ask(wanted.channel, wanted.address, Wish(wanted.channel, "", **fields), MOST_PER_ADDRESS)
+    return Asked(wanted.channel, fields["areas"])
+
+
+async def _person(house: House, wanted: Subscribe) -> dict[str, Any]:
+    """Whose the new subscription is, and after how many others of theirs it is tried."""
+    if wanted.beside is None or house.subscriptions is None:
+        return {}
+    one = await owned(house, wanted.beside.id, wanted.beside.secret)
+    if one is None:
+        # Nobody is told whether there is such a subscription, so this one is simply by itself.
+        return {}
+    person = one.person or token_urlsafe(12)
+    if not one.person:
+        await asyncio.to_thread(house.subscriptions.change, one.id, {"person": person})
+    return {"person": person, "order": max(other.order for other in (one, *house.subscriptions.others(one))) + 1}
 
 
 def _where(wanted: Subscribe, secret: str) -> tuple[str, str, tuple[str, ...]]:
@@ -111,15 +132,14 @@ def _where(wanted: Subscribe, secret: str) -> tuple[str, str, tuple[str, ...]]:
         return "url", wanted.url, (secret,)
     if not wanted.endpoint or wanted.keys is None:
         raise ParameterError("endpoint, keys: Web Push needs both, as the Push API gives them")
-    return "endpoint", wanted.endpoint, (secret, kept(wanted.keys.p256dh, wanted.keys.auth))
+    return "endpoint", wanted.endpoint, (secret, device_keys(wanted.keys.p256dh, wanted.keys.auth))
 
 
 async def make(house: House, wanted: Subscribe) -> Subscribed:
     """Make a subscription; it is on disk on return. An unknown area raises UnknownPlaceError."""
     if house.subscriptions is None:
         raise NotReadyError("no subscriptions are taken here")
-    # A code that nobody knows would be a subscriber who waits for ever.
-    areas = tuple(dict.fromkeys(house.place(code).code for code in wanted.areas))
+    fields = fields_of(house, wanted)
     secret, settings = new_secret(), house.settings
     name, address, secrets = _where(wanted, secret)
     loopback = settings.webhook_loopback if wanted.channel == WEBHOOK else settings.webpush_loopback
@@ -130,20 +150,31 @@ async def make(house: House, wanted: Subscribe) -> Subscribed:
     book = house.subscriptions.book
     if len(await asyncio.to_thread(book.find, wanted.channel, url)) >= MOST_PER_ADDRESS:
         raise Refusal(RateLimitedError("this address is subscribed often enough"), retry_after=HOUR)
-    wish = Wish(wanted.channel, url, kept=secrets, areas=areas, phases=wanted.phases, languages=wanted.languages)
-    one = await asyncio.to_thread(house.subscriptions.make, wish)
-    return Subscribed(one.id, wanted.channel, areas, secret)
+    fields |= await _person(house, wanted)
+    one = await asyncio.to_thread(house.subscriptions.make, Wish(wanted.channel, url, kept=secrets, **fields))
+    if house.letters is not None:
+        house.letters.begin(one)
+    return Subscribed(one.id, wanted.channel, one.areas, secret, kept(fields))
 
 
-async def end(house: House, subscription: str, secret: str) -> None:
-    """End a subscription if this is its secret. Returns nothing either way, because nobody is to be told."""
+async def owned(house: House, subscription: str, given: str, spelt: Callable[[str], str] = str) -> Subscription | None:
+    """The subscription with this id if what is ``given`` is one of its secrets (as ``spelt``); None otherwise.
+
+    How long it takes says nothing about which ids there are.
+    """
     if house.subscriptions is None:
         raise NotReadyError("no subscriptions are taken here")
     number = house.subscriptions.roll.number(subscription)
     known = await asyncio.to_thread(house.subscriptions.book.addresses, [number if number is not None else 0])
     secrets = known[number].secrets if number in known else ()
-    given = secret.encode("utf-8", "surrogateescape")
+    offered = given.encode("utf-8", "surrogateescape")
     # Every secret is compared, and one that is none as well, so that time says nothing about which ids there are.
-    same = [hmac.compare_digest(given, kept.encode()) for kept in (*secrets, new_secret())]
-    if any(same[:-1]):
+    same = [hmac.compare_digest(offered, spelt(one).encode()) for one in (*secrets, new_secret())]
+    found: Subscription | None = house.subscriptions.get(subscription) if any(same[:-1]) else None
+    return found
+
+
+async def end(house: House, subscription: str, secret: str) -> None:
+    """End a subscription if this is its secret. Returns nothing either way, because nobody is to be told."""
+    if await owned(house, subscription, secret) is not None:
         await asyncio.to_thread(house.subscriptions.end, subscription, "owner")

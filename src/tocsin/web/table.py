@@ -14,6 +14,7 @@ from tocsin.web.health import Readiness, Unready
 from tocsin.web.incident import IncidentList, IncidentsQuery
 from tocsin.web.listing import AlertList, AlertsQuery
 from tocsin.web.openapi import Answer, Operation
+from tocsin.web.own import OWN
 from tocsin.web.problem import PROBLEM_JSON
 from tocsin.web.shapes import (
     JSON,
@@ -29,6 +30,7 @@ from tocsin.web.shapes import (
     SourceList,
     StateQuery,
 )
+from tocsin.web.shelter import SHELTERS
 from tocsin.web.state import State
 from tocsin.web.submit import MEDIA_TYPES, Receipt
 from tocsin.web.subscribe import Asked, Subscribe, Subscribed
@@ -287,5 +289,7 @@ TABLE: tuple[Operation, ...] = (
         (Answer(200, "It can.", JSON, Readiness), Answer(503, "It cannot.", PROBLEM_JSON, Unready)),
     ),
     Operation("GET", "/metrics", Interface.metrics, "For Prometheus.", (Answer(200, "Measures.", "text/plain"),)),
+    *SHELTERS,
+    *OWN,
 )
 """Every operation there is."""

@@ -22,7 +22,7 @@ from tocsin.cap.phase import DANGER, ENDED, RANK, Phase
 from tocsin.place.map import Map
 from tocsin.sense.source import Source
 from tocsin.warn.situation import Live, Standing
-from tocsin.web.day import DAY, Turn, alerts_of, dark
+from tocsin.web.day import DAY, Turn, Week, alerts_of, dark
 from tocsin.web.feed import in_language
 from tocsin.web.instruction import instructions, spoken
 from tocsin.web.text import FALLBACK, Spoken, Texts, texts
@@ -50,6 +50,7 @@ class Facts(Struct, frozen=True):
     name: Callable[[str, str], str]
     live: tuple[Live, ...] = ()
     turns: tuple[Turn, ...] = ()
+    week: Week | None = None
     country: str = ""
     phases: Mapping[str, Phase] = {}
     map: Map | None = None
@@ -121,6 +122,7 @@ class Day(Struct, frozen=True):
     text: str
     changes: tuple[tuple[Moment, Phase, str], ...]
     changes_title: str
+    week: str
 
 
 class View(Struct, frozen=True):
@@ -440,4 +442,12 @@ def _day(facts: Facts, t: Texts) -> Day:
         )
         for turn in reversed(facts.turns[1:])
     )
-    return Day(title, text, changes, t.say("day.changes", zone=t.zone(facts.zone)))
+    return Day(title, text, changes, t.say("day.changes", zone=t.zone(facts.zone)), _week(facts.week, t))
+
+
+def _week(week: Week | None, t: Texts) -> str:
+    """What the alerts of seven days add up to; nothing where there was none, because silence may hide some."""
+    if week is None or not week.alerts:
+        return ""
+    line = t.count("week.alerts", week.alerts, duration=t.duration(week.total))
+    return f"{line} {t.say('week.share', share=round(100 * week.concerned / week.alerts))}"

@@ -271,3 +271,18 @@ def test_marks_are_stable() -> None:
     names = "pending sending accepted refused gone waiting expired superseded exhausted overtaken ended shown answered"
     assert [mark.name.lower() for mark in Mark] == names.split(" ")
     assert list(Mark) == list(range(13))
+
+
+async def test_it_ends_when_it_is_told_to_however_much_happens_just_then(room: Room) -> None:
+    """A delivery that is noted in the very moment of the end does not keep the dispatch from ending."""
+    for turns in range(8):
+        dispatch = room.new()
+        following = asyncio.create_task(dispatch.follow())
+        await until(lambda it=dispatch: it._tasks)
+        await asyncio.sleep(0.01)
+        dispatch._changed.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        following.cancel()
+        ended, _ = await asyncio.wait([following], timeout=5)
+        assert ended

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.rules.place.test_area import E6, ring
 from tests.rules.reach.stage import NIGHT, Map
@@ -13,7 +15,7 @@ from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.reach.audience import Audience, Why
 from tocsin.reach.subscriber import Subscription
-from tocsin.reach.wanted import Wanted, Watch
+from tocsin.reach.wanted import Loudness, Watch
 
 
 class DrawnMap(Map):
@@ -57,7 +59,7 @@ def test_two_hundred_places_of_one(at_once: bool) -> None:
     points = tuple((50_200_000 + 500 * k, 30_300_000) for k in range(200))
     watches = tuple(Watch(latitude, longitude, 5_000) for latitude, longitude in points)
     room = audience(
-        Wanted("many", "notes", ("UA", "UA-30"), points, watches=watches),
+        Subscription("many", "notes", ("UA", "UA-30"), points, watches=watches),
         Subscription("else", "notes", points=((49_000_000, 36_000_000),)),
         at_once=at_once,
     )
@@ -76,10 +78,10 @@ def test_a_circle_that_the_area_only_touches(at_once: bool) -> None:
     """Who stands outside an area is told when it comes within the circle that they watch, and otherwise not."""
     # 0.1 degrees of latitude are 11.1 km.
     room = audience(
-        Wanted("near", "notes", watches=(Watch(50_500_000, 30_300_000, 12_000),)),
-        Wanted("far", "notes", watches=(Watch(50_500_000, 30_300_000, 10_000),)),
-        Wanted("in", "notes", watches=(Watch(50_300_000, 30_300_000, 10),)),
-        Wanted("point", "notes", points=((50_500_000, 30_300_000),)),
+        Subscription("near", "notes", watches=(Watch(50_500_000, 30_300_000, 12_000),)),
+        Subscription("far", "notes", watches=(Watch(50_500_000, 30_300_000, 10_000),)),
+        Subscription("in", "notes", watches=(Watch(50_300_000, 30_300_000, 10),)),
+        Subscription("point", "notes", points=((50_500_000, 30_300_000),)),
         at_once=at_once,
     )
     assert told(room, shape=AREA) == [1, 3]
@@ -93,8 +95,8 @@ def test_a_circle_that_the_area_only_touches(at_once: bool) -> None:
 def test_a_circle_over_the_border_of_a_named_area() -> None:
     """An alert that names an area and draws none concerns the circles that reach over its border."""
     room = audience(
-        Wanted("over", "notes", watches=(Watch(50_500_000, 29_990_000, 2_000),)),
-        Wanted("short", "notes", watches=(Watch(50_500_000, 29_990_000, 500),)),
+        Subscription("over", "notes", watches=(Watch(50_500_000, 29_990_000, 2_000),)),
+        Subscription("short", "notes", watches=(Watch(50_500_000, 29_990_000, 500),)),
     )
     assert told(room, "UA-30") == [1]
     assert room.why(1, ("UA-30",)) == (Why("near"),)
@@ -104,7 +106,9 @@ def test_a_circle_over_the_border_of_a_named_area() -> None:
 def test_an_area_of_ones_own() -> None:
     """A campus drawn by its owner is concerned by whatever touches it, though no corner of either is in the other."""
     campus = ((50_250_000, 30_000_000), (50_250_000, 30_900_000), (50_260_000, 30_900_000), (50_260_000, 30_000_000))
-    room = audience(Wanted("campus", "notes", polygons=(campus,)), Wanted("other", "notes", points=((0, 0),)))
+    room = audience(
+        Subscription("campus", "notes", polygons=(campus,)), Subscription("other", "notes", points=((0, 0),))
+    )
     assert told(room, shape=AREA) == [1]
     assert room.why(1, (), AREA) == (Why("overlaps"),)
     assert told(room, "UA-30") == [1]
@@ -118,7 +122,8 @@ def test_an_area_of_ones_own() -> None:
 def test_a_stay_ends_by_itself() -> None:
     """A traveller is told until the last moment of the stay and not from then on; the end is named for the record."""
     room = audience(
-        Wanted("stay", "notes", ("UA-30",), until=NIGHT + timedelta(hours=1)), Subscription("home", "notes", ("UA",))
+        Subscription("stay", "notes", ("UA-30",), until=NIGHT + timedelta(hours=1)),
+        Subscription("home", "notes", ("UA",)),
     )
     assert told(room, "UA-30", at=NIGHT) == [1, 2]
     assert told(room, "UA-30", at=NIGHT + timedelta(minutes=59, seconds=59.9)) == [1, 2]
@@ -132,10 +137,10 @@ def test_a_stay_ends_by_itself() -> None:
 def test_phases_and_severities_wanted() -> None:
     """A subscriber is told of the phases and severities it wants; one that nobody said is never a reason to be silent."""
     room = audience(
-        Wanted("all", "notes", ("UA",)),
-        Wanted("grave", "notes", ("UA",), severities=("Extreme", "Severe")),
-        Wanted("act", "notes", ("UA",), phases=("act",), severities=("Minor",)),
-        Wanted("prepare", "notes", ("UA",), phases=("prepare",)),
+        Subscription("all", "notes", ("UA",)),
+        Subscription("grave", "notes", ("UA",), severities=("Extreme", "Severe")),
+        Subscription("act", "notes", ("UA",), phases=("act",), severities=("Minor",)),
+        Subscription("prepare", "notes", ("UA",), phases=("prepare",)),
     )
     assert told(room, "UA") == [1, 2, 3]
     assert told(room, "UA", severity="Severe") == [1, 2]
@@ -148,10 +153,10 @@ def test_phases_and_severities_wanted() -> None:
 def test_audience_by_scope() -> None:
     """What is public is for all; restricted for staff, or those who bear the role it names; private for nobody."""
     room = audience(
-        Wanted("citizen", "notes", ("UA",), audience="citizen"),
-        Wanted("staff", "notes", ("UA",), audience="staff"),
-        Wanted("warden", "notes", ("UA",), audience="staff", roles=("warden", "medic")),
-        Wanted("pretender", "notes", ("UA",), roles=("warden",)),
+        Subscription("citizen", "notes", ("UA",), audience="citizen"),
+        Subscription("staff", "notes", ("UA",), audience="staff"),
+        Subscription("warden", "notes", ("UA",), audience="staff", roles=("warden", "medic")),
+        Subscription("pretender", "notes", ("UA",), roles=("warden",)),
     )
     assert told(room, "UA") == [1, 2, 3, 4]
     assert told(room, "UA", scope="Restricted") == [2, 3]
@@ -164,7 +169,7 @@ def test_preview_counts_whom_the_match_names() -> None:
     """The composer's counts by channel, language and audience are those of the very people who would be told."""
     rng = np.random.default_rng(1)
     ones = [
-        Wanted(
+        Subscription(
             f"s{k}",
             ("notes", "hook")[k % 2],
             points=((int(rng.integers(50 * E6, 51 * E6)), int(rng.integers(30 * E6, 31 * E6))),),
@@ -216,3 +221,81 @@ def test_many_points_are_settled_in_areas_together() -> None:
     for n in expected[::2]:
         room.remove(n)
     assert told(room, "UA-32") == expected[1::2]
+
+
+def test_who_is_left_out_by_a_smaller_area() -> None:
+    """Of those who were told exactly those are left out whom the new area does not concern, whatever they asked for."""
+    small = Shape.of([box(50.2, 30.2, 50.3, 30.4)])
+    room = audience(
+        Subscription("out", "notes", points=((50_350_000, 30_300_000),), phases=("act",)),
+        Subscription("in", "notes", points=((50_250_000, 30_300_000),)),
+        Subscription("edge", "paper", points=((50_300_000, 30_300_000),)),
+        Subscription("near", "paper", watches=(Watch(50_350_000, 30_300_000, 6_000),)),
+        Subscription("code", "paper", ("UA-30",)),
+        Subscription("never told", "notes", points=((50_350_000, 30_300_000),)),
+        Subscription("gone", "notes", points=((50_350_000, 30_300_000),)),
+    )
+    room.remove(7)
+    reached = np.array([1, 2, 3, 4, 5, 7])
+    assert {name: found.tolist() for name, found in room.left(reached, (), small).items()} == {"notes": [1]}
+    assert {name: found.tolist() for name, found in room.left(reached, ("UA-63",)).items()} == {
+        "notes": [1, 2],
+        "paper": [3, 4, 5],
+    }
+
+
+def test_how_loud_by_the_place_that_is_concerned() -> None:
+    """Who wants their cottage quiet and their home loud is warned aloud when both are concerned; others are not named."""
+    home, cottage = Watch(50_300_000, 30_300_000, 10), Watch(49_500_000, 36_500_000, 10)
+    wishes = (Loudness("silent", "watch:1"), Loudness("ordinary", "watch:0", ("prepare",)))
+    room = audience(
+        Subscription("olena", "notes", watches=(home, cottage), loudness=wishes),
+        Subscription("other", "notes", ("UA",)),
+    )
+    both = np.array([1, 2])
+    assert room.loudness(both, ("UA-63",), "act") == {1: "silent"}
+    assert room.loudness(both, ("UA",), "act") == {}
+    assert room.loudness(both, (), "prepare", AREA) == {1: "ordinary"}
+    room.remove(1)
+    assert room.loudness(both, ("UA-63",), "act") == {}
+
+
+def test_a_stay_begins_at_its_first_moment() -> None:
+    """Who comes tomorrow is not told today."""
+    room = audience(Subscription("tomorrow", "notes", ("UA-30",), start=NIGHT + timedelta(days=1)))
+    assert told(room, "UA-30", at=NIGHT + timedelta(hours=23, minutes=59)) == []
+    assert told(room, "UA-30", at=NIGHT + timedelta(days=1)) == [1]
+    assert told(room, "UA-30") == [1]
+    room.remove(1)
+    room.add(2, Subscription("now", "notes", ("UA-30",)))
+    assert told(room, "UA-30", at=NIGHT) == [2]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 12), st.sampled_from(["", "p", "q"])), max_size=60))
+def test_the_ledger_is_a_book_of_who_is_there(steps: list[tuple[bool, int, str]]) -> None:
+    """Whatever comes and goes, each number, id and person finds what a plain dictionary would."""
+    room, plain = audience(), dict[int, Subscription]()
+    for comes, number, person in steps:
+        if comes:
+            wish = ("UA",) if number % 2 else ("DE",)
+            one = Subscription(
+                f"id-{number}-{person}-{'long' * (number % 3 * 4)}", "notes", wish, number=number, person=person
+            )
+            room.add(number, one)
+            plain[number] = one
+        else:
+            room.remove(number)
+            plain.pop(number, None)
+        if number % 5 == 0:
+            room._ledger.settle()
+    assert len(room) == len(plain)
+    assert sorted(room.numbers()) == sorted(plain)
+    for number in range(14):
+        assert room.subscription(number) == plain.get(number)
+    for one in plain.values():
+        assert room.number(one.id) == one.number
+    for person in ("p", "q"):
+        assert sorted(room.of_person(person)) == sorted(n for n, one in plain.items() if one.person == person)
+    assert room.whose(range(14)) == {n: (one.person, 0) for n, one in plain.items() if one.person}
+    assert room._ledger.wishes <= 2
+    assert room.number("nobody") is None

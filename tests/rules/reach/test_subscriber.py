@@ -2,20 +2,132 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.rules.reach.conftest import Room
 from tocsin.clock import TurnedClock
 from tocsin.errors import KeyMissingError
-from tocsin.journal import fact
-from tocsin.reach.subscriber import SUBSCRIPTION_ENDED, SUBSCRIPTION_MADE, Ended, Wish
+from tocsin.journal import Fact, fact
+from tocsin.reach.subscriber import (
+    SUBSCRIPTION_CHANGED,
+    SUBSCRIPTION_ENDED,
+    SUBSCRIPTION_MADE,
+    WANTED,
+    Ended,
+    Wish,
+)
+from tocsin.reach.wanted import Loudness, Watch
 from tocsin.store.batches import MarkFile
 from tocsin.store.subscriptions import SqlBook
 
 ADDRESS, SECRET = "https://systems.example/hook-of-olena", "whsec_c2VjcmV0LW9mLW9sZW5h"
 WISH = Wish("notes", ADDRESS, (SECRET,), ("UA-30",), ((50_450_100, 30_523_300),), languages=("uk",))
+
+NIGHT = datetime(2024, 11, 20, 1, tzinfo=UTC)
+WHOLE = Wish(
+    "notes",
+    ADDRESS,
+    (SECRET,),
+    ("UA-30", "UA-63"),
+    ((50_450_100, 30_523_300),),
+    ("act", "all-clear"),
+    ("uk", "en"),
+    "staff",
+    (Watch(50_412_345, 30_567_890, 5_000),),
+    (((50_100_007, 30_100_007), (50_100_007, 30_200_007), (50_200_007, 30_100_007)),),
+    (Loudness("silent", "area:UA-63", ("prepare",)),),
+    ("Extreme", "Severe"),
+    ("warden",),
+    NIGHT - timedelta(days=1),
+    NIGHT + timedelta(days=7),
+    "person-of-olena",
+    2,
+)
+
+
+def test_everything_wanted_survives_a_restart(room: Room) -> None:
+    """Circles, areas of one's own, loudness, severities, roles, dates, person and order are there after a restart."""
+    one = room.subscribers.make(WHOLE)
+    later = room.again()
+    try:
+        assert later.audience.subscription(one.number) == one
+        assert {name: getattr(one, name) for name in WANTED} == {name: getattr(WHOLE, name) for name in WANTED}
+        assert later.audience.of_person("person-of-olena") == (one.number,)
+    finally:
+        later.close()
+
+
+def test_a_change_survives_a_restart(room: Room) -> None:
+    """What is wanted can be changed under the same number; address and secrets stay; the last word holds."""
+    one = room.subscribers.make(WHOLE)
+    moved = {
+        "areas": ("DE-BE",),
+        "points": (),
+        "polygons": (),
+        "watches": (Watch(52_500_000, 13_400_000, 3_000),),
+        "until": None,
+        "languages": ("de",),
+    }
+    assert room.subscribers.change(one.id, {"areas": ("UA-30",)}) is not None
+    changed = room.subscribers.change(one.id, moved)
+    assert changed == msgspec.structs.replace(one, **moved)
+    assert room.subscribers.change(one.id, moved) == changed
+    assert room.subscribers.change("nobody", moved) is None
+    assert len(room.store.read(0, kinds=[SUBSCRIPTION_CHANGED])) == 2
+    later = room.again()
+    try:
+        assert later.audience.subscription(one.number) == changed
+        address = later.book.addresses([one.number])[one.number]
+        assert (address.address, address.secrets, address.languages) == (ADDRESS, (SECRET,), ("de",))
+        assert list(later.audience.match(("DE-BE",), "act")["notes"]) == [one.number]
+        assert later.audience.match(("UA-30",), "act") == {}
+    finally:
+        later.close()
+
+
+def test_facts_and_boxes_of_the_first_version_are_read(room: Room) -> None:
+    """A fact without the newer fields, and points sealed as a plain list, are a subscription as before."""
+    number = room.book.enter([("old", Wish("notes", ADDRESS))])[0]
+    box = room.book._seal("points", "old", b"[[50450100,30523300]]")
+    room.store.write(
+        lambda connection: connection.execute("UPDATE addresses SET points = ? WHERE number = ?", (box, number))
+    ).result()
+    body = {
+        "number": number, "channel": "notes", "areas": ["UA-63"], "points": 1, "phases": [], "languages": ["uk"],
+        "audience": "public",
+    }  # fmt: skip
+    room.store.append([Fact(SUBSCRIPTION_MADE, "old", msgspec.json.encode(body), "actual")])
+    later = room.again()
+    try:
+        one = later.audience.subscription(number)
+        assert one is not None
+        assert (one.points, one.areas, one.watches, one.until) == (((50_450_100, 30_523_300),), ("UA-63",), (), None)
+    finally:
+        later.close()
+
+
+def test_one_person_with_several_channels(room: Room) -> None:
+    """The other channels of a person are found in their order, and go one by one as they end."""
+    push, sms, mail = (
+        room.subscribers.make(Wish("notes", f"{order}", areas=("UA-30",), person="p", order=order))
+        for order in (1, 2, 0)
+    )
+    alone = room.subscribers.make(Wish("notes", "alone", areas=("UA-30",)))
+    assert room.subscribers.others(push) == [mail, sms]
+    assert room.subscribers.others(alone) == []
+    assert room.audience.preview(("UA-30",), "act").total == 4
+    assert room.audience.preview(("UA-30",), "act").people == 2
+    assert room.subscribers.end(mail.id, "gone")
+    (entry,) = room.store.read(0, kinds=[SUBSCRIPTION_ENDED])
+    assert entry.read(Ended) == Ended(mail.number, "notes", "gone", "p")
+    assert room.subscribers.others(push) == [sms]
+    assert room.subscribers.end_all([push.id, sms.id, alone.id, "nobody"], "operator") == 3
+    assert len(room.audience) == 0
+    assert room.book.numbers() == set()
 
 
 def test_survives_a_restart(room: Room) -> None:
@@ -38,14 +150,16 @@ def test_survives_a_restart(room: Room) -> None:
 
 def test_nothing_personal_is_in_clear(room: Room) -> None:
     """Neither the journal nor any file of the store shows an address, a secret or a point."""
-    room.subscribers.make(WISH)
+    one = room.subscribers.make(WHOLE)
+    room.subscribers.change(one.id, {"watches": (Watch(50_499_999, 30_567_890, 5_000),)})
+    hidden = (b"olena", b"systems.example", b"c2VjcmV0", b"50450100", b"50412345", b"50100007", b"50499999")
     for entry in room.store.read(0):
-        assert b"olena" not in entry.body
-        assert b"50450100" not in entry.body
+        for text in hidden:
+            assert text not in entry.body
     room.close()
     for path in room.folder.iterdir():
         data = path.read_bytes()
-        for text in (b"olena", b"systems.example", b"c2VjcmV0", b"50450100"):
+        for text in hidden:
             assert text not in data, path
 
 
@@ -74,7 +188,7 @@ def test_other_realm_is_left_alone(room: Room) -> None:
 
 def test_lost_key_is_said(room: Room) -> None:
     """A key that is missing or another one stops the program: a new one would open no address."""
-    room.subscribers.make(WISH)
+    one = room.subscribers.make(WISH)
     key = room.folder / "actual.addresses.key"
     kept = key.read_bytes()
     assert key.stat().st_mode & 0o777 == 0o600
@@ -83,7 +197,7 @@ def test_lost_key_is_said(room: Room) -> None:
         SqlBook(room.store, room.folder, "actual")
     key.write_bytes(kept[::-1])
     with pytest.raises(KeyMissingError):
-        SqlBook(room.store, room.folder, "actual").points()
+        SqlBook(room.store, room.folder, "actual").places([one.number])
 
 
 def test_secrets_rotate(room: Room) -> None:

@@ -150,10 +150,42 @@ def test_what_cannot_be_read_shows_nothing(done: Published, data: bytes) -> None
 
 
 def test_dark_channels_are_waited_for_and_said() -> None:
-    """Within five seconds it waits; then one match is enough to go on, and none stops."""
+    """Within five seconds it waits; then it goes on and says what is dark: silence must not hold back a warning."""
     dark, bright = Outcome("page", False), Outcome("feed", True)
     names = ["page", "feed"]
     assert decide([bright, dark], names, AT, AT).verdict is Verdict.WAIT
     later = decide([bright, dark], names, AT, AT + PATIENCE)
     assert (later.verdict, "page" in later.sentence) == (Verdict.WIDEN, True)
-    assert decide([dark], names, AT, AT + PATIENCE + timedelta(seconds=1)).verdict is Verdict.STOP
+    nothing = decide([dark], names, AT, AT + PATIENCE + timedelta(seconds=1))
+    assert (nothing.verdict, "anywhere" in nothing.sentence) == (Verdict.WIDEN, True)
+    assert decide([dark], names, AT, AT).verdict is Verdict.WAIT
+
+
+def test_what_ends_a_warning_is_never_held_longer_than_the_patience() -> None:
+    """A mismatch stops a warning at once; an all-clear or retraction waits, and then goes with the mismatch said."""
+    wrong = Outcome("page", True, ("text",))
+    assert decide([wrong], ["page"], AT, AT).verdict is Verdict.STOP
+    assert decide([wrong], ["page"], AT, AT, ends=True).verdict is Verdict.WAIT
+    late = decide([wrong], ["page"], AT, AT + PATIENCE, ends=True)
+    assert (late.verdict, "page: text" in late.sentence) == (Verdict.WIDEN, True)
+
+
+def test_where_another_alert_decides_the_page_must_ask_for_no_less(office: Office, done: Published) -> None:
+    """Under a graver alert a place says that one's words; saying less than ours is a mismatch all the same."""
+    wanted, gazetteer = expected(done), office.desk.kit.gazetteer
+    other = {"identifier": "other", "event_id": "e", "version": 1}
+    ours = {"identifier": done.identifier, "event_id": done.event_id, "version": done.version}
+    both = page(done, alerts=[other, ours], headline="Another", instruction="Other words")
+    assert compare("page", wanted, seen_on_page(both, "en"), gazetteer).matched
+    less = page(done, alerts=[other, ours], phase="all-clear")
+    assert compare("page", wanted, seen_on_page(less, "en"), gazetteer).wrong == ("phase",)
+    lost = page(done, phase="unknown")
+    assert compare("page", wanted, seen_on_page(lost, "en"), gazetteer).wrong == ("phase",)
+
+
+def test_the_message_byte_for_byte_is_the_best_proof(done: Published) -> None:
+    """The same bytes match whatever they say; one other letter that changes nothing we compare is still found."""
+    wanted = expected(done)
+    assert compare("feed", wanted, seen_in_cap(done.cap.encode())).matched
+    altered = done.cap.replace("<senderName>", "<senderName>X", 1)
+    assert compare("feed", wanted, seen_in_cap(altered.encode())).wrong == ("bytes",)

@@ -109,6 +109,7 @@ def test_a_promise_is_kept_by_the_next_word_and_missed_without() -> None:
     assert [item.by for _, item in office.promises.open()] == [AT + timedelta(minutes=30)]
     office.at = AT + timedelta(minutes=31)
     assert PROMISE_MISSED in [item.kind for item in office.tick()]
+    assert [(item.kind, item.subject.rpartition("/")[2]) for item in office.tick()] == [(PAGE_DUE, "dan")]
     assert office.tick() == []
     assert office.promises.missed == [(first.event_id, AT + timedelta(minutes=30))]
     second = Watched()

@@ -18,7 +18,7 @@ from tests.pages.samples import LANGUAGES, REGIONS, SOURCES, at, facts, notice, 
 from tocsin.cap.alert import Alert, Info, ResponseType
 from tocsin.cap.phase import Phase
 from tocsin.sense.source import Source
-from tocsin.web.day import DAY, Turn, alerts_of, dark, turns
+from tocsin.web.day import DAY, WEEK, Turn, Week, alerts_of, dark, turns, week
 from tocsin.web.feed import in_language
 from tocsin.web.instruction import instructions, shorten
 from tocsin.web.public import page
@@ -228,6 +228,23 @@ class Said(Struct, frozen=True):
     phase: Phase
     event_id: str = ""
     source: str = "air"
+    relation: str = "same"
+
+
+def test_the_week_says_how_many_alerts_were_for_the_place_itself() -> None:
+    """Two alerts, one of them for the whole country: half concerned the place; their lengths add up."""
+    told = [
+        Said(at(1), Phase.ACT, "a"),
+        Said(at(2), Phase.ALL_CLEAR, "a"),
+        Said(at(5), Phase.ACT, "b", relation="contains"),
+        Said(at(5, 30), Phase.ALL_CLEAR, "b", relation="contains"),
+        Said(at(7, 30), Phase.PREPARE, "n", "embassy"),
+    ]
+    assert week(told, at(13) - WEEK, at(13), HALF) == Week(2, timedelta(minutes=90), 1)
+    line = view(replace(facts("calm"), week=Week(2, timedelta(minutes=90), 1)), texts("en")).day.week
+    assert line.startswith("In the last 7 days 2 alerts")
+    assert "50 %" in line
+    assert view(replace(facts("calm"), week=Week(0, timedelta(), 0)), texts("en")).day.week == ""
 
 
 def test_the_day_of_20_november() -> None:

@@ -8,14 +8,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
 from tocsin.cap.phase import Phase
-from tocsin.errors import IllegalStepError, TocsinError
+from tocsin.errors import IllegalStepError
 from tocsin.journal import Fact
 from tocsin.warn.approval import BreakGlass, State, Vote
 from tocsin.warn.draft import Draft, DraftState
@@ -25,6 +24,7 @@ from tocsin.web.console.compose import zone_of
 from tocsin.web.console.desk_room import Call, at_desk
 from tocsin.web.console.gate import Door
 from tocsin.web.console.preview import preview
+from tocsin.web.console.sending import Sending
 
 log = logging.getLogger("tocsin.web")
 
@@ -38,7 +38,7 @@ async def agree(call: Call) -> Response:
     content = one.content
     standing = room.desk.progress(one, call.at) if one.state is DraftState.PROPOSED else None
     ready = one.state is DraftState.APPROVED or (standing is not None and standing.state is State.READY)
-    pending = room.pending.get(one.id)
+    pending = room.sending.waiting.get(one.id)
     mine = any(vote.person == call.person for vote in one.votes)
     may_vote = (
         one.state is DraftState.PROPOSED
@@ -71,8 +71,8 @@ async def agree(call: Call) -> Response:
         and content.phase != Phase.RETRACTED
         and pending is None,
         own=one.author == call.person,
-        pending=pending[0] if pending else None,
-        failed=room.failed.get(one.id, ""),
+        pending=pending.due if pending else None,
+        failed=room.sending.failed.get(one.id, ""),
         armed="send" in call.form and ready,
         twin=room.desk.drafts.get(content.twin) if content.twin else None,
         reasons=REASONS,
@@ -115,29 +115,13 @@ async def publish(call: Call) -> Response:
     one = room.desk.draft(name)
     if form.get("digest") != one.digest:
         raise IllegalStepError("it has changed since you looked at it; look again")
-    room.failed.pop(name, None)
     if one.content.phase == Phase.PREPARE:
-        if name in room.pending:
-            return call.back(f"/console/drafts/{name}")
         # What cannot be sent is said now and not in fifteen seconds.
         room.desk.publish(name, call.person, call.at, room.sign, call.at)
-        waiting = asyncio.create_task(_send_later(call, one))
-        room.pending[name] = (call.at + UNDO, waiting)
+        await room.sending.begin(name, Sending(call.person, one.digest, call.at, call.at + UNDO))
         return call.back(f"/console/drafts/{name}")
     await send(call, one, call.at)
     return call.back(f"/console/alerts/{call.room.desk.draft(name).published}")
-
-
-async def _send_later(call: Call, one: Draft) -> None:
-    room = call.room
-    try:
-        await room.house.clock.sleep(UNDO.total_seconds())
-        await send(call, one, room.house.now())
-    except TocsinError as wrong:
-        room.failed[one.id] = wrong.detail or str(wrong)
-        log.error("a warning that was to be sent could not be: %s %s", wrong.code, wrong.detail)
-    finally:
-        room.pending.pop(one.id, None)
 
 
 async def send(call: Call, one: Draft, at: datetime) -> None:
@@ -155,17 +139,14 @@ async def send(call: Call, one: Draft, at: datetime) -> None:
 async def stop(call: Call) -> Response:
     """Stop what is about to be sent."""
     room, name = call.room, call.request.path_params["draft"]
-    pending = room.pending.pop(name, None)
-    if pending is None:
-        raise IllegalStepError("it has been sent already; retract it")
-    pending[1].cancel()
+    await room.sending.stop(name, call.person)
     return call.back(f"/console/drafts/{name}")
 
 
 async def withdraw(call: Call) -> Response:
     """Give a proposal up."""
     room, name = call.room, call.request.path_params["draft"]
-    if name in room.pending:
+    if name in room.sending.waiting:
         raise IllegalStepError("stop sending it first")
     await room.record(lambda: room.desk.withdraw(name, call.person, call.at))
     return call.back("/console/")

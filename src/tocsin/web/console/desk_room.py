@@ -33,6 +33,7 @@ from tocsin.sense.report import REPORT_RECEIVED, Report
 from tocsin.warn.desk import REVIEW_DUE, Desk
 from tocsin.warn.draft import Draft, Where
 from tocsin.warn.fatigue import Tally
+from tocsin.warn.loopback import LOOPBACK_DARK, LOOPBACK_MATCHED, LOOPBACK_MISMATCHED
 from tocsin.warn.mirror import REPORT_WAITING
 from tocsin.warn.owner import REPORT_DECIDED, Watch
 from tocsin.warn.person import Act
@@ -40,8 +41,10 @@ from tocsin.warn.preview import Counts
 from tocsin.warn.promise import Promises
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published
 from tocsin.warn.situation import Live, Situation
+from tocsin.warn.widening import ALERT_WIDENED, Widening
 from tocsin.web.console.form import Form
 from tocsin.web.console.outline import shape_of as drawn_shape
+from tocsin.web.console.sending import Sendings
 from tocsin.web.console.session import COOKIE
 from tocsin.web.console.text import words
 from tocsin.web.console.visit import Visit, environment
@@ -63,10 +66,13 @@ KEPT = (
     "report:decided",
     "stopwatch:",
     "policy:",
+    ALERT_WIDENED,
 )
+LOOPS = (LOOPBACK_MATCHED, LOOPBACK_MISMATCHED, LOOPBACK_DARK, ALERT_WIDENED)
 DELIVERIES = (DELIVERY_SEALED, DELIVERY_SETTLED)
 REMEMBERED = 500
 SOON = timedelta(minutes=10)
+HOUR = timedelta(hours=1)
 WATCH_SECONDS = 5.0
 MENU = ("/console/", "/console/write", "/console/team", "/console/people", "/console/record", "/console/account")
 
@@ -173,14 +179,15 @@ class DeskRoom:
         house.intake.on_heard(self.situation.heard)
         self.watch = Watch(desk.drafts, house.sources, settings.realm)
         self.promises = Promises()
-        self.tally = Tally(house.gazetteer, settings.realm)
+        self.widening = Widening(settings.realm)
+        self.tally = desk.tally or Tally(house.gazetteer, settings.realm)
         self.seq = 0
         self.lock = asyncio.Lock()
         self.waiting: OrderedDict[str, Note] = OrderedDict()
         self.notes: deque[Note] = deque(maxlen=REMEMBERED)
-        self.pending: dict[str, tuple[datetime, asyncio.Task[None]]] = {}
-        self.failed: dict[str, str] = {}
+        self.sending = Sendings(self)
         self.versions: OrderedDict[str, list[Published]] = OrderedDict()
+        self.loops: OrderedDict[str, list[Note]] = OrderedDict()
         self.receipts: OrderedDict[str, list[Note]] = OrderedDict()
         self.shown: OrderedDict[str, tuple[Draft, Draft | None, datetime, Shown]] = OrderedDict()
         self._names: dict[str, str] = {}
@@ -203,9 +210,13 @@ class DeskRoom:
     async def keep_watch(self) -> None:
         """Record what has become due: calls before an end, promises that were missed, ends that nobody attended to."""
         while True:
-            at = self.house.now()
-            await self.record(lambda at=at: self._due(at))  # type: ignore[misc]
+            await self.look_around()
+            self.sending.resume()
             await self.house.clock.sleep(WATCH_SECONDS)
+
+    async def look_around(self) -> None:
+        """Record what has become due by now."""
+        await self.record(lambda: self._due(self.house.now()))
 
     def _due(self, at: datetime) -> list[Fact]:
         realm = self.house.settings.realm
@@ -237,6 +248,8 @@ class DeskRoom:
             self.situation.apply(entry)
             self.watch.apply(entry)
             self.promises.apply(entry)
+            self.widening.apply(entry)
+            self.sending.apply(entry)
             self.tally.apply(entry)
             if entry.kind == ALERT_PUBLISHED:
                 done = entry.read(Published)
@@ -261,6 +274,13 @@ class DeskRoom:
                     self.waiting.popitem(last=False)
         elif entry.kind == REPORT_DECIDED:
             self.waiting.pop(entry.subject, None)
+        elif entry.kind in LOOPS:
+            # A night of mirrored alerts brings thousands of these; they must not push out what asks for somebody.
+            self.loops.setdefault(entry.subject, []).append(note)
+            while len(self.loops) > REMEMBERED:
+                self.loops.popitem(last=False)
+            if entry.kind == LOOPBACK_MISMATCHED:
+                self.notes.append(note)
         else:
             self.notes.append(note)
 
@@ -277,9 +297,13 @@ class DeskRoom:
         """A fact of this realm."""
         return fact(kind, subject, body, self.house.settings.realm)
 
-    def notes_about(self, prefix: str, subject: str = "") -> list[Note]:
-        """What was noted of this kind (about ``subject``), newest first."""
-        return [n for n in reversed(self.notes) if n.kind.startswith(prefix) and subject in ("", n.subject)]
+    def notes_about(self, prefix: str, subject: str = "", since: datetime | None = None) -> list[Note]:
+        """What was noted of this kind (about ``subject``, not before ``since``), newest first."""
+        return [
+            note
+            for note in reversed(self.notes)
+            if note.kind.startswith(prefix) and subject in ("", note.subject) and (since is None or note.at >= since)
+        ]
 
     def new_name(self) -> str:
         """A name for a new draft: its day, and something nobody can guess."""
@@ -299,9 +323,8 @@ class DeskRoom:
         if reach is None:
             return None
         scope = "Public" if audience in ("everyone", "citizens") else "Restricted"
-        found = reach.match(where.codes, "act", scope, drawn_shape(where))
-        by_channel = {channel: len(numbers) for channel, numbers in found.items()}
-        return Counts(sum(by_channel.values()), by_channel)
+        found = reach.preview(where.codes, "act", scope, drawn_shape(where), at=self.house.now())
+        return Counts(found.total, found.channels, found.languages, found.audiences, found.people)
 
     # --- the stopwatch ---------------------------------------------------------------------------------------------
 
@@ -318,6 +341,11 @@ class DeskRoom:
         total = (signed - draft.begun).total_seconds()
         body = Stopped(draft.begun, draft.proposed, signed, total, round(spent * 1000, 1), draft.content.template)
         return self.fact(STOPWATCH_STOPPED, name, body)
+
+    def stopped_at_once(self, name: str, since: float, signed: datetime) -> Fact:
+        """The stopwatch of a retraction that one person gives in one step: it began when they asked for it."""
+        spent = self._spent.pop(name, 0.0) + self.steady() - since
+        return self.fact(STOPWATCH_STOPPED, name, Stopped(signed, signed, signed, spent, round(spent * 1000, 1), True))
 
     # --- what must never be overlooked -----------------------------------------------------------------------------
 
@@ -336,12 +364,32 @@ class DeskRoom:
             by = self.promised(live)
             if by is not None and by < at:
                 found.append((t.say("alarm.promise", name=name, time=t.time(by, self.zone, at)), where))
-        for note in self.notes_about("loopback:mismatched"):
-            if at - note.at < timedelta(hours=1):
-                found.append((t.say("alarm.loopback", name=note.subject), f"/console/alerts/{note.subject}"))
+        for held in self.widening.held():
+            known = next((one for one in self.situation.live(at) if one.published.identifier == held.identifier), None)
+            name = self.title(known, t.language) if known is not None else held.identifier
+            found.insert(0, (f"{t.say('stop.title')} {name}", f"/console/alerts/{held.identifier}"))
+        stopped = {held.identifier for held in self.widening.held()}
+        for name in dict.fromkeys(note.subject for note in self.notes_about(LOOPBACK_MISMATCHED, since=at - HOUR)):
+            if name not in stopped:
+                found.append((t.say("alarm.loopback", name=name), f"/console/alerts/{name}"))
+        found += self._calls(call)
         if not self.desk.people.approvers(at):
             found.append((t.say("alarm.nobody"), "/console/team"))
         return found
+
+    def _calls(self, call: Call) -> list[tuple[str, str]]:
+        """The calls that wait for this person, and those that reached nobody."""
+        from tocsin.web.console.calls import rows
+
+        found = []
+        for row in rows(self, call.person, call.t.language):
+            if row.answered or call.at - row.page.due > HOUR:
+                continue
+            if row.mine:
+                found.append((call.t.say("call.bell", sentence=row.sentence), "/console/calls"))
+            elif row.failed and not row.sent:
+                found.append((call.t.say("call.bell.lost", sentence=row.sentence), "/console/calls"))
+        return list(dict.fromkeys(found))
 
     def own(self, at: datetime) -> list[Live]:
         """Our own warnings that stand: what a person here has published and has to end."""

@@ -22,6 +22,7 @@ from tocsin.reach.delivery import DELIVERY_SEALED
 from tocsin.warn.draft import DRAFT_BEGUN, Where
 from tocsin.warn.person import Act
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS
+from tocsin.warn.widening import ALERT_WIDENED
 from tocsin.web.console import outline
 from tocsin.web.console.compose import LATER, zone_of
 from tocsin.web.console.desk_room import STOPWATCH_STOPPED, Call, DeskRoom, at_desk
@@ -103,7 +104,10 @@ async def alert(call: Call) -> Response:
         areas=[room.house.gazetteer.name(code, t.language) for code in published.areas if code in room.house.gazetteer],
         rows=receipts(room, identifier, call.at),
         standing=_standing(room),
-        loops=[note for note in room.notes_about("loopback:") if note.subject.startswith(identifier)],
+        loops=[note for note in room.loops.get(identifier, ()) if note.kind != ALERT_WIDENED],
+        widened=[note for note in room.loops.get(identifier, ()) if note.kind == ALERT_WIDENED],
+        held=room.widening.get(identifier),
+        may_send=call.may(Act.PUBLISH),
         watch=watches[0].body if watches else None,
         may_write=call.may(Act.COMPOSE) and current,
         may_retract=call.may(Act.RETRACT) and current and warns,
@@ -129,7 +133,10 @@ async def retract(call: Call) -> Response:
     began = room.steady()
 
     def step() -> list[Fact]:
-        return room.desk.retract(name, identifier, call.person, call.at, room.sign, call.at)
+        facts = room.desk.retract(name, identifier, call.person, call.at, room.sign, call.at)
+        done = next((one for one in facts if one.kind == ALERT_PUBLISHED), None)
+        # The draft of a retraction by one person begins and ends in this one commit.
+        return [*facts, room.stopped_at_once(name, began, call.at)] if done is not None else facts
 
     entries = await room.record(step)
     room.spend(name, room.steady() - began)

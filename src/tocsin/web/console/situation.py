@@ -168,7 +168,7 @@ async def situation(call: Call) -> Response:
         reviews=room.reviews(),
         offered=_offered(room, call.person),
         last_handover=next(iter(room.notes_about(HANDOVER_ACCEPTED)), None),
-        pending=room.pending,
+        pending=room.sending.waiting,
         may_write=call.may(Act.COMPOSE),
         may_hand_over=call.may(Act.HAND_OVER),
     )

@@ -202,6 +202,13 @@ const link = new Link({
 });
 if (main().dataset.event) take(seen, told(main().dataset), now());
 link.start();
+if ("cached" in body.dataset) {
+  // A kept copy, shown because nobody answered: what it says is the past until the server speaks.
+  link.lose();
+  delete body.dataset.cached;
+}
 link.ask();
 setInterval(tick, 1000);
 addEventListener("pageshow", (event) => event.persisted && refresh());
+// The worker keeps this place for when there is no network; a page without it works all the same.
+navigator.serviceWorker?.register("/sw.js").catch(() => {});

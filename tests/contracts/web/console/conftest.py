@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -113,7 +114,10 @@ class Browser:
         waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def receive() -> dict[str, Any]:
-            return waiting.pop() if waiting else {"type": "http.disconnect"}
+            if not waiting:
+                # A browser that is given a file stays until it has it.
+                await asyncio.Event().wait()
+            return waiting.pop()
 
         async def send(message: Any) -> None:
             sent.append(message)

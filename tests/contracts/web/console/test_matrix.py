@@ -195,6 +195,8 @@ def test_open_doors_are_these_and_no_others() -> None:
     """Whoever opens another door to people who are not signed in has to say so here."""
     assert {f"{door.method} {door.path}" for door in DOORS if door.act is ANYBODY} == {
         "GET /console/static/{name}",
+        "GET /console/answer/{token}",
+        "POST /console/answer/{token}",
         "GET /console/enrol/{link}",
         "POST /console/enrol/{link}",
         "POST /console/enrol/{link}/options",

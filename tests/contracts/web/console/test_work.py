@@ -453,5 +453,6 @@ async def test_what_becomes_due_is_recorded_once(desk: Desk) -> None:
             await asyncio.sleep(0.005)
     keeping.cancel()
     calls = [entry.subject for entry in desk.building.entries("page:due")]
-    assert len(calls) == len(set(calls)) == 2  # ten minutes before, and five
+    assert len(calls) == len(set(calls)) == 3  # ten minutes before, and five, and about the promise
+    assert [one.startswith("promise/") for one in sorted(calls)] == [False, False, True]
     assert len(desk.building.entries("promise:missed")) == 1

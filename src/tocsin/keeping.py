@@ -1,0 +1,112 @@
+"""Keeping faith with subscribers beside the server: who ends is told, before, when it happens, and by what is left.
+
+- A stay ends at its last moment; that is said by its own channel a day before and when it ends.
+- When a channel says that somebody is gone there, they are told by the next of their other channels that takes it. It
+  follows the journal with a cursor of its own, so a crash makes nobody miss it; at worst it is said twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import timedelta
+
+from tocsin.clock import Clock
+from tocsin.journal import ACTUAL, Entry, Journal, fact, follow
+from tocsin.reach.audience import Audience
+from tocsin.reach.letter import LOST, OVER, SOON, SUBSCRIPTION_REMINDED, Letters, Reminded
+from tocsin.reach.subscriber import SUBSCRIPTION_ENDED, Ended, Subscribers
+
+AHEAD = timedelta(days=1)
+EVERY_S = 60.0
+TRIES = 10
+
+
+class Keeping:
+    """The steps of one realm."""
+
+    def __init__(
+        self, journal: Journal, subscribers: Subscribers, audience: Audience, letters: Letters, clock: Clock
+    ) -> None:
+        self.journal, self.subscribers, self.audience = journal, subscribers, audience
+        self.letters, self.clock = letters, clock
+        realm = subscribers.realm
+        self.follower = "farewell" if realm == ACTUAL else f"farewell-{realm}"
+        self._reminded: set[str] | None = None
+
+    async def dates(self) -> int:
+        """Remind whoever ends within a day, and end each subscription whose last moment has come; how many ended."""
+        at = self.clock.now()
+        if self._reminded is None:
+            self._reminded = {entry.subject for entry in follow(self.journal, 0, (SUBSCRIPTION_REMINDED,))}
+        over = self.audience.over(at)
+        for name in self.audience.over(at + AHEAD):
+            one = self.subscribers.get(name)
+            if one is None or name in over or name in self._reminded:
+                continue
+            # Who asked for a day or less knows when it ends.
+            if one.until is not None and one.made is not None and one.until - one.made > AHEAD:
+                await self.letters.write(SOON, one)
+                said = fact(SUBSCRIPTION_REMINDED, name, Reminded(one.number, one.channel), self.subscribers.realm)
+                await asyncio.to_thread(self.journal.append, [said])
+            self._reminded.add(name)
+        for name in over:
+            one = self.subscribers.get(name)
+            if one is not None:
+                await self.letters.write(OVER, one)
+        if over:
+            await asyncio.to_thread(self.subscribers.end_all, over, "date")
+            self._reminded.difference_update(over)
+        return len(over)
+
+    async def farewells(self) -> bool:
+        """Tell the next people who lost a channel; False when there is nobody more."""
+        entries = self.journal.read(self.journal.cursor(self.follower), 100, (SUBSCRIPTION_ENDED,))
+        for entry in entries:
+            if entry.realm == self.subscribers.realm:
+                await self._tell(entry)
+            await asyncio.to_thread(self.journal.step, self.follower, entry.seq, [])
+        return bool(entries)
+
+    async def _tell(self, entry: Entry) -> None:
+        ended = entry.read(Ended)
+        if ended.reason != "gone" or not ended.person:
+            return
+        for attempt in range(TRIES):
+            again = False
+            found = [self.subscribers.roll.subscription(one) for one in self.subscribers.roll.of_person(ended.person)]
+            others = sorted((one for one in found if one is not None), key=lambda one: (one.order, one.number))
+            for one in others:
+                outcome = await self.letters.write(LOST, one, ended.channel)
+                if outcome.kind == "accepted":
+                    return
+                if outcome.kind == "gone":
+                    await asyncio.to_thread(self.subscribers.end, one.id, "gone")
+                again = again or outcome.kind == "later"
+            if not again or attempt == TRIES - 1:
+                return
+            await self.clock.sleep(EVERY_S)
+
+    async def keep_dates(self) -> None:
+        """Look each minute whose last moment has come."""
+        while True:
+            await self.dates()
+            await self.clock.sleep(EVERY_S)
+
+    async def keep_farewells(self) -> None:
+        """Follow the journal until cancelled."""
+        loop, fresh = asyncio.get_running_loop(), asyncio.Event()
+
+        def told(_: int) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                loop.call_soon_threadsafe(fresh.set)
+
+        stop = self.journal.on_append(told)
+        try:
+            while True:
+                fresh.clear()
+                while await self.farewells():
+                    pass
+                await fresh.wait()
+        finally:
+            stop()

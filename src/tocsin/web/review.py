@@ -1,0 +1,144 @@
+"""The review as a page: one file that can be mailed and printed, and the same inside the console.
+
+- The file holds its own style and pictures and loads nothing. Beside what people read stands the signed JSON that it was made
+  from, so that it can be checked without us.
+- Times are in the zone of the installation, and say so; the page is in the reader's language.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from babel.dates import format_skeleton
+from markupsafe import Markup
+from msgspec import Struct
+
+from tocsin.account.review import Review, decode, encode
+from tocsin.errors import UnknownPlaceError, UnreadableError
+from tocsin.web.chart import course, curves
+from tocsin.web.console.visit import environment
+from tocsin.web.house import Signer
+from tocsin.web.text import Texts
+
+ALGORITHM = "Ed25519"
+
+
+class Signed(Struct, frozen=True):
+    """A review with its signature. ``value`` is over the bytes of :func:`tocsin.account.review.encode`, in base64."""
+
+    review: Review
+    key_id: str
+    value: str
+    algorithm: str = ALGORITHM
+
+
+def signed(made: Review, keys: Signer) -> Signed:
+    """``made`` with the signature of the realm's key."""
+    return Signed(made, keys.key_id, base64.b64encode(keys.sign(encode(made))).decode())
+
+
+def as_json(one: Signed) -> bytes:
+    """``{"review": ..., "signature": {"algorithm", "key_id", "value"}}``; the signature is over the bytes of ``review``."""
+    signature = {"algorithm": one.algorithm, "key_id": one.key_id, "value": one.value}
+    return b'{"review":' + encode(one.review) + b',"signature":' + json.dumps(signature).encode() + b"}"
+
+
+def read(data: bytes) -> tuple[bytes, Signed]:
+    """The bytes that were signed and the signed review, from JSON or from a page; UnreadableError for anything else."""
+    start = data.find(b'<script type="application/json" id="signed">')
+    if start >= 0:
+        inner = data[start:].partition(b">")[2].partition(b"</script>")[0]
+        data = inner.replace(b"\\u003c", b"<")
+    try:
+        found = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        signature = msgspec.json.decode(found["signature"], type=dict[str, str])
+        content = bytes(found["review"])
+        return content, Signed(decode(content), signature["key_id"], signature["value"], signature["algorithm"])
+    except (msgspec.MsgspecError, KeyError) as wrong:
+        raise UnreadableError(f"this is no review: {wrong}") from None
+
+
+def shown(
+    made: Review, t: Texts, zone: str, place: Callable[[str, str], str], who: Callable[[str], str] = str
+) -> dict[str, Any]:
+    """What the template of the body is filled with.
+
+    ``place`` gives the name of an area code in a language, ``who`` a person's name where the reader may know it.
+    """
+    language = t.language
+    title = made.title.get(language) or made.title.get("en") or next(iter(made.title.values()), made.event)
+    return {
+        "review": made,
+        "title": title,
+        "t": t,
+        "zone": zone,
+        "course": course(made.issues, made.ended),
+        "curves": curves(made.delivery),
+        "span": lambda seconds: span(seconds, t),
+        "step": lambda one: said(one, t),
+        "who": who,
+        "places": lambda codes: ", ".join(named(code, language, place) for code in codes),
+        "date": lambda at: format_skeleton("yMMMd", at.astimezone(ZoneInfo(zone)), locale=t.locale),
+        "silent": [one for one in made.delivery if one.silent],
+    }
+
+
+def named(code: str, language: str, place: Callable[[str, str], str]) -> str:
+    """The name of an area; what is no code (a drawn area's own words, a language) stays as it is."""
+    try:
+        return place(code, language)
+    except UnknownPlaceError:
+        return code
+
+
+def page(one: Signed, t: Texts, zone: str, place: Callable[[str, str], str]) -> str:
+    """The review as one file. ``zone`` is an IANA name."""
+    static = files("tocsin.web") / "static"
+    style = "".join(
+        (static / name).read_text("utf-8") for name in ("console/console.css", "console/desk.css", "console/review.css")
+    )
+    # Inside a script element only "<" could end it.
+    embedded = Markup(as_json(one).decode().replace("<", "\\u003c"))  # noqa: S704 - it is JSON of ours, and "<" is escaped
+    return (
+        environment()
+        .get_template("review/file.html")
+        .render(**shown(one.review, t, zone, place), style=Markup(style), embedded=embedded, sealed=one)  # noqa: S704
+    )
+
+
+def span(seconds: float | None, t: Texts) -> str:
+    """A time span as people say it: 12 ms, 3.4 s, 5 min 20 s, 2 h 5 min; a dash for none."""
+    if seconds is None:
+        return "–"
+    if seconds < 0:
+        return "−" + span(-seconds, t)
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}\u00a0ms"
+    if seconds < 60:
+        return f"{seconds:.1f}\u00a0{t.say('unit.s')}"
+    minutes, left = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}\u00a0{t.say('unit.min')} {left}\u00a0{t.say('unit.s')}"
+    return f"{minutes // 60}\u00a0{t.say('unit.h')} {minutes % 60}\u00a0{t.say('unit.min')}"
+
+
+def said(one: Any, t: Texts) -> str:
+    """A step in words: the sentence for its kind where there is one, else the kind itself."""
+    key = f"review.step.{one.kind}"
+    text = t.say(key) if key in t else one.kind
+    phase = one.values.get("phase", "")
+    more = [t.say(f"phase.{phase}") if phase and f"phase.{phase}" in t else phase]
+    more += [
+        f"{one.values[name]}"
+        for name in ("channel", "recipients", "rule", "code", "source", "reason")
+        if name in one.values
+    ]
+    detail = ", ".join(part for part in more if part)
+    times = f" ×{one.count}" if one.count > 1 else ""
+    return f"{text}{times}{': ' + detail if detail else ''}"

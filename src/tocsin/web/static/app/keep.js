@@ -1,0 +1,52 @@
+/* What this phone keeps: in IndexedDB, shared by the pages and the worker, and gone when the person clears it.
+ *
+ * - `places` (by code): {code, name, zone, up, down, loud, phases}; `seen` (by event_id): the newest version of each event;
+ *   `notices` (by event_id): the newest message; `answers` (by id): answers on their way, with their own time;
+ *   `one` (by name): settings, the subscription, the words, the last proof of waking.
+ * - Nothing of it leaves the phone but what a person sends. Where there is no IndexedDB, everything is as on a first visit.
+ */
+
+const STORES = { places: "code", seen: "event_id", notices: "event_id", answers: "id", one: "name" };
+let opening = null;
+
+function open() {
+  opening ??= new Promise((resolve, reject) => {
+    const asked = indexedDB.open("tocsin", 1);
+    asked.onupgradeneeded = () => {
+      for (const [name, key] of Object.entries(STORES)) asked.result.createObjectStore(name, { keyPath: key });
+    };
+    asked.onsuccess = () => resolve(asked.result);
+    asked.onerror = () => reject(asked.error);
+  });
+  return opening;
+}
+
+async function run(store, mode, work) {
+  const base = await open();
+  return new Promise((resolve, reject) => {
+    const transaction = base.transaction(store, mode);
+    const asked = work(transaction.objectStore(store));
+    // A write counts when it is on the disk and not when it was asked for.
+    transaction.oncomplete = () => resolve(asked?.result);
+    transaction.onerror = transaction.onabort = () => reject(transaction.error);
+  });
+}
+
+export const get = (store, key) => run(store, "readonly", (kept) => kept.get(key));
+export const all = (store) => run(store, "readonly", (kept) => kept.getAll());
+export const put = (store, value) => run(store, "readwrite", (kept) => kept.put(value));
+export const drop = (store, key) => run(store, "readwrite", (kept) => kept.delete(key));
+export const clear = (store) => run(store, "readwrite", (kept) => kept.clear());
+
+/** The value kept under `name`, or `other` where there is none. */
+export async function one(name, other = null) {
+  return (await get("one", name))?.value ?? other;
+}
+
+/** Keep `value` under `name`. */
+export const keep = (name, value) => put("one", { name, value });
+
+/** The newest version of each event as the table of phases wants it. */
+export async function seen() {
+  return new Map((await all("seen")).map((one) => [one.event_id, one]));
+}

@@ -1,0 +1,261 @@
+"""The page as an app, on a phone: kept, woken, honest without a network, and never louder than it may be."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
+
+from tests.contracts.web.conftest import Server, building, drill, server
+from tests.pages.conftest import browser
+from tests.pages.test_look import AXE, violations
+from tocsin.store.vapid import VapidKey
+
+__all__ = ["browser", "building", "drill", "server"]
+
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def phone(browser: Browser, server: Server) -> Iterator[BrowserContext]:
+    """A phone that allows notifications."""
+    server.house.vapid = VapidKey(server.building.house.data, "actual")
+    context = browser.new_context(
+        viewport=PHONE, base_url=server.base, permissions=["notifications"], locale="en-GB", has_touch=True
+    )
+    yield context
+    context.close()
+
+
+def ready(context: BrowserContext, path: str = "/app?place=UA-30") -> Page:
+    """A page whose worker is active and in charge."""
+    page = context.new_page()
+    page.goto(path)
+    page.evaluate("navigator.serviceWorker.ready")
+    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    return page
+
+
+class Waker:
+    """Delivers push messages through the browser's own debugging protocol."""
+
+    def __init__(self, context: BrowserContext, page: Page) -> None:
+        self.session: CDPSession = context.new_cdp_session(page)
+        self.origin = page.evaluate("location.origin")
+        found: list[str] = []
+        self.session.on(
+            "ServiceWorker.workerRegistrationUpdated",
+            lambda told: found.extend(one["registrationId"] for one in told["registrations"]),
+        )
+        self.session.send("ServiceWorker.enable")
+        page.wait_for_timeout(50)
+        while not found:
+            page.wait_for_timeout(20)
+        self.registration, self.page = found[-1], page
+
+    def push(self, **notice: Any) -> None:
+        """One message, as the push service would bring it."""
+        self.session.send(
+            "ServiceWorker.deliverPushMessage",
+            {"origin": self.origin, "registrationId": self.registration, "data": json.dumps(notice)},
+        )
+
+    def shown(self, until: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
+        """What stands in the phone's list of notifications, once it is as ``until`` says."""
+        for _ in range(1000):
+            found: list[dict[str, Any]] = self.page.evaluate(
+                "async () => (await (await navigator.serviceWorker.ready).getNotifications()).map("
+                "(one) => ({ title: one.title, body: one.body, tag: one.tag, silent: one.silent, renotify: one.renotify }))"
+            )
+            if until(found):
+                return found
+            self.page.wait_for_timeout(20)
+        raise AssertionError(found)
+
+
+def notice(phase: str = "act", version: int = 1, **more: Any) -> dict[str, Any]:
+    """A message for Kyiv."""
+    words = {"act": "Go to a shelter now.", "all-clear": "It is over.", "prepare": "Be ready."}
+    return {
+        "identifier": f"tocsin.night-{version}",
+        "event_id": "night",
+        "version": version,
+        "phase": phase,
+        "realm": "actual",
+        "texts": {"en": {"headline": words.get(phase, phase), "instruction": "Do it."}},
+        "url": "/at/UA-30",
+        "areas": ["UA"],
+        **more,
+    }
+
+
+def test_it_can_be_installed(phone: BrowserContext, server: Server) -> None:
+    """The browser finds nothing that speaks against installing it, and the manifest is in the reader's language."""
+    server.building.hear()
+    page = ready(phone)
+    faults = phone.new_cdp_session(page).send("Page.getInstallabilityErrors")["installabilityErrors"]
+    # A private window can install nothing; that is the only thing that may be said.
+    assert [one["errorId"] for one in faults if one["errorId"] != "in-incognito"] == []
+    assert json.loads(server.get("/app.webmanifest", Accept_Language="uk").body)["lang"] == "uk"
+
+
+def test_without_a_network_it_is_unknown_and_says_what_was_last_known(phone: BrowserContext, server: Server) -> None:
+    """A page that was seen opens without the server as not known, with what was last known beside it; never as it was."""
+    building = server.building
+    building.hear()
+    building.publish("act", event_id="night")
+    page = ready(phone)
+    page.goto("/at/UA-30")
+    expect(page.locator("body")).to_have_attribute("data-phase", "act")
+    server.stop()
+    page.goto("/at/UA-30", wait_until="load")
+    expect(page.locator("body")).to_have_attribute("data-phase", "unknown")
+    expect(page.locator("#said")).to_contain_text("Act now")
+    expect(page.locator("#said")).to_be_visible()
+    page.goto("/at/UA-63", wait_until="load")
+    expect(page.locator("body")).to_have_attribute("data-phase", "unknown")
+
+
+def test_calm_is_never_taken_from_what_was_kept(phone: BrowserContext, server: Server) -> None:
+    """A calm page that is opened without the server is not calm; neither is the list of places."""
+    server.building.hear()
+    page = ready(phone)
+    page.goto("/at/UA-30")
+    expect(page.locator("body")).to_have_attribute("data-phase", "calm")
+    page.goto("/app?place=UA-30")
+    expect(page.locator(".place")).to_have_attribute("data-phase", "calm")
+    server.stop()
+    page.goto("/at/UA-30", wait_until="load")
+    expect(page.locator("body")).to_have_attribute("data-phase", "unknown")
+    page.goto("/app?place=UA-30", wait_until="load")
+    expect(page.locator(".place")).to_have_attribute("data-phase", "unknown")
+    expect(page.locator(".place .known")).to_contain_text("Last known")
+
+
+def test_three_taps_to_be_warned_and_one_to_stop(phone: BrowserContext, server: Server) -> None:
+    """From a place's page: the link, the button, the browser's question. One tap ends it, here and on the server."""
+    server.building.hear()
+    phone.add_init_script(
+        """const keys = { p256dh: "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+        auth: "BTBZMqHH6r4Tts7J_aSIgg" };
+        let given = null;
+        const unsubscribe = async () => ((given = null), true);
+        const made = { toJSON: () => ({ endpoint: "https://push.example.org/abc", keys }), unsubscribe };
+        if (self.PushManager) {
+          PushManager.prototype.subscribe = async () => (given = made);
+          PushManager.prototype.getSubscription = async () => given;
+        }"""
+    )
+    page = phone.new_page()
+    page.goto("/at/UA-30")
+    page.get_by_role("link", name="Warn me on this phone").tap()
+    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    page.get_by_role("button", name="Warn me about my places").tap()
+    expect(page.locator("#since")).to_contain_text("This phone is warned since")
+    subscribers = server.building.house.subscriptions
+    assert len(subscribers.roll) == 1
+    page.get_by_role("button", name="Stop all warnings here").tap()
+    expect(page.get_by_role("button", name="Warn me about my places")).to_be_visible()
+    assert len(subscribers.roll) == 0
+
+
+def test_a_message_is_shown_once_and_an_old_one_never_sounds(phone: BrowserContext, server: Server) -> None:
+    """Act sounds, its duplicate does not, the all-clear takes its place, and an act that comes late changes nothing."""
+    server.building.hear()
+    page = ready(phone)
+    waker = Waker(phone, page)
+    waker.push(**notice())
+    (first,) = waker.shown(lambda all: len(all) == 1)
+    assert (first["title"], first["tag"], first["silent"]) == ("Go to a shelter now.", "night", False)
+    assert "Kyiv" in first["body"]
+    waker.push(**notice())
+    waker.shown(lambda all: len(all) == 1 and all[0]["silent"])
+    waker.push(**notice("all-clear", 2))
+    waker.shown(lambda all: [one["title"] for one in all] == ["It is over."])
+    waker.push(**notice("act", 1))
+    (last,) = waker.shown(lambda all: len(all) == 1 and all[0]["silent"])
+    assert last["title"] == "It is over."
+
+
+def test_discreet_shows_nothing(phone: BrowserContext, server: Server) -> None:
+    """In discreet mode neither what nor where stands in the notification, and it makes no sound."""
+    server.building.hear()
+    page = ready(phone)
+    page.get_by_label("Discreet.").check()
+    waker = Waker(phone, page)
+    waker.push(**notice())
+    (shown,) = waker.shown(lambda all: len(all) == 1)
+    assert (shown["title"], shown["body"], shown["silent"]) == ("New message", "", True)
+
+
+def test_why_did_i_get_this(phone: BrowserContext, server: Server) -> None:
+    """The page says for which of my places and which area a message came."""
+    server.building.hear()
+    page = ready(phone)
+    waker = Waker(phone, page)
+    waker.push(**notice())
+    waker.shown(lambda all: len(all) == 1)
+    page.goto("/app#why=night")
+    expect(page.locator("#why")).to_contain_text("You watch Kyiv")
+    expect(page.locator("#why")).to_contain_text("for UA")
+
+
+def test_a_thousand_shuffled_duplicates_sound_once_for_each_step(phone: BrowserContext, server: Server) -> None:
+    """However often and in whatever order messages come by whatever way: one alarm a step at most, none after the end."""
+    server.building.hear()
+    page = ready(phone)
+    steps = [notice("prepare", 1), notice("act", 2), notice("hold", 3), notice("all-clear", 4)]
+    chance = random.Random(20241120)
+    for _ in range(5):
+        many = [dict(step) for step in steps for _ in range(250)]
+        chance.shuffle(many)
+        sounds: list[list[Any]] = page.evaluate(
+            """async (many) => {
+              const { judge } = await import("/static/app/message.js");
+              const seen = new Map(), places = [{ code: "UA-30", name: "Kyiv", up: ["UA"], down: [], loud: "sound" }];
+              return many.map((one) => [one.version, judge(one, places, seen, { languages: ["en"], words: {} }, 0).sound]);
+            }""",
+            many,
+        )
+        loud = [version for version, sound in sounds if sound]
+        assert loud == sorted(set(loud))
+        assert sum(version == 2 for version in loud) <= 1
+        after_end = [
+            sound for index, (version, sound) in enumerate(sounds) if 4 in [v for v, _ in sounds[:index]] and sound
+        ]
+        assert after_end == []
+
+
+def test_how_loud_is_the_person_s_word_but_the_end_is_always_shown(phone: BrowserContext, server: Server) -> None:
+    """A place that was made silent makes no sound; what is over is shown there as well."""
+    server.building.hear()
+    page = ready(phone)
+    page.locator(".place select").select_option("silent")
+    page.wait_for_timeout(100)
+    waker = Waker(phone, page)
+    waker.push(**notice())
+    assert waker.shown(lambda all: len(all) == 1)[0]["silent"]
+    waker.push(**notice("all-clear", 2))
+    waker.shown(lambda all: [one["title"] for one in all] == ["It is over."])
+
+
+@pytest.mark.parametrize("language", ["en", "uk", "de", "fr"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_accessible(browser: Browser, server: Server, language: str, scheme: Any, pictures: Any) -> None:
+    """No fault in any language, light and dark; nothing is wider than a phone of 360 points."""
+    server.building.hear()
+    context = browser.new_context(viewport={"width": 360, "height": 800}, base_url=server.base, color_scheme=scheme)
+    page = context.new_page()
+    for name, path in (("app", f"/app?place=UA-30&lang={language}"), ("offline", f"/app/offline?lang={language}")):
+        page.goto(path)
+        if name == "app":
+            expect(page.locator(".place")).to_be_visible()
+        page.evaluate(AXE)
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.screenshot(path=pictures / f"{name}-{language}-{scheme}.png", full_page=True)
+    context.close()

@@ -25,15 +25,15 @@ GOLD = Path(__file__).parents[1] / "tests" / "rules" / "assess" / "gold" / "nigh
 def _says(claim: Claim, name: str, wanted: Any) -> bool:
     if name == "speaker":
         shown = (claim.speaker.name or "").lower()
-        return any(one.lower() in shown for one in wanted.split("|"))
+        return any(one.lower() in shown for one in str(wanted).split("|"))
     if name == "speaker_kind":
-        return claim.speaker.kind == wanted
+        return bool(claim.speaker.kind == wanted)
     if name == "condition":
-        return wanted in claim.speaker.condition
+        return str(wanted) in claim.speaker.condition
     if name == "when":
-        return claim.when is not None and claim.when.value == wanted
+        return claim.when is not None and claim.when.value == str(wanted)
     if name == "stance":
-        return claim.stance in wanted.split("|")
+        return claim.stance in str(wanted).split("|")
     return bool(getattr(claim, name) == wanted)
 
 

@@ -13,6 +13,7 @@ from tocsin.assess.claim import Claim
 from tocsin.assess.extract import Source, extract
 from tocsin.assess.incident import build
 from tocsin.assess.match import ELSEWHERE, Matcher, cluster
+from tocsin.assess.reading import Reading
 from tocsin.assess.spelling import spelt
 
 DAY = date(2025, 2, 12)
@@ -152,13 +153,13 @@ def test_a_stream_is_bounded_and_its_order_hardly_matters() -> None:
         readings.append(slim(extract(text, source)))
         truth[source.report] = incident
 
-    def grouped(ordered: list[object]) -> dict[str, str]:
+    def grouped(ordered: list[Reading]) -> dict[str, str]:
         matcher = Matcher()
         found: dict[str, str] = {}
         newest = DAY - timedelta(10_000)
         for number, reading in enumerate(ordered):
-            matcher.add(reading)  # type: ignore[arg-type]
-            newest = max(newest, reading.source.published)  # type: ignore[attr-defined]
+            matcher.add(reading)
+            newest = max(newest, reading.source.published or DAY)
             if number % 90 == 89:
                 matcher.settle()
                 found |= {report: str(group) for report, group in matcher.incident_of.items()}
@@ -168,7 +169,7 @@ def test_a_stream_is_bounded_and_its_order_hardly_matters() -> None:
 
     straight = grouped(list(readings))
     chance = random.Random(3)
-    late = grouped(sorted(readings, key=lambda r: r.source.published + timedelta(2 * chance.random())))
+    late = grouped(sorted(readings, key=lambda r: (r.source.published or DAY) + timedelta(2 * chance.random())))
     assert bcubed(straight, truth)[0] > 0.85
     assert bcubed(straight, truth)[1] > 0.95
     assert bcubed(late, straight)[2] > 0.90

@@ -38,6 +38,7 @@ from tocsin.reach.channel import Kit as ChannelKit
 from tocsin.reach.channel import all_channels
 from tocsin.reach.channels.stream import Limits as StreamLimits
 from tocsin.reach.channels.stream import StreamHub
+from tocsin.reach.delivery import Receipt
 from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.heartbeat import SourceContact
 from tocsin.reach.letter import Letters
@@ -47,6 +48,7 @@ from tocsin.reach.subscriber import Subscribers, wanted
 from tocsin.readback import Readback
 from tocsin.rounds import Rounds, raise_open_files
 from tocsin.rounds import parse as parse
+from tocsin.selfdrill import SelfDrill
 from tocsin.sense.feeds import Feed
 from tocsin.sense.intake import Intake
 from tocsin.sense.source import Source
@@ -76,6 +78,7 @@ from tocsin.warn.phrase import book
 from tocsin.warn.policy import Policy
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
 from tocsin.warn.situation import Situation
+from tocsin.web.carrier import carriers_answer, drill_passed
 from tocsin.web.console.desk_room import DeskRoom
 from tocsin.web.console.identity import Identity
 from tocsin.web.health import Ailment, holds
@@ -183,7 +186,7 @@ class Program(Rounds):
         )
         self.vapid = VapidKey(self.data / "keys", realm)
         self.channels = all_channels(
-            ChannelKit(settings, self.clock, self.vapid, self.prekeys, self.data, self._cap_of)
+            ChannelKit(settings, self.clock, self.vapid, self.prekeys, self.data, self._cap_of, self._received)
         )
         self.opened = OpenedJournal(self.store)
         self.dispatch = Dispatch(
@@ -198,7 +201,9 @@ class Program(Rounds):
             public_url=settings.public_url,
             outline=drawn,
             gone=lambda subscription: self.subscribers.end(subscription, "gone"),
+            shown=frozenset(settings.shown_channels),
         )
+        self.selfdrill = SelfDrill(self.store, self.dispatch, settings, self.clock, self.data)
         self.identity = Identity(
             settings,
             self.clock,
@@ -228,6 +233,7 @@ class Program(Rounds):
             newsroom=self.newsroom,
             vapid=self.vapid,
             shelters=self.shelters,
+            selfdrill=self.selfdrill,
         )
 
         self.readback = Readback(
@@ -259,6 +265,8 @@ class Program(Rounds):
             holds("certificate", lambda: self.certificates.current(self.clock.now())),
             self._loopback,
             self.pager.unreachable,
+            carriers_answer(self.dispatch),
+            drill_passed(self.selfdrill),
         ]
 
     async def _shout(self) -> None:
@@ -317,6 +325,7 @@ class Program(Rounds):
             "watch": self._keep_watching,
             "stream": self.hub.run,
             "dispatch": self.dispatch.follow,
+            "selfdrill": self.selfdrill.keep,
             "refill": Refill(self.prekeys, self.book, self.clock, idle=self._is_idle).run,
             "pager": self.pager.run,
             "dates": self.keeping.keep_dates,
@@ -376,6 +385,11 @@ class Program(Rounds):
             entries = self.store.about(ALERT_PUBLISHED, identifier, 1)
             known = entries[0].read(Published) if entries else None
         return known.cap.encode() if known is not None else None
+
+    def _received(self, alert: str, subscription: str, level: Receipt) -> None:
+        """A channel has heard that an alert arrived; a canary's is the self-drill's, and nobody else's."""
+        if not self.selfdrill.heard(alert, level):
+            self.dispatch.received(alert, subscription, level)
 
     def close(self) -> None:
         """Finish what waits and close the store."""

@@ -97,6 +97,12 @@ class MethodError(InputError):
     code = "input.method"
 
 
+class UpgradeError(InputError):
+    """This address is for WebSocket; connect with ws: or wss:."""
+
+    code = "input.upgrade"
+
+
 class HeadersTooLargeError(InputError):
     """The address or the headers of this request are too long."""
 

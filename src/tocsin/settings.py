@@ -210,6 +210,21 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         Meta(description="Whether push services may be on this machine itself, for tests; otherwise that is SSRF."),
     ] = False
+    shown_channels: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Channels whose receipt of having been shown is waited for before a person's next channel is "
+            "spared. Only for those that bring such receipts here; by the others a person would be told twice."
+        ),
+    ] = ()
+    selfdrill_at: Annotated[
+        str,
+        Meta(
+            description="When every channel is tried end to end each night with a canary, in UTC; empty for never. "
+            "The hour before dawn, because that is when alarms must not be found broken.",
+            pattern="^(|([01][0-9]|2[0-3]):[0-5][0-9])$",
+        ),
+    ] = "02:30"
 
 
 def load(data: Path | None = None, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:

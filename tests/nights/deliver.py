@@ -1,7 +1,7 @@
 """A program that dispatches until it is killed: hands what it sends to the test over a socket and waits for its word.
 
-``python -m tests.nights.deliver FOLDER PORT VERSIONS`` publishes nothing; it knows the alerts of the versions so that
-it can read them.
+``python -m tests.nights.deliver FOLDER PORT VERSIONS [STRIDE]`` publishes nothing; it knows the alerts of the versions so
+that it can read them. It hands over ``STRIDE`` recipients at a time.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Wire:
 
     name, stride, lanes = "notes", 40, 4
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, stride: int = stride) -> None:
+        self.port, self.stride = port, stride
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=2**20)
@@ -47,14 +47,14 @@ class Wire:
         pass
 
 
-async def deliver(folder: Path, port: int) -> None:
+async def deliver(folder: Path, port: int, stride: int = Wire.stride) -> None:
     """Dispatch until everything is settled, and say so."""
     clock = TurnedClock(NIGHT)
     with SqliteStore(folder, clock) as store:
         book, audience = SqlBook(store, folder, "actual"), Audience(Map())
         Subscribers(store, book, audience, clock, "actual").load()
         batches = SqlBatches(store, "actual")
-        dispatch = Dispatch(store, batches, book, audience, {"notes": Wire(port)}, clock, "actual", parse=parse)
+        dispatch = Dispatch(store, batches, book, audience, {"notes": Wire(port, stride)}, clock, "actual", parse=parse)
         following = asyncio.create_task(dispatch.follow())
         await dispatch.quiet()
         following.cancel()
@@ -65,4 +65,4 @@ async def deliver(folder: Path, port: int) -> None:
 if __name__ == "__main__":
     for number, phase in enumerate(sys.argv[3].split(","), 1):
         published(version=number, phase=phase)
-    asyncio.run(deliver(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(deliver(Path(sys.argv[1]), int(sys.argv[2]), *(int(text) for text in sys.argv[4:])))

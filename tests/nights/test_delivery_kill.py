@@ -7,6 +7,7 @@ import os
 import random
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -56,16 +57,18 @@ class Receiver:
         writer.close()
 
 
-async def start(folder: Path, port: int, phases: str) -> asyncio.subprocess.Process:
+async def start(folder: Path, port: int, phases: str, stride: int = Wire.stride) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.nights.deliver", str(folder), str(port), phases, env={**os.environ}
+        sys.executable, "-m", "tests.nights.deliver", str(folder), str(port), phases, str(stride), env={**os.environ}
     )
 
 
-async def kill_until_done(receiver: Receiver, folder: Path, phases: str, kills: int, after: list[int]) -> int:
+async def kill_until_done(
+    receiver: Receiver, folder: Path, phases: str, kills: int, after: list[int], stride: int = Wire.stride
+) -> int:
     """Run the program, kill it once each time ``after`` more deliveries were heard; how often it was killed."""
     for count in range(kills + 1):
-        running = await start(folder, receiver.port, phases)
+        running = await start(folder, receiver.port, phases, stride)
         if count == kills:
             assert await asyncio.wait_for(running.wait(), 60) == 0
             return count
@@ -79,10 +82,10 @@ async def kill_until_done(receiver: Receiver, folder: Path, phases: str, kills: 
     raise AssertionError
 
 
-def prepare(folder: Path, *facts: Fact) -> list[int]:
+def prepare(folder: Path, *facts: Fact, crowd: int = CROWD) -> list[int]:
     """A store with a crowd and what was published."""
     room = Room(folder, TurnedClock(NIGHT))
-    numbers = [one.number for one in room.crowd(CROWD, "UA-30")]
+    numbers = [one.number for one in room.crowd(crowd, "UA-30")]
     room.store.append(facts)
     room.close()
     return numbers
@@ -102,6 +105,28 @@ async def test_none_lost_and_few_doubled(tmp_path: Path) -> None:
         assert verify(store.read(0, 10**6), store.head()) == store.head().seq
         settled = store.read(0, kinds=[DELIVERY_SETTLED])
         assert [entry.read(Settled).outcomes for entry in settled] == [{"accepted": CROWD}]
+
+
+async def test_a_hundred_thousand_and_ten_kills(
+    tmp_path: Path, record_testsuite_property: Callable[[str, object], None]
+) -> None:
+    """Killed at ten random moments of a send to 100,000, nobody is lost; who is told twice is counted and was in flight."""
+    crowd, stride = 100_000, 250
+    numbers = await asyncio.to_thread(lambda: prepare(tmp_path, published(), crowd=crowd))
+    chance = random.Random()
+    after = [chance.randint(1, crowd // 11) for _ in range(10)]
+    async with Receiver() as receiver:
+        receiver.slow = 0.002
+        kills = await kill_until_done(receiver, tmp_path, "act", 10, after, stride)
+        assert {number for _, number in receiver.heard} == set(numbers)
+        doubled = receiver.heard.total() - crowd
+        record_testsuite_property("doubled of 100,000 after ten kills", doubled)
+        assert kills == 10
+        assert doubled <= kills * stride * Wire.lanes, f"{doubled} doubled after {kills} kills at {after}"
+        assert max(receiver.heard.values()) <= 1 + kills
+    with SqliteStore(tmp_path, TurnedClock(NIGHT)) as store:
+        settled = store.read(0, kinds=[DELIVERY_SETTLED])
+        assert [entry.read(Settled).outcomes for entry in settled] == [{"accepted": crowd}]
 
 
 @pytest.mark.parametrize("phase", ["retracted", "all-clear"])

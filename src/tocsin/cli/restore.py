@@ -10,6 +10,7 @@ from tocsin.cli.journal import data_option
 from tocsin.errors import StoreError
 from tocsin.journal import follow, verify
 from tocsin.store import file
+from tocsin.store.prekeys import forget_restored
 from tocsin.store.sqlite import SqliteStore
 
 
@@ -31,4 +32,6 @@ def command(source: Path, data: Path) -> None:
         if target.exists():
             raise StoreError(f"there is a store in {data} already; move it away first, nothing is overwritten")
         backup.backup(target)
+    with SqliteStore(data) as restored:
+        forget_restored(restored)
     click.echo(f"{target}: {count:,} entries, head {head.seq}:{head.hash.hex()}")

@@ -53,7 +53,13 @@ def later(after_s: float | None = None, reason: str = "", tried: bool = True) ->
 
 
 class Channel(Protocol):
-    """A way of sending."""
+    """A way of sending.
+
+    Beyond what every channel has, one may have ``arm()`` (do in calm what would otherwise be done at the alarm),
+    ``prepare(delivery)`` (make in advance what all deliveries of an alert need), ``carrier(address)`` (the name of who
+    takes it there, never anything of the address that is a person's), ``resting()`` (the carriers that are left alone
+    now, with why) and ``proves`` (the most that it can prove by itself, accepted where it does not say).
+    """
 
     name: str
     """What subscriptions call it."""

@@ -54,15 +54,26 @@ class Mark(IntEnum):
     """The subscription ended before its turn."""
     SHOWN = 11
     ANSWERED = 12
+    RESERVED = 13
+    """Held back: another channel of the same person comes first, and may be enough."""
+    SPARED = 14
+    """Never tried: another channel of the same person was enough."""
 
 
-OPEN = frozenset({Mark.PENDING, Mark.SENDING, Mark.WAITING})
+DUE = frozenset({Mark.PENDING, Mark.SENDING, Mark.WAITING})
+OPEN = DUE | {Mark.RESERVED}
 REACHED = frozenset(
     {Mark.SENDING, Mark.ACCEPTED, Mark.WAITING, Mark.EXHAUSTED, Mark.OVERTAKEN, Mark.SHOWN, Mark.ANSWERED}
 )
 """Marks of those who may have seen the alert, and so must see its retraction."""
 REACHED_CODES = np.array(sorted(REACHED), dtype=np.uint8)
 OPEN_CODES = np.array(sorted(OPEN), dtype=np.uint8)
+DUE_CODES = np.array(sorted(DUE), dtype=np.uint8)
+PROVEN = frozenset({Mark.ACCEPTED, Mark.SHOWN, Mark.ANSWERED})
+PROVEN_CODES = np.array(sorted(PROVEN), dtype=np.uint8)
+FAILED = frozenset({Mark.REFUSED, Mark.GONE, Mark.EXPIRED, Mark.EXHAUSTED, Mark.ENDED})
+FAILED_CODES = np.array(sorted(FAILED), dtype=np.uint8)
+"""Marks after which another channel is the only way left."""
 
 
 class Receipt(StrEnum):
@@ -100,6 +111,7 @@ class Batch(Struct, frozen=True):
     """A sealed batch. ``recipients`` are subscription numbers in rising order, ``marks`` one byte for each of them.
 
     ``seq`` is the number of the journal entry that published the alert; ``rank`` its place in the queue, lower first.
+    ``rung`` is 0 for the channel by which a person is told first, 1 for those that are held back behind it.
     """
 
     id: int
@@ -114,10 +126,14 @@ class Batch(Struct, frozen=True):
     deadline: datetime
     recipients: Numbers
     marks: Marks
+    rung: int = 0
 
 
 class Plan(Struct, frozen=True):
-    """An alert and whom it goes to, by channel; what is sealed."""
+    """An alert and whom it goes to, by channel; what is sealed.
+
+    ``reserve`` are further channels of people who are among ``recipients`` by another one.
+    """
 
     alert: str
     event_id: str
@@ -128,6 +144,7 @@ class Plan(Struct, frozen=True):
     seq: int
     deadline: datetime
     recipients: dict[str, Numbers]
+    reserve: dict[str, Numbers] = {}
 
 
 class Sealed(Struct, frozen=True):
@@ -200,6 +217,10 @@ class Batches(Protocol):
         """Everybody who may have seen any version of this event, in rising order."""
         ...
 
+    def warned(self, event_id: str) -> Numbers:
+        """Those of :meth:`reached` for whom the last that they may have seen of this event is a warning."""
+        ...
+
     def announce(self, alerts: Sequence[str]) -> None:
         """Record ``delivery:settled`` for each of these alerts on each channel where all is settled; once each."""
         ...
@@ -210,6 +231,14 @@ class Batches(Protocol):
 
     def proofs(self, number: int) -> list[Proof]:
         """Everything that is known about deliveries to one subscription, newest first."""
+        ...
+
+    def told(self, alert: str) -> list[Batch]:
+        """Every batch of one alert, settled or not, with its marks as they are known now."""
+        ...
+
+    def receive(self, receipts: Sequence[tuple[str, int, Mark]]) -> Future[int]:
+        """Raise the marks of (alert, number) to what was received, in one commit; how many of them it raised."""
         ...
 
 
@@ -235,6 +264,18 @@ def count(marks: Marks) -> dict[str, int]:
     return {Mark(int(value)).name.lower(): int(n) for value, n in zip(values, numbers, strict=True)}
 
 
+def raised(mark: int, level: int) -> bool:
+    """Whether a receipt of ``level`` says more than ``mark`` does. Who was never sent to has seen nothing."""
+    return mark in REACHED and mark != Mark.ANSWERED and (mark != Mark.SHOWN or level == Mark.ANSWERED)
+
+
+def mark_of(level: Receipt) -> Mark:
+    """The mark that a receipt of this level leaves."""
+    return {Receipt.ACCEPTED: Mark.ACCEPTED, Receipt.SHOWN: Mark.SHOWN, Receipt.ANSWERED: Mark.ANSWERED}[level]
+
+
+WARNINGS = frozenset({"prepare", "act", "hold"})
+"""Phases in which a danger stands."""
 _RANKS = {"retracted": 0, "act": 0, "hold": 1, "all-clear": 1, "prepare": 2}
 
 

@@ -1,16 +1,15 @@
 """The dispatch: follows what is published and gets it to everybody it concerns, in priority order, with proof.
 
 - What saves lives leaves first: retracted and act, then hold and all-clear, then prepare; anything actual before any
-  exercise (F6).
+  exercise (F6); and within that every source in turn (:mod:`.lane`).
 - A newer version takes the older ones of its event out of every queue and stops those under way before it is sealed
   itself, so nobody gets an alert after its cancellation. Nothing that has expired is sent.
 - One (event, version) is told once, however often it is published (F22); an older version that comes late is not told.
-- A retraction goes to exactly those who may have seen the alert; an all-clear to them and to everybody who is there
-  now; both whatever phases a subscriber asked for. Everything else goes to the audience of the moment.
+- Whom an alert goes to is decided in :mod:`.recipients`, which of a person's channels is next in :mod:`.ladder`, and
+  what an attempt comes to in :mod:`.attempt`.
 - Sealed batches, the facts and the cursor are one commit. After kill -9 who may have been sent to is sent to again
   while the alert still holds: none is lost, and doubled only what was in flight.
-- Retries wait twice as long each time, with jitter, never shorter than the other side asks, and never beyond the end
-  of the alert; what then is left is a dead letter with its mark.
+- A receipt is on disk before whoever brings it is answered.
 """
 
 from __future__ import annotations
@@ -19,56 +18,45 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
-
-import numpy as np
-from msgspec import Struct
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+from typing import Any, overload
 
 from tocsin.cap.alert import Alert
 from tocsin.clock import Clock, SystemClock
-from tocsin.journal import ACTUAL, Entry, Fact, Journal, fact
+from tocsin.journal import ACTUAL, Entry, Fact, Journal, fact, follow
+from tocsin.reach.attempt import Attempts
 from tocsin.reach.audience import Audience, Outline
-from tocsin.reach.bulletin import Parse, body, bulletin, read_alert
-from tocsin.reach.channel import ACCEPTED, Channel, Outcome, later
+from tocsin.reach.bulletin import Parse, read_alert
+from tocsin.reach.carrier import Carriers
+from tocsin.reach.channel import Channel
+from tocsin.reach.course import COURSES, Course, Courses, proves
 from tocsin.reach.delivery import (
     DELIVERY_SEALED,
     AddressBook,
     Batch,
     Batches,
-    Delivery,
     Mark,
-    Numbers,
     Plan,
     Proof,
+    Receipt,
     Sealed,
-    rank,
+    mark_of,
 )
-from tocsin.reach.lane import Lane, Work
+from tocsin.reach.filing import Filing
+from tocsin.reach.lane import Lane, Work, first
+from tocsin.reach.patience import Patience
+from tocsin.reach.recipients import Recipients
+from tocsin.reach.standing import Standing
+from tocsin.reach.switch import KINDS as SWITCHES
+from tocsin.reach.switch import Stop, stopped, switched
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
+
+__all__ = ["PHASES", "Dispatch", "Patience"]
 
 PHASES = ("prepare", "act", "hold", "all-clear", "retracted")
 
 _log = logging.getLogger(__name__)
-
-
-class Patience(Struct, frozen=True):
-    """How retries are spaced: ``first_s`` doubles up to ``most_s``, at most ``attempts`` in all.
-
-    A channel that could not even try (its circuit is open) is asked again after ``busy_s`` and nothing is counted.
-    """
-
-    first_s: float = 2.0
-    most_s: float = 300.0
-    attempts: int = 20
-    busy_s: float = 1.0
-
-    def wait(self, attempt: int, asked_s: float | None, chance: float) -> float:
-        """Seconds after failed attempt number ``attempt`` (from 1); ``chance`` in [0, 1) is the jitter."""
-        own = min(self.most_s, self.first_s * 2.0 ** min(attempt - 1, 30)) * (0.5 + chance / 2)
-        # Jitter only adds to what the other side asked for: before that it does not want to see us.
-        return max(own, (asked_s or 0.0) * (1 + chance / 10))
 
 
 class Dispatch:
@@ -92,24 +80,47 @@ class Dispatch:
         chance: Callable[[], float] = random.random,
         pace: Clock | None = None,
         flush_s: float = 0.05,
+        shown: frozenset[str] = frozenset(),
     ) -> None:
-        """``outline`` gives an alert's own shape, ``gone`` ends a subscription; ``pace`` waits in real time."""
+        """``outline`` gives an alert's own shape, ``gone`` ends a subscription; ``pace`` waits in real time.
+
+        ``shown`` are channels by which a person counts as reached only when they were shown the alert.
+        """
+        self.shown = shown
         self.journal, self.batches, self.book, self.audience = journal, batches, book, audience
-        self.clock, self.realm, self.parse, self.public_url = clock, realm, parse, public_url
-        self.outline, self.gone, self.patience, self.chance = outline, gone, patience or Patience(), chance
+        self.clock, self.realm, self.gone, self.patience = clock, realm, gone, patience or Patience()
         self.pace, self.flush_s = pace or SystemClock(), flush_s
         self.follower = "dispatch" if realm == ACTUAL else f"dispatch-{realm}"
         self.lanes = {name: Lane(name, channel) for name, channel in channels.items()}
+        self.recipients = Recipients(journal, batches, audience, clock, realm, parse, public_url, outline)
+        self.attempts = Attempts(
+            journal,
+            book,
+            clock,
+            realm,
+            parse=parse,
+            public_url=public_url,
+            patience=self.patience,
+            chance=chance,
+            before=self.recipients.before,
+            noted=self._noted,
+            gone=self._end_subscription,
+        )
+        self.stops: dict[str, Stop] = {}
         self._works: dict[int, Work] = {}
-        self._dirty: dict[int, Work] = {}
-        self._bodies: dict[int, bytes] = {}
-        self._changed = asyncio.Event()
+        self.courses = Courses(journal, batches, audience, clock)
+        self.filing = Filing(journal, batches, self.courses, clock, realm)
+        self._climbing = asyncio.Event()
         self._turned = asyncio.Event()
-        self._flushing = asyncio.Lock()
         self._sealing = True
         self._tasks: set[asyncio.Task[Any]] = set()
 
     # --- from outside -----------------------------------------------------------------------------------------------
+
+    @property
+    def carriers(self) -> Carriers:
+        """Who takes what we send, and whether they answer."""
+        return self.attempts.carriers
 
     async def follow(self) -> None:
         """Follow the journal and send until cancelled; then what is under way gets two seconds to end."""
@@ -121,10 +132,17 @@ class Dispatch:
         stop = self.journal.on_append(woken)
         try:
             await self._recover()
+            self.stops = stopped(await asyncio.to_thread(lambda: list(follow(self.journal, 0, SWITCHES))), self.realm)
+            for name in self.stops.keys() & self.lanes.keys():
+                self.pause(name)
             # What was published while we were away decides what is still worth sending, so it is read first.
             while await self._catch_up():
                 pass
-            self._start(self._keep_flushing(), *(work for lane in self.lanes.values() for work in self._keep(lane)))
+            self._start(
+                self._keep_flushing(),
+                self._keep_climbing(),
+                *(keep for lane in self.lanes.values() for keep in lane.keep(self.clock, self.attempts.send)),
+            )
             while True:
                 wake.clear()
                 try:
@@ -141,8 +159,18 @@ class Dispatch:
             stop()
             await self._stop()
 
+    async def switch(self, channel: str, on: bool, by: str, reason: str = "") -> None:
+        """Throw a channel's kill switch, or let it send again: a fact first, so that it holds over a restart."""
+        entries = await asyncio.to_thread(self.journal.append, [switched(channel, on, by, reason, self.realm)])
+        if on:
+            self.stops.pop(channel, None)
+            self.resume(channel)
+        else:
+            self.stops[channel] = Stop(entries[0].at, by, reason)
+            self.pause(channel)
+
     def pause(self, channel: str) -> None:
-        """Throw a channel's kill switch: nothing new leaves by it."""
+        """Nothing new leaves by a channel."""
         self.lanes[channel].paused = True
 
     def resume(self, channel: str) -> None:
@@ -154,13 +182,64 @@ class Dispatch:
         """What is known about every alert to one subscription, newest first."""
         return self.batches.proofs(number)
 
-    def standing(self) -> dict[str, dict[str, int]]:
-        """By channel: how many deliveries ended how since the start, and how many wait."""
+    @overload
+    def standing(self) -> dict[str, dict[str, int]]: ...
+
+    @overload
+    def standing(self, alert: str, *, areas: bool = False) -> Standing | None: ...
+
+    def standing(self, alert: str | None = None, *, areas: bool = False) -> dict[str, dict[str, int]] | Standing | None:
+        """By channel: how many deliveries ended how since the start, and how many wait.
+
+        With an ``alert``, where that stands now; None if nobody was sent it. ``areas`` counts each area of it too, which
+        takes some milliseconds for each: to be called in a thread.
+        """
+        if alert is not None:
+            stopped_now = frozenset(name for name, lane in self.lanes.items() if lane.paused)
+            return self.courses.standing(alert, areas, self.carriers.silent(self.clock.now()), stopped_now)
         found = {name: {**lane.ended, "open": 0} for name, lane in self.lanes.items()}
-        for work in self._works.values():
+        for work in list(self._works.values()):
             if work.batch.channel in found:
                 found[work.batch.channel]["open"] += work.open
         return found
+
+    def open_alerts(self) -> int:
+        """How many alerts have a delivery that is open."""
+        return sum(course.open for course in self.courses)
+
+    def under_way(self) -> list[str]:
+        """The alerts that are kept in memory, the newest last."""
+        return [course.alert for course in self.courses]
+
+    async def receive(self, alert: str, subscription: str, level: Receipt) -> bool:
+        """Take in a receipt; on disk on return. False where nobody of this name was sent this alert."""
+        number = self.audience.number(subscription)
+        if number is None:
+            return False
+        course, mark = self.courses.get(alert), mark_of(level)
+        if course is None:
+            await self.filing.kept((alert, number, mark))
+            return True
+        found = course.receive(number, mark)
+        if found is None:
+            return False
+        work, before = found
+        if (lane := self.lanes.get(work.batch.channel)) is not None:
+            if before in (Mark.ACCEPTED, Mark.SHOWN):
+                lane.ended[before.name.lower()] -= 1
+            lane.count(mark)
+        self._noted(work)
+        await self.filing.kept()
+        return True
+
+    async def saved(self) -> None:
+        """Return when every receipt that was heard before is on disk."""
+        await asyncio.sleep(0)
+        await self.filing.flush()
+
+    def received(self, alert: str, subscription: str, level: Receipt) -> None:
+        """Take in a receipt that a channel heard, without waiting for the disk."""
+        self._start(self.receive(alert, subscription, level))
 
     async def quiet(self) -> None:
         """Return when everything that was published so far is settled and saved."""
@@ -169,7 +248,7 @@ class Dispatch:
             await self._turned.wait()
 
     def _is_quiet(self) -> bool:
-        if self._sealing or self._works or self._dirty or self._flushing.locked():
+        if self._sealing or self._works or self.filing.busy:
             return False
         return not self.journal.read(self.journal.cursor(self.follower), 1, (ALERT_PUBLISHED,))
 
@@ -189,8 +268,8 @@ class Dispatch:
                     if held is None or published.version > held.version:
                         newest[published.event_id] = published
             await self._supersede({event_id: published.version for event_id, published in newest.items()})
-            for batch in await asyncio.to_thread(self._seal, read, newest):
-                self._take(batch)
+            sources = {entry.seq: published.source for entry, published in read if published is not None}
+            self._enter(await asyncio.to_thread(self._seal, read, newest), sources)
             return True
         finally:
             self._sealing = False
@@ -215,53 +294,12 @@ class Dispatch:
             if published.version <= known.get(published.event_id, -1):
                 continue
             versions[published.event_id] = published.version
-            plan = self._plan(entry, published)
-            if plan is not None:
+            for plan in self.recipients.plans(entry, published):
                 plans.append(plan)
                 for channel, numbers in plan.recipients.items():
                     sealed = Sealed(plan.alert, plan.event_id, plan.version, plan.phase, channel, len(numbers))
                     facts.append(fact(DELIVERY_SEALED, f"{plan.alert}@{channel}", sealed, self.realm))
         return self.batches.seal(self.follower, read[-1][0].seq, facts, plans, versions)
-
-    def _plan(self, entry: Entry, published: Published) -> Plan | None:
-        """Whom an alert goes to; None if it concerns nobody or has ended."""
-        if not len(self.audience):
-            return None
-        alert = self.parse(published.cap.encode())
-        told = bulletin(published, alert, self.realm, self.public_url)
-        if told.deadline <= self.clock.now():
-            return None
-        recipients = self._recipients(published, alert)
-        if not recipients:
-            return None
-        return Plan(
-            published.identifier,
-            published.event_id,
-            published.version,
-            published.phase,
-            self.realm,
-            rank(published.phase, self.realm),
-            entry.seq,
-            told.deadline,
-            recipients,
-        )
-
-    def _recipients(self, published: Published, alert: Alert) -> dict[str, Numbers]:
-        over = published.phase in ("retracted", "all-clear")
-        reached = self.audience.by_channel(self.batches.reached(published.event_id).tolist()) if over else {}
-        if published.phase == "retracted":
-            return reached
-        present = self.audience.match(
-            published.areas,
-            published.phase,
-            published.scope,
-            self.outline(alert),
-            severity=_worst(alert),
-            at=self.clock.now(),
-        )
-        for channel, numbers in reached.items():
-            present[channel] = np.union1d(present[channel], numbers) if channel in present else numbers
-        return present
 
     async def _supersede(self, versions: Mapping[str, int]) -> None:
         """Take what is older than these versions out of every queue, and end what of it is under way."""
@@ -276,140 +314,70 @@ class Dispatch:
         for work in old:
             self._close(work, Mark.SUPERSEDED, Mark.OVERTAKEN)
         # Who may have been reached is read from the store next, so the marks must be there.
-        await self._flush()
+        await self.filing.flush()
 
     # --- from batches to channels -----------------------------------------------------------------------------------
 
     async def _recover(self) -> None:
         """Take up what was under way when this program last ended."""
-        for batch in await asyncio.to_thread(self.batches.open):
+        found = await asyncio.to_thread(self.batches.open)
+        for batch in found:
             # Nobody knows whether those in flight arrived, so they count as tried: they are sent to again.
             batch.marks[batch.marks == Mark.SENDING] = Mark.WAITING
-            self._take(batch)
+        ended, sources = await asyncio.to_thread(self._about, found)
+        self._enter(found, sources, ended)
         if missed := await asyncio.to_thread(self.batches.unannounced):
             await asyncio.to_thread(self.batches.announce, missed)
 
-    def _take(self, batch: Batch) -> None:
-        work = Work(batch, self.batches.marks(batch))
-        self._works[batch.id] = work
-        if work.open == 0:
-            self._end(work)
-        elif (lane := self.lanes.get(batch.channel)) is not None:
-            lane.put(work)
-        # Otherwise its channel is not installed now; it waits for the channel or for its end, and doctor shows it.
+    def _about(self, found: Sequence[Batch]) -> tuple[list[Batch], dict[int, str]]:
+        """What else is known of the alerts of these batches: their batches that are settled, and who published them."""
+        here = {batch.id for batch in found}
+        alerts = dict.fromkeys(batch.alert for batch in found)
+        ended = [batch for alert in alerts for batch in self.batches.told(alert) if batch.id not in here]
+        entries = {seq: self.journal.read(seq - 1, 1)[0] for seq in {batch.seq for batch in found}}
+        return ended, {seq: entry.read(Published).source for seq, entry in entries.items()}
 
-    def _keep(self, lane: Lane) -> Iterable[Coroutine[Any, Any, None]]:
-        return (self._keep_sending(lane), self._keep_retrying(lane))
-
-    async def _keep_sending(self, lane: Lane) -> None:
-        while True:
-            lane.wake.clear()
-            while not lane.paused and lane.running < lane.channel.lanes:
-                picked = lane.pick(self.clock.now())
-                if picked is None:
-                    break
-                work, places = picked
-                lane.running += 1
-                task = asyncio.create_task(self._send(lane, work, places))
-                work.tasks.add(task)
-                task.add_done_callback(work.tasks.discard)
-                task.add_done_callback(lane.freed)
-            await lane.wake.wait()
-
-    async def _send(self, lane: Lane, work: Work, places: list[int]) -> None:
-        batch = work.batch
-        try:
-            content = self._bodies.get(batch.seq)
-            if content is None:
-                content = await asyncio.to_thread(self._body, batch)
-                if len(self._bodies) >= 100:
-                    self._bodies.pop(next(iter(self._bodies)))
-                self._bodies[batch.seq] = content
-            found = await asyncio.to_thread(self.book.addresses, batch.recipients[places].tolist())
-        except Exception:
-            _log.exception("a batch of %s could not be prepared", batch.alert)
-            self._note(lane, work, places, [later(tried=False, reason="store")] * len(places))
-            return
-        ended = self.clock.now() >= batch.deadline
-        deliveries: list[Delivery] = []
-        here: list[int] = []
-        for place, number in zip(places, batch.recipients[places].tolist(), strict=True):
-            to = found.get(number)
-            if to is None or ended:
-                tried = Mark.EXPIRED if work.marks[place] == Mark.PENDING else Mark.EXHAUSTED
-                mark = Mark.ENDED if to is None else tried
-                work.settle(place, mark)
-                lane.count(mark)
-                continue
-            here.append(place)
-            deliveries.append(
-                Delivery(
-                    batch.alert, batch.event_id, batch.version, batch.phase, batch.realm, batch.deadline, content, to
-                )
+    def _enter(self, found: Sequence[Batch], sources: Mapping[int, str], ended: Sequence[Batch] = ()) -> None:
+        """Take up these batches, with what is already settled of their alerts."""
+        at = self.clock.now()
+        courses = {batch.alert: self.courses.of(batch) for batch in (*ended, *found)}
+        for batch in ended:
+            work = Work(batch, batch.marks)
+            work.closed = work.saved = True
+            courses[batch.alert].works.append(work)
+        for batch in found:
+            work = Work(batch, self.batches.marks(batch), sources.get(batch.seq, ""))
+            courses[batch.alert].works.append(work)
+            self._works[batch.id] = work
+            if work.open == 0:
+                self._end(work)
+            elif (lane := self.lanes.get(batch.channel)) is not None:
+                if work.due:
+                    lane.put(work)
+                self._prepare(lane, batch)
+            # Otherwise its channel is not installed now; it waits for the channel or for its end, and doctor shows it.
+        for course in courses.values():
+            course.climb(
+                self.audience.subscription,
+                self._proves,
+                self.patience.receipt(course.phase),
+                at,
             )
-        if here:
-            before = work.marks[here]
-            work.marks[here] = Mark.SENDING
-            try:
-                outcomes = list(await lane.channel.send(deliveries))
-                assert len(outcomes) == len(deliveries), "a channel says how each delivery went"
-            except Exception:
-                _log.exception("channel %s broke", lane.name)
-                outcomes = [later(reason="channel broke")] * len(deliveries)
-            for place, mark, outcome in zip(here, before.tolist(), outcomes, strict=True):
-                if not outcome.tried:
-                    work.marks[place] = mark
-            self._note(lane, work, here, outcomes)
-        else:
-            self._note(lane, work, [], [])
+        self.courses.trim()
+        self._climbing.set()
 
-    def _body(self, batch: Batch) -> bytes:
-        """The bulletin of a batch's alert, from the journal."""
-        entry = self.journal.read(batch.seq - 1, 1)[0]
-        published = entry.read(Published)
-        return body(bulletin(published, self.parse(published.cap.encode()), self.realm, self.public_url))
+    def _proves(self, channel: str) -> Receipt:
+        lane = self.lanes.get(channel)
+        return Receipt.SHOWN if channel in self.shown else proves(lane.channel if lane is not None else None)
 
-    def _note(self, lane: Lane, work: Work, places: list[int], outcomes: Sequence[Outcome]) -> None:
-        """Put down how an attempt went."""
-        if work.closed:
-            return
-        now = self.clock.now()
-        if places and all(outcome is ACCEPTED for outcome in outcomes):
-            work.accept(places)
-            lane.count(Mark.ACCEPTED, len(places))
-            places, outcomes = [], []
-        for place, outcome in zip(places, outcomes, strict=True):
-            if outcome.kind == "accepted":
-                work.settle(place, Mark.ACCEPTED)
-                lane.count(Mark.ACCEPTED)
-            elif outcome.kind == "later":
-                self._again(lane, work, place, outcome, now)
-            else:
-                mark = Mark.REFUSED if outcome.kind == "refused" else Mark.GONE
-                work.settle(place, mark)
-                lane.count(mark)
-                if mark is Mark.GONE:
-                    self._end_subscription(int(work.batch.recipients[place]))
-        self._dirty[work.batch.id] = work
-        self._changed.set()
-        if work.open == 0:
-            self._end(work)
-
-    def _again(self, lane: Lane, work: Work, place: int, outcome: Outcome, now: datetime) -> None:
-        if outcome.tried:
-            attempt = work.attempts[place] = work.attempts.get(place, 0) + 1
-            work.marks[place] = Mark.WAITING
-            wait = self.patience.wait(attempt, outcome.after_s, self.chance())
-        else:
-            attempt = 0
-            wait = (self.patience.busy_s if outcome.after_s is None else outcome.after_s) * (1 + self.chance())
-        due = now + timedelta(seconds=wait)
-        if attempt >= self.patience.attempts or due >= work.batch.deadline:
-            mark = Mark.EXPIRED if work.marks[place] == Mark.PENDING else Mark.EXHAUSTED
-            work.settle(place, mark)
-            lane.count(mark)
-        else:
-            lane.wait_for(due, work, place)
+    def _prepare(self, lane: Lane, batch: Batch) -> None:
+        """Let a channel that has something to make of each alert (speech) begin before its turn comes."""
+        make = getattr(lane.channel, "prepare", None)
+        if make is not None and batch.alert not in lane.prepared:
+            lane.prepared[batch.alert] = None
+            if len(lane.prepared) > COURSES:
+                lane.prepared.popitem(last=False)
+            self._start(self.attempts.prepare(make, batch))
 
     def _end_subscription(self, number: int) -> None:
         one = self.audience.subscription(number)
@@ -417,19 +385,32 @@ class Dispatch:
             # The channel says that nobody is there any more; the subscription's end is a fact of its own.
             self._start(asyncio.to_thread(self.gone, one.id))
 
-    async def _keep_retrying(self, lane: Lane) -> None:
+    async def _keep_climbing(self) -> None:
+        """Try people by their next channel when one has failed or its time is over."""
         while True:
-            lane.sooner.clear()
-            lane.return_due(self.clock.now())
-            waits: list[asyncio.Task[Any]] = [asyncio.create_task(lane.sooner.wait())]
-            if lane.retries:
-                seconds = (lane.retries[0][0] - self.clock.now()).total_seconds()
-                waits.append(asyncio.create_task(_sleep(self.clock, max(seconds, 0.0))))
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for waiting in waits:
-                    waiting.cancel()
+            self._climbing.clear()
+            at, soonest = self.clock.now(), None
+            for course in [course for course in self.courses if course.ladder is not None and course.open]:
+                self._climb(course, at)
+                due = course.ladder.soonest() if course.ladder is not None else None
+                soonest = due if soonest is None or (due is not None and due < soonest) else soonest
+            # What changes from now on is looked at together: a look at a million people is not free.
+            await self.pace.sleep(self.flush_s)
+            await first(self.clock, self._climbing, soonest)
+
+    def _climb(self, course: Course, at: datetime) -> None:
+        tried, spared = course.step(at)
+        for number, places in spared.items():
+            if (work := self._works.get(number)) is not None and not work.closed:
+                for place in places:
+                    work.settle(place, Mark.SPARED)
+                self._noted(work)
+        for number, places in tried.items():
+            if (work := self._works.get(number)) is not None and not work.closed:
+                work.promote(places)
+                self._noted(work)
+                if (lane := self.lanes.get(work.batch.channel)) is not None:
+                    lane.put(work)
 
     # --- the end of a batch -----------------------------------------------------------------------------------------
 
@@ -444,47 +425,31 @@ class Dispatch:
     def _end(self, work: Work) -> None:
         work.closed = True
         self._works.pop(work.batch.id, None)
-        self._dirty[work.batch.id] = work
-        self._changed.set()
+        self.filing.put(work)
 
-    async def _flush(self) -> None:
-        """Put the marks that changed on disk, in one commit; then say what is settled."""
-        # One at a time: whoever waits here may rely on what an earlier turn is still writing.
-        async with self._flushing:
-            await self._save()
-
-    async def _save(self) -> None:
-        if not self._dirty:
-            return
-        changed, self._dirty = self._dirty, {}
-        kept = [(number, work.marks.tobytes(), work.closed) for number, work in changed.items()]
-        try:
-            await asyncio.wrap_future(self.batches.save(kept))
-        except BaseException:
-            self._dirty = {**changed, **self._dirty}
-            raise
-        done = [number for number, _, closed in kept if closed]
-        self.batches.release([number for number in done if number not in self._dirty])
-        alerts = list(dict.fromkeys(changed[number].batch.alert for number in done))
-        if alerts:
-            await asyncio.to_thread(self.batches.announce, alerts)
+    def _noted(self, work: Work) -> None:
+        """A batch's marks have changed."""
+        self.filing.put(work)
+        self._climbing.set()
+        if work.open == 0 and not work.closed:
+            self._end(work)
 
     async def _keep_flushing(self) -> None:
         while True:
             # Not wait_for: on Python 3.11 it swallows a cancellation that comes together with the event.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
-                    await self._changed.wait()
-            self._changed.clear()
+                    await self.filing.changed.wait()
+            self.filing.changed.clear()
             now = self.clock.now()
             for work in [work for work in self._works.values() if now >= work.batch.deadline and not work.tasks]:
                 self._close(work, Mark.EXPIRED, Mark.EXHAUSTED)
             try:
-                await self._flush()
+                await self.filing.flush()
             except Exception:
                 # The marks are still in memory and in the mapped file; the next turn tries again.
                 _log.exception("marks could not be saved")
-                self._changed.set()
+                self.filing.changed.set()
             self._turned.set()
             await self.pace.sleep(self.flush_s)
 
@@ -509,14 +474,4 @@ class Dispatch:
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
-        await self._flush()
-
-
-def _worst(alert: Alert) -> str:
-    """The gravest severity that any info of ``alert`` names; empty when none does."""
-    grave = ("Extreme", "Severe", "Moderate", "Minor")
-    return next((severity for severity in grave if any(info.severity == severity for info in alert.infos)), "")
-
-
-async def _sleep(clock: Clock, seconds: float) -> None:
-    await clock.sleep(seconds)
+        await self.filing.flush()

@@ -1,43 +1,60 @@
-"""A lane: one channel's queue of sealed batches, the soonest needed first, and its retries.
+"""A lane: one channel's queue of sealed batches, the soonest needed first and fair between sources, and its retries.
 
-- The order is by rank, then by the number of the alert, then by batch; what is superseded or has expired is never
-  picked.
+- The order is by rank; within a rank every source has its turn, so that one that publishes a thousand alerts does not
+  hold up the one alert of another; within a source by the number of the alert, then by batch. What is superseded or
+  has expired is never picked.
 - Batches that wait for a retry are out of the queue and come back when it is due.
+- A receipt that comes before the channel's own answer, or while a retry waits, is the end of that delivery.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import count
+from typing import Any
 
 import numpy as np
 
+from tocsin.clock import Clock
 from tocsin.reach.channel import Channel
-from tocsin.reach.delivery import OPEN_CODES, Batch, Mark, Marks
+from tocsin.reach.delivery import DUE_CODES, OPEN_CODES, Batch, Mark, Marks, raised
 
 
 class Work:
-    """A sealed batch while it is being sent."""
+    """A sealed batch while it is being sent, and its marks for as long as somebody asks about its alert."""
 
-    __slots__ = ("attempts", "batch", "closed", "marks", "open", "queued", "ready", "tasks")
+    __slots__ = ("attempts", "batch", "closed", "marks", "open", "queued", "ready", "saved", "source", "tasks")
 
-    def __init__(self, batch: Batch, marks: Marks) -> None:
-        self.batch, self.marks = batch, marks
+    def __init__(self, batch: Batch, marks: Marks, source: str = "") -> None:
+        self.batch, self.marks, self.source = batch, marks, source
         self.open = int(np.isin(marks, OPEN_CODES).sum())
         self.ready: deque[int] | None = None
         self.attempts: dict[int, int] = {}
         self.tasks: set[asyncio.Task[None]] = set()
-        self.closed = self.queued = False
+        self.closed = self.queued = self.saved = False
+
+    @property
+    def due(self) -> bool:
+        """Whether there is somebody to send to, rather than only people who are held in reserve."""
+        return bool(np.isin(self.marks, DUE_CODES).any())
 
     def take(self, most: int) -> list[int]:
         """The next places to send to, at most ``most``."""
         if self.ready is None:
             # Made when the batch comes first and not before: a million recipients wait as bytes, not as objects.
-            self.ready = deque(np.flatnonzero(np.isin(self.marks, OPEN_CODES)).tolist())
-        return [self.ready.popleft() for _ in range(min(most, len(self.ready)))]
+            self.ready = deque(np.flatnonzero(np.isin(self.marks, DUE_CODES)).tolist())
+        while self.ready:
+            places = [self.ready.popleft() for _ in range(min(most, len(self.ready)))]
+            due = np.isin(self.marks[places], DUE_CODES)
+            if due.all():
+                return places
+            if due.any():
+                return [place for place, here in zip(places, due.tolist(), strict=True) if here]
+        return []
 
     def settle(self, place: int, mark: Mark) -> None:
         """One recipient's delivery has ended."""
@@ -49,9 +66,31 @@ class Work:
         self.marks[places] = Mark.ACCEPTED
         self.open -= len(places)
 
+    def promote(self, places: list[int]) -> None:
+        """These were held in reserve, and are to be sent to now."""
+        self.marks[places] = Mark.PENDING
+        if self.ready is not None:
+            self.ready.extend(places)
+
+    def place(self, number: int) -> int | None:
+        """Where a subscription stands in this batch."""
+        numbers = self.batch.recipients
+        place = int(np.searchsorted(numbers, number))
+        return place if place < len(numbers) and numbers[place] == number else None
+
+    def receive(self, place: int, level: Mark) -> Mark | None:
+        """Raise a mark to what was received; the mark before, or None where it says no more than was known."""
+        before = Mark(int(self.marks[place]))
+        if not raised(before, level):
+            return None
+        self.marks[place] = level
+        if before in (Mark.SENDING, Mark.WAITING):
+            self.open -= 1
+        return before
+
     def close(self, untried: Mark, tried: Mark) -> dict[Mark, int]:
-        """End everything that is open; how many got which mark."""
-        never = self.marks == Mark.PENDING
+        """End everything that is open; how many got which mark. Who was held in reserve was never tried."""
+        never = (self.marks == Mark.PENDING) | (self.marks == Mark.RESERVED)
         unsure = (self.marks == Mark.SENDING) | (self.marks == Mark.WAITING)
         self.marks[never], self.marks[unsure] = untried, tried
         self.open, self.closed = 0, True
@@ -69,25 +108,61 @@ class Lane:
         self.sooner = asyncio.Event()
         self.retries: list[tuple[datetime, int, Work, int]] = []
         self.ended: Counter[str] = Counter()
-        self._heap: list[tuple[int, int, int, Work]] = []
+        self.prepared: OrderedDict[str, None] = OrderedDict()
+        # By rank, then by source in the order of their turns, the batches of each as a heap.
+        self._queue: dict[int, OrderedDict[str, list[tuple[int, int, Work]]]] = {}
         self._order = count()
 
     def put(self, work: Work) -> None:
         """Queue a batch, unless it is queued."""
         if not work.queued and not work.closed:
             work.queued = True
-            heappush(self._heap, (work.batch.rank, work.batch.seq, work.batch.id, work))
+            sources = self._queue.setdefault(work.batch.rank, OrderedDict())
+            heappush(sources.setdefault(work.source, []), (work.batch.seq, work.batch.id, work))
             self.wake.set()
 
     def pick(self, now: datetime) -> tuple[Work, list[int]] | None:
         """The batch and the places in it that are to be sent to next, at most as many as the channel likes."""
-        while self._heap:
-            work = self._heap[0][3]
-            if not work.closed and now < work.batch.deadline and (places := work.take(self.channel.stride)):
-                return work, places
-            heappop(self._heap)
-            work.queued = False
+        while self._queue:
+            rank = min(self._queue)
+            sources = self._queue[rank]
+            while sources:
+                source, heap = next(iter(sources.items()))
+                work = heap[0][2]
+                if not work.closed and now < work.batch.deadline and (places := work.take(self.channel.stride)):
+                    sources.move_to_end(source)
+                    return work, places
+                heappop(heap)
+                work.queued = False
+                if not heap:
+                    del sources[source]
+            del self._queue[rank]
         return None
+
+    def keep(self, clock: Clock, send: Send) -> tuple[Coroutine[Any, Any, None], Coroutine[Any, Any, None]]:
+        """What keeps this lane going until it is cancelled: sending what is next, and bringing back what is due."""
+        return self._keep_sending(clock, send), self._keep_retrying(clock)
+
+    async def _keep_sending(self, clock: Clock, send: Send) -> None:
+        while True:
+            self.wake.clear()
+            while not self.paused and self.running < self.channel.lanes:
+                picked = self.pick(clock.now())
+                if picked is None:
+                    break
+                work, places = picked
+                self.running += 1
+                task = asyncio.create_task(send(self, work, places))
+                work.tasks.add(task)
+                task.add_done_callback(work.tasks.discard)
+                task.add_done_callback(self.freed)
+            await self.wake.wait()
+
+    async def _keep_retrying(self, clock: Clock) -> None:
+        while True:
+            self.sooner.clear()
+            self.return_due(clock.now())
+            await first(clock, self.sooner, self.retries[0][0].timestamp() if self.retries else None)
 
     def wait_for(self, due: datetime, work: Work, place: int) -> None:
         """Have a place sent to again at ``due``."""
@@ -114,3 +189,24 @@ class Lane:
         """Count deliveries that ended."""
         if number:
             self.ended[mark.name.lower()] += number
+
+
+Send = Callable[[Lane, Work, list[int]], Coroutine[Any, Any, None]]
+"""Sends to some places of a batch and puts down how it went."""
+
+
+async def first(clock: Clock, event: asyncio.Event, moment: float | None) -> None:
+    """Return when ``event`` is set, or ``clock`` has come to ``moment`` (seconds since the epoch), if there is one."""
+    waits: list[asyncio.Task[Any]] = [asyncio.create_task(event.wait())]
+    if moment is not None:
+        waits.append(asyncio.create_task(_until(clock, moment)))
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiting in waits:
+            waiting.cancel()
+
+
+async def _until(clock: Clock, moment: float) -> None:
+    # What is left is worked out when the wait begins: a clock may have been turned since somebody decided to wait.
+    await clock.sleep(max(moment - clock.now().timestamp(), 0.0))

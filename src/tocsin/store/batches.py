@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import apsw
 import numpy as np
@@ -27,6 +28,7 @@ from tocsin.reach.delivery import (
     BATCH,
     DELIVERY_SETTLED,
     REACHED_CODES,
+    WARNINGS,
     Batch,
     Mark,
     Marks,
@@ -35,6 +37,7 @@ from tocsin.reach.delivery import (
     Proof,
     Settled,
     count,
+    raised,
     receipt,
 )
 from tocsin.store.sqlite import SqliteStore
@@ -49,6 +52,7 @@ CREATE TABLE IF NOT EXISTS batches (
 CREATE INDEX IF NOT EXISTS batches_by_event ON batches (event_id);
 CREATE INDEX IF NOT EXISTS batches_by_alert ON batches (alert);
 CREATE INDEX IF NOT EXISTS batches_open ON batches (id) WHERE settled = 0;
+CREATE TABLE IF NOT EXISTS batch_rungs (batch INTEGER PRIMARY KEY, rung INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS told (
   event_id TEXT NOT NULL, realm TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (event_id, realm)
 ) STRICT, WITHOUT ROWID;
@@ -62,9 +66,18 @@ _TOLD = """
 INSERT INTO told VALUES (?, ?, ?)
 ON CONFLICT (event_id, realm) DO UPDATE SET version = max(version, excluded.version)
 """
-_OPEN = """
-SELECT id, alert, event_id, version, phase, channel, realm, rank, seq, deadline, recipients, marks
-FROM batches WHERE settled = 0 AND realm = ? ORDER BY rank, seq, id
+_BATCH = """
+SELECT id, alert, event_id, version, phase, channel, realm, rank, seq, deadline, recipients, marks,
+  coalesce((SELECT rung FROM batch_rungs WHERE batch = id), 0)
+FROM batches WHERE realm = ?
+"""
+_OPEN = _BATCH + " AND settled = 0 ORDER BY rank, seq, id"
+_OF_ALERT = _BATCH + " AND alert = ? ORDER BY id"
+_OF_EVENT = """
+SELECT phase, recipients, marks FROM batches WHERE event_id = ? AND realm = ? ORDER BY seq, id
+"""
+_HOLDING = """
+SELECT id, recipients, marks FROM batches WHERE alert = ? AND realm = ? AND first <= ? AND last >= ?
 """
 _PROOFS = """
 SELECT alert, event_id, version, phase, channel, recipients, marks, id
@@ -91,15 +104,16 @@ class SqlBatches:
         def rows(connection: apsw.Connection) -> None:
             connection.executemany(_TOLD, [(event_id, self.realm, version) for event_id, version in versions.items()])
             for plan in plans:
-                for channel, numbers in plan.recipients.items():
-                    for start in range(0, len(numbers), BATCH):
-                        sealed.append(self._row(connection, plan, channel, numbers[start : start + BATCH]))
+                for rung, recipients in enumerate((plan.recipients, plan.reserve)):
+                    for channel, numbers in recipients.items():
+                        for start in range(0, len(numbers), BATCH):
+                            sealed.append(self._row(connection, plan, channel, numbers[start : start + BATCH], rung))
 
         self.store.step(follower, upto, facts, rows)
         return sealed
 
-    def _row(self, connection: apsw.Connection, plan: Plan, channel: str, numbers: Numbers) -> Batch:
-        marks = np.zeros(len(numbers), dtype=np.uint8)
+    def _row(self, connection: apsw.Connection, plan: Plan, channel: str, numbers: Numbers, rung: int) -> Batch:
+        marks = np.full(len(numbers), Mark.RESERVED if rung else Mark.PENDING, dtype=np.uint8)
         row = connection.execute(
             _ADD,
             (
@@ -119,6 +133,8 @@ class SqlBatches:
             ),
         ).fetchone()
         assert row is not None
+        if rung:
+            connection.execute("INSERT INTO batch_rungs VALUES (?, ?)", (row[0], rung))
         return Batch(
             row[0],
             plan.alert,
@@ -132,6 +148,7 @@ class SqlBatches:
             plan.deadline,
             numbers,
             marks,
+            rung,
         )
 
     def newest(self, event_ids: Sequence[str]) -> dict[str, int]:
@@ -152,27 +169,21 @@ class SqlBatches:
             rows = list(connection.execute(_OPEN, (self.realm,)))
         self._file.keep_only({row[0] for row in rows})
         found = []
-        for number, alert, event_id, version, phase, channel, realm, rank, seq, deadline, recipients, marks in rows:
-            kept = np.frombuffer(marks, dtype=np.uint8).copy()
-            mapped = self._file.found(number)
+        for row in rows:
+            kept, mapped = np.frombuffer(row[11], dtype=np.uint8).copy(), self._file.found(row[0])
             if mapped is not None:
                 kept = np.where(mapped[: len(kept)] != Mark.PENDING, mapped[: len(kept)], kept)
-            found.append(
-                Batch(
-                    number,
-                    alert,
-                    event_id,
-                    version,
-                    phase,
-                    channel,
-                    realm,
-                    rank,
-                    seq,
-                    _moment(deadline),
-                    np.frombuffer(recipients, dtype=np.int64),
-                    kept,
-                )
-            )
+            found.append(_batch(row, kept))
+        return found
+
+    def told(self, alert: str) -> list[Batch]:
+        """Every batch of one alert, settled or not, with its marks as they are known now."""
+        with self.store.reader() as connection:
+            rows = list(connection.execute(_OF_ALERT, (self.realm, alert)))
+        found = []
+        for row in rows:
+            taken = self._file.taken(row[0])
+            found.append(_batch(row, np.frombuffer(row[11], dtype=np.uint8).copy() if taken is None else taken.copy()))
         return found
 
     def marks(self, batch: Batch) -> Marks:
@@ -192,6 +203,29 @@ class SqlBatches:
 
         return self.store.write(rows)
 
+    def receive(self, receipts: Sequence[tuple[str, int, Mark]]) -> Future[int]:
+        """Raise marks to what was received, in one commit; how many were raised."""
+
+        def rows(connection: apsw.Connection) -> int:
+            changed: dict[int, bytearray] = {}
+            found = 0
+            for alert, number, level in receipts:
+                for batch, recipients, marks in connection.execute(_HOLDING, (alert, self.realm, number, number)):
+                    numbers = np.frombuffer(recipients, dtype=np.int64)
+                    place = int(np.searchsorted(numbers, number))
+                    if place < len(numbers) and numbers[place] == number:
+                        kept = changed.get(batch) or bytearray(marks)
+                        if raised(kept[place], level):
+                            kept[place] = level
+                            changed[batch] = kept
+                            found += 1
+            connection.executemany(
+                "UPDATE batches SET marks = ? WHERE id = ?", [(bytes(kept), batch) for batch, kept in changed.items()]
+            )
+            return found
+
+        return self.store.write(rows)
+
     def release(self, ids: Sequence[int]) -> None:
         """Give the mapped marks of these batches to others."""
         self._file.release(ids)
@@ -207,6 +241,16 @@ class SqlBatches:
                 parts.append(np.frombuffer(recipients, dtype=np.int64)[told])
         return np.unique(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
 
+    def warned(self, event_id: str) -> Numbers:
+        """Those for whom the last that they may have seen of this event is a warning."""
+        warned = np.empty(0, dtype=np.int64)
+        with self.store.reader() as connection:
+            for phase, recipients, marks in connection.execute(_OF_EVENT, (event_id, self.realm)):
+                told = np.isin(np.frombuffer(marks, dtype=np.uint8), REACHED_CODES)
+                numbers = np.frombuffer(recipients, dtype=np.int64)[told]
+                warned = np.union1d(warned, numbers) if phase in WARNINGS else np.setdiff1d(warned, numbers)
+        return warned
+
     def announce(self, alerts: Sequence[str]) -> None:
         """Record ``delivery:settled`` where all is settled, once for each alert and channel."""
         facts = []
@@ -221,6 +265,8 @@ class SqlBatches:
                 if channel not in waiting:
                     event_id, version, phase, _ = rows[0]
                     counts = count(np.frombuffer(b"".join(row[3] for row in rows), dtype=np.uint8))
+                    # Who was told by another channel was never a recipient of this one.
+                    counts.pop(Mark.SPARED.name.lower(), None)
                     told = Settled(alert, event_id, version, phase, channel, counts)
                     facts.append(fact(DELIVERY_SETTLED, f"{alert}@{channel}", told, self.realm))
         if facts:
@@ -345,6 +391,14 @@ class MarkFile:
         self._own(slot, 0)
         self._bytes(slot, BATCH)[:] = 0
         self._free.append(slot)
+
+
+def _batch(row: tuple[Any, ...], marks: Marks) -> Batch:
+    number, alert, event_id, version, phase, channel, realm, rank, seq, deadline, recipients, _, rung = row
+    numbers, ends = np.frombuffer(recipients, dtype=np.int64), _moment(deadline)
+    return Batch(
+        number, alert, event_id, version, phase, channel, realm, rank, seq, ends, numbers, marks, rung
+    )  # fmt: skip
 
 
 def _micros(moment: datetime) -> int:

@@ -295,5 +295,20 @@ class SqlPreKeys:
                 os.pwrite(self._counter, struct.pack("<q", count), 0)
 
 
+def forget_restored(store: SqliteStore) -> None:
+    """Throw away every prepared key of every realm in a store that was made from a backup.
+
+    The installation that the backup is of may still be there and use them; no key may seal two texts.
+    """
+
+    def rows(connection: apsw.Connection) -> None:
+        here = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        for table in ("prekeys", "prekey_boxes", "prekey_claims"):
+            if table in here:
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+
+    store.write(rows).result()
+
+
 def _minutes(moment: datetime) -> int:
     return max(0, (moment - EPOCH) // timedelta(minutes=1))

@@ -222,7 +222,8 @@ class Guard:
                 return await receive()
             left = ends - asyncio.get_running_loop().time()
             try:
-                message = await asyncio.wait_for(receive(), max(0.0, left))
+                async with asyncio.timeout(max(0.0, left)):
+                    message = await receive()
             except TimeoutError:
                 raise Refusal(TooSlowError(), headers={"Connection": "close"}) from None
             if message["type"] == "http.request":

@@ -128,6 +128,7 @@ class House:
     vapid: Any = None
     shelters: Shelters | None = None
     shelter_desk: Any = None
+    selfdrill: Any = None
     checks: list[Callable[[datetime], Iterable[Ailment]]] = field(default_factory=list)
     listeners: list[Callable[[Entry], object]] = field(default_factory=list)
 

@@ -15,6 +15,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from tocsin.web.carrier import families
+
 if TYPE_CHECKING:
     from tocsin.web.house import House
 
@@ -88,6 +90,8 @@ class _Asked(Collector):
         cut = CounterMetricFamily("tocsin_streams_cut", "Streams that were ended because they did not read.")
         cut.add_metric([], getattr(house.hub, "cut_off", 0))
         yield cut
+        if house.dispatch is not None:
+            yield from families(house.dispatch, at)
         kept = CounterMetricFamily("tocsin_http_ready_answers", "Answers given from bytes that were kept ready.")
         kept.add_metric([], house.measures.ready)
         yield kept

@@ -53,6 +53,7 @@ STATUS: dict[str, int] = {
     "person.rate-limited": 429,
     "person.foreign-sender": 403,
     "input.method": 405,
+    "input.upgrade": 426,
     "person.not-found": 404,
     "other-side": 502,
     "other-side.source": 502,

@@ -16,6 +16,7 @@ from tocsin.web.listing import AlertList, AlertsQuery
 from tocsin.web.openapi import Answer, Operation
 from tocsin.web.own import OWN
 from tocsin.web.problem import PROBLEM_JSON
+from tocsin.web.receipt import RECEIPTS
 from tocsin.web.shapes import (
     JSON,
     AlertFate,
@@ -216,6 +217,14 @@ TABLE: tuple[Operation, ...] = (
         faults=(_UNKNOWN, "operator.not-ready"),
     ),
     Operation(
+        "GET",
+        "/v1/socket",
+        Interface.stream,
+        "The stream's events over WebSocket, as text frames with event, id and data. Parameters: area (repeatable), after.",
+        (Answer(101, "An endless stream of frames.", ""),),
+        faults=(_UNKNOWN, "operator.not-ready", "input.upgrade"),
+    ),
+    Operation(
         "POST",
         "/v1/subscriptions",
         Interface.subscribe,
@@ -291,5 +300,6 @@ TABLE: tuple[Operation, ...] = (
     Operation("GET", "/metrics", Interface.metrics, "For Prometheus.", (Answer(200, "Measures.", "text/plain"),)),
     *SHELTERS,
     *OWN,
+    *RECEIPTS,
 )
 """Every operation there is."""

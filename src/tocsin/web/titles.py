@@ -124,6 +124,11 @@ TITLES: dict[str, dict[str, str]] = {
         "de": "Dieses Token darf nicht für diesen Absender sprechen.",
         "fr": "Ce jeton ne peut pas parler au nom de cet émetteur.",
     },
+    "input.upgrade": {
+        "uk": "Ця адреса — для WebSocket; з’єднуйтеся через ws: або wss:.",
+        "de": "Diese Adresse ist für WebSocket; verbinden Sie sich mit ws: oder wss:.",
+        "fr": "Cette adresse est pour WebSocket ; connectez-vous avec ws: ou wss:.",
+    },
     "input.method": {
         "uk": "За цією адресою таке не роблять.",
         "de": "Das geht unter dieser Adresse nicht.",

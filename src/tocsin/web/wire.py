@@ -22,10 +22,10 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from tocsin.errors import InputError
-from tocsin.reach.channels.streamgate import StreamGate
 from tocsin.web.guard import harden
 from tocsin.web.problem import PROBLEM_JSON, Problem, problem
 from tocsin.web.ready import conditions
+from tocsin.web.socket import SocketGate
 
 if TYPE_CHECKING:
     from tocsin.reach.channels.stream import StreamHub
@@ -68,7 +68,7 @@ class _Reading:
         self.complete += 1
 
 
-class Wire(StreamGate):
+class Wire(SocketGate):
     """One connection. ``site`` and ``known`` are set by :func:`protocol`, for all connections together."""
 
     site: Site

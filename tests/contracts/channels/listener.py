@@ -24,9 +24,11 @@ async def page(scope: dict[str, Any], receive: Callable[..., Any], send: Callabl
 
 
 @contextlib.asynccontextmanager
-async def serving(hub: StreamHub, *, run: bool = True) -> AsyncIterator[tuple[int, uvicorn.Server]]:
-    """A server on a port of its own; yields the port."""
-    config = uvicorn.Config(page, http=http_protocol(hub), lifespan="off", log_config=None, ws="none")
+async def serving(
+    hub: StreamHub, *, run: bool = True, http: type[asyncio.Protocol] | None = None
+) -> AsyncIterator[tuple[int, uvicorn.Server]]:
+    """A server on a port of its own; yields the port. ``http`` stands in front in place of the stream's own gate."""
+    config = uvicorn.Config(page, http=http or http_protocol(hub), lifespan="off", log_config=None, ws="none")
     server = uvicorn.Server(config)
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))

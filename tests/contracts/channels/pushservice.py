@@ -121,6 +121,7 @@ class PushService:
         self.refusals: list[str] = []
         self.answer: Callable[[str], web.Response | None] = lambda name: None
         self.hold: asyncio.Event | None = None
+        self.slow_s = 0.0
         self.origin = ""
 
     async def take(self, request: web.Request) -> web.StreamResponse:
@@ -130,6 +131,8 @@ class PushService:
         self.came.append((name, heads, sealed))
         if self.hold is not None:
             await self.hold.wait()
+        if self.slow_s:
+            await asyncio.sleep(self.slow_s)
         given = self.answer(name)
         if given is not None:
             return given

@@ -83,7 +83,7 @@ async def test_handed_over_with_text_and_audio(clock: TurnedClock) -> None:
 async def test_prepared_before_the_first_call(clock: TurnedClock) -> None:
     """Speech can be made in every language as soon as the alert is there."""
     channel = Voice(kit(clock), VoiceTable(Chosen("plain", slots={"base": "http://127.0.0.1:1", "key": ""})))
-    await channel.prepare(Wordings().of(delivery("+380441234567")))
+    await channel.prepare(delivery("+380441234567"))
     assert len(channel.speech._made) == 4
     assert all([await task for task in channel.speech._made.values()])
     await channel.close()

@@ -207,7 +207,7 @@ async def test_restart_goes_on_where_it_stopped(room: Room) -> None:
         await until(lambda: len(room.notes.sent) >= 20)
         dispatch.pause("notes")
         await until(lambda: dispatch.lanes["notes"].running == 0)
-        await until(lambda: not dispatch._dirty)
+        await until(lambda: not dispatch.filing.dirty)
         first = len(room.notes.sent)
     next_room = room.again()
     try:
@@ -269,8 +269,8 @@ def test_patience(chance: float) -> None:
 def test_marks_are_stable() -> None:
     """Marks are on disk: a number never changes its meaning."""
     names = "pending sending accepted refused gone waiting expired superseded exhausted overtaken ended shown answered"
-    assert [mark.name.lower() for mark in Mark] == names.split(" ")
-    assert list(Mark) == list(range(13))
+    assert [mark.name.lower() for mark in Mark] == [*names.split(" "), "reserved", "spared"]
+    assert list(Mark) == list(range(15))
 
 
 async def test_it_ends_when_it_is_told_to_however_much_happens_just_then(room: Room) -> None:
@@ -280,7 +280,7 @@ async def test_it_ends_when_it_is_told_to_however_much_happens_just_then(room: R
         following = asyncio.create_task(dispatch.follow())
         await until(lambda it=dispatch: it._tasks)
         await asyncio.sleep(0.01)
-        dispatch._changed.set()
+        dispatch.filing.changed.set()
         for _ in range(turns):
             await asyncio.sleep(0)
         following.cancel()

@@ -28,63 +28,24 @@ from pathlib import Path
 from typing import Any
 
 import pycurl
-from msgspec import Struct
 
 from tocsin.reach.channels.destination import public
+from tocsin.reach.channels.origin import (
+    CREATED,
+    FORBIDDEN,
+    HELD,
+    REASONS,
+    REFUSED,
+    Answer,
+    Job,
+    Manners,
+    Origin,
+    Parcel,
+)
+
+__all__ = ["CREATED", "HELD", "REFUSED", "Answer", "Courier", "Manners", "Parcel"]
 
 _log = logging.getLogger(__name__)
-
-HELD = 0
-"""The status of what has none."""
-FORBIDDEN = "address.not-public"
-REFUSED = frozenset({FORBIDDEN, "address.malformed", "address.scheme"})
-"""Reasons for which nothing will ever be sent to an address."""
-
-
-class Manners(Struct, frozen=True):
-    """How origins are treated.
-
-    ``per_second`` requests at most; ``window`` under way at first, up to ``most_window`` as answers come, over at most
-    ``connections``. An answer that takes ``slow_s`` holds the queue behind it; after ``total_s`` it counts as failed.
-    After ``failures`` in a row, or ``storm`` times 429 or 503, an origin rests for ``rest_s``, twice as long each time
-    up to ``most_rest_s``, or as long as it asks. ``answer_bytes`` of an answer are taken.
-    """
-
-    per_second: float = 10_000.0
-    window: int = 16
-    most_window: int = 256
-    connections: int = 8
-    total_s: float = 10.0
-    slow_s: float = 1.0
-    failures: int = 5
-    storm: int = 5
-    rest_s: float = 5.0
-    most_rest_s: float = 300.0
-    answer_bytes: int = 4096
-
-
-class Parcel(Struct, frozen=True):
-    """One POST: ``origin`` of the ``url``, its ``headers`` (one list for all that share them) and its ``body``."""
-
-    origin: str
-    url: str
-    headers: list[str]
-    body: bytes
-
-
-class Answer(Struct, frozen=True):
-    """What came back: an HTTP ``status``, or :data:`HELD` with the reason and whether it had left.
-
-    ``after_s`` is what the other side asked for, or when to come again with what was held.
-    """
-
-    status: int
-    after_s: float | None = None
-    reason: str = ""
-    tried: bool = True
-
-
-CREATED = Answer(201)
 
 
 class Opened:
@@ -98,39 +59,6 @@ class Opened:
 
     def __del__(self) -> None:
         os.close(self.number)
-
-
-class Job:
-    """Parcels that were handed over together, and their answers."""
-
-    __slots__ = ("answers", "cancelled", "done", "left", "loop", "parcels")
-
-    def __init__(self, parcels: Sequence[Parcel], loop: asyncio.AbstractEventLoop) -> None:
-        self.parcels, self.loop, self.left, self.cancelled = parcels, loop, len(parcels), False
-        self.answers: list[Answer] = [CREATED] * len(parcels)
-        self.done: asyncio.Future[list[Answer]] = loop.create_future()
-
-    def finish(self) -> None:
-        if not self.done.done():
-            self.done.set_result(self.answers)
-
-
-class Origin:
-    """What is known about one push service."""
-
-    __slots__ = (
-        "asking", "closed_until", "failures", "heard", "inside", "name", "queue", "rests", "storms", "tokens",
-        "topped", "window",
-    )  # fmt: skip
-
-    def __init__(self, name: str, window: int, now: float) -> None:
-        self.name, self.window = name, window
-        self.queue: deque[tuple[Job, int]] = deque()
-        self.inside = self.failures = self.storms = self.rests = 0
-        self.closed_until = 0.0
-        self.asking = False
-        self.heard = self.topped = now
-        self.tokens = 1.0
 
 
 class Courier:
@@ -249,7 +177,7 @@ class Courier:
             for place, parcel in enumerate(job.parcels):
                 origin = self.origins.get(parcel.origin)
                 if origin is None:
-                    origin = self.origins[parcel.origin] = Origin(parcel.origin, self.manners.window, now)
+                    origin = self.origins[parcel.origin] = Origin(parcel.origin, self.manners, now)
                 origin.queue.append((job, place))
         for origin in [one for one in self.origins.values() if one.queue]:
             self._pump(origin, now)
@@ -273,7 +201,7 @@ class Courier:
             if now - since < self.manners.total_s:
                 return
             self._drop(curl, origin)
-            self._answer(job, place, self._learn(origin, 0, None, "timeout", now))
+            self._answer(job, place, origin.learn(0, None, "timeout", now))
 
     def _drop(self, curl: Any, origin: Origin) -> None:
         del self._busy[curl]
@@ -295,8 +223,7 @@ class Courier:
             if origin.inside and now - origin.heard > manners.slow_s:
                 self._hand_back(origin, 0.5, "origin slow")
                 return
-        origin.tokens = min(manners.per_second * 0.1 + 1, origin.tokens + (now - origin.topped) * manners.per_second)
-        origin.topped = now
+        origin.top_up(now)
         while queue and room > 0 and origin.tokens >= 1:
             job, place = queue.popleft()
             if job.cancelled:
@@ -393,7 +320,7 @@ class Courier:
                 self._came(curl, now, "")
             for curl, code, _ in bad:
                 forbidden, curl.forbidden = curl.forbidden, False
-                self._came(curl, now, FORBIDDEN if forbidden else _REASONS.get(code, f"curl {code}"))
+                self._came(curl, now, FORBIDDEN if forbidden else REASONS.get(code, f"curl {code}"))
             if not left:
                 return
 
@@ -406,7 +333,7 @@ class Courier:
             answer = CREATED
         else:
             asked = curl.getinfo(pycurl.RETRY_AFTER) if status in (429, 503) else 0
-            answer = self._learn(origin, status, float(asked) if asked else None, reason, now)
+            answer = origin.learn(status, float(asked) if asked else None, reason, now)
         origin.inside -= 1
         origin.heard = now
         if origin.window < self.manners.most_window and answer is CREATED:
@@ -416,41 +343,6 @@ class Courier:
         curl.taken = 0
         self._spare.append(curl)
         self._answer(job, place, answer)
-
-    def _learn(self, origin: Origin, status: int, asked: float | None, reason: str, now: float) -> Answer:
-        """The answer, and what it says about its origin as a whole."""
-        manners = self.manners
-        if reason and not status:
-            if reason not in REFUSED:
-                self._failed(origin, now, None)
-            return Answer(HELD, None, reason, tried=reason not in _UNSENT)
-        origin.asking = False
-        if status in (429, 503):
-            origin.storms += 1
-            origin.window = max(4, origin.window // 2)
-            if origin.storms >= manners.storm or origin.closed_until:
-                self._rest(origin, now, asked)
-        elif status >= 500:
-            self._failed(origin, now, asked)
-        else:
-            origin.failures = origin.storms = origin.rests = 0
-            origin.closed_until = 0.0
-        return CREATED if status == 201 else Answer(status, asked)
-
-    def _failed(self, origin: Origin, now: float, asked: float | None) -> None:
-        origin.failures += 1
-        origin.asking = False
-        origin.window = max(4, origin.window // 2)
-        if origin.failures >= self.manners.failures or origin.closed_until:
-            self._rest(origin, now, asked)
-
-    def _rest(self, origin: Origin, now: float, asked: float | None) -> None:
-        if now < origin.closed_until:
-            return  # these had left before it was closed
-        rest = min(self.manners.most_rest_s, self.manners.rest_s * 2.0**origin.rests)
-        origin.rests = min(origin.rests + 1, 30)
-        origin.closed_until = now + max(rest, min(asked or 0.0, self.manners.most_rest_s))
-        origin.storms = origin.failures = 0
 
     def _answer(self, job: Job, place: int, answer: Answer) -> None:
         job.answers[place] = answer
@@ -505,18 +397,3 @@ class Courier:
         self._poll.close()
         os.close(self._wake)
         self._wake = -1
-
-
-_REASONS = {
-    pycurl.E_COULDNT_RESOLVE_HOST: "name",
-    pycurl.E_COULDNT_CONNECT: "connect",
-    pycurl.E_OPERATION_TIMEDOUT: "timeout",
-    pycurl.E_PEER_FAILED_VERIFICATION: "certificate",
-    pycurl.E_SSL_CONNECT_ERROR: "tls",
-    pycurl.E_SSL_CACERT_BADFILE: "certificate",
-    pycurl.E_WRITE_ERROR: "answer too long",
-    pycurl.E_URL_MALFORMAT: "address.malformed",
-    pycurl.E_UNSUPPORTED_PROTOCOL: "address.scheme",
-}
-_UNSENT = frozenset({"name", "connect", "certificate", "tls", *REFUSED})
-"""With these no byte of the message has left."""

@@ -144,6 +144,11 @@ class Gateway:
         self._learn(answer.outcome)
         return answer
 
+    def resting(self) -> str:
+        """Why the gateway is left alone now; empty where it is not."""
+        until = self._rests_until
+        return "circuit open" if until is not None and self.clock.now() < until else ""
+
     async def close(self) -> None:
         """Close the connections that are kept."""
         session, self._session = self._session, None

@@ -94,6 +94,10 @@ class Mail:
         for session in idle:
             await session.quit()
 
+    def carrier(self, address: str) -> str:
+        """The relay that it all goes to."""
+        return f"smtp {self.relay.host}"
+
     async def tell(self, address: str, subject: str, text: str) -> Outcome:
         """Send one plain mail that is no alert: whether warnings are wanted there."""
         if _MAILBOX.fullmatch(address) is None:

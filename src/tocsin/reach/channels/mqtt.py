@@ -90,6 +90,10 @@ class Mqtt:
         """Publish each of ``batch``; see :class:`tocsin.reach.channel.Channel`."""
         return [await self._one(delivery) for delivery in batch]
 
+    def carrier(self, address: str) -> str:
+        """The broker that it all goes to."""
+        return f"mqtt {self.broker.host}"
+
     async def close(self) -> None:
         """Say goodbye to the broker."""
         await self.line.close()

@@ -70,6 +70,10 @@ class Siren:
         """Command each device of ``batch``; see :class:`tocsin.reach.channel.Channel`."""
         return [await self._one(delivery) for delivery in batch]
 
+    def carrier(self, address: str) -> str:
+        """The broker that it all goes to."""
+        return f"mqtt {self.table.broker.host}"
+
     async def close(self) -> None:
         """Say goodbye to the broker."""
         await self.line.close()

@@ -85,7 +85,9 @@ class SmsTable(Struct, frozen=True, forbid_unknown_fields=True):
     """The table ``sms``: by ``smpp`` or by ``http``, from ``sender``.
 
     ``parts`` is the most a text may take in GSM-7 and ``parts_wide`` in UCS-2; ``price`` of one part, in the operator's
-    own currency, is only for the account of what was spent.
+    own currency, is only for the account of what was spent. ``callback`` is a secret of 16 letters or more that
+    stands in the address to which an HTTP gateway posts its receipts (``/v1/receipts/sms/<secret>``); none are taken
+    without it.
     """
 
     sender: str
@@ -94,6 +96,7 @@ class SmsTable(Struct, frozen=True, forbid_unknown_fields=True):
     parts: int = 3
     parts_wide: int = 5
     price: float = 0.0
+    callback: str = ""
 
 
 class Spent(Struct, frozen=True):
@@ -132,6 +135,17 @@ class Sms:
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
         """Send each of ``batch``; see :class:`tocsin.reach.channel.Channel`."""
         return await asyncio.gather(*(self._one(delivery) for delivery in batch))
+
+    def carrier(self, address: str) -> str:
+        """The short message centre or the gateway that it all goes to."""
+        if self.table.smpp is not None:
+            return f"smpp {self.table.smpp.host}"
+        return (self.table.http.profile if self.table.http is not None else "") or "http"
+
+    def resting(self) -> dict[str, str]:
+        """The gateway, with why, where it is left alone now."""
+        why = self.gateway.resting() if self.gateway is not None else ""
+        return {self.carrier(""): why} if why else {}
 
     async def close(self) -> None:
         """Let go of the line and the connections."""

@@ -20,23 +20,20 @@ import random
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
 
-import msgspec
 from msgspec import Struct
 
 from tocsin.clock import Clock, SystemClock
 from tocsin.journal import Entry, Journal
-from tocsin.reach.audience import Places, related
-from tocsin.reach.bulletin import Parse, body, bulletin, read_alert
+from tocsin.reach.audience import Places
+from tocsin.reach.bulletin import Parse, read_alert
+from tocsin.reach.channels.event import KINDS, Forms, Piece, event, joined, render
+from tocsin.reach.channels.listening import Group, Replay, Stream, abort, write
 from tocsin.reach.channels.streamgate import Farewell, http_protocol
 from tocsin.reach.heartbeat import Signer, SourceContact, heartbeat
-from tocsin.sense.source import SOURCE_HEARD, SOURCE_LOST, Heard
-from tocsin.warn.publish import ALERT_PUBLISHED, Published
 
-__all__ = ["Limits", "StreamHub", "http_protocol"]
+__all__ = ["Limits", "Stream", "StreamHub", "http_protocol"]
 
-KINDS = (ALERT_PUBLISHED, SOURCE_HEARD, SOURCE_LOST)
 RETRY_MS = 3000
 CHUNK = 500
 """Writes in one turn of the loop: about 5 ms, so that a broadcast never holds up an answer for longer."""
@@ -55,90 +52,6 @@ class Limits(Struct, frozen=True):
     buffer: int = 262_144
     ring: int = 2_000
     replays: int = 8
-
-
-class SourceNews(Struct, frozen=True):
-    """The data of ``event: source``: a source is heard again, or was lost and its areas are unknown."""
-
-    source: str
-    name: str
-    state: str
-    last_heard: datetime | None
-    areas: tuple[str, ...]
-    reason: str
-    as_of: datetime
-    realm: str
-
-
-class Piece(Struct, frozen=True):
-    """One rendered event: the codes it concerns (None for all) and its bytes on the wire."""
-
-    seq: int
-    codes: frozenset[str] | None
-    data: bytes
-
-
-class Keeper(Protocol):
-    """Who answers for a stream: a replay that waits for it, or the group it is live in."""
-
-    def paused(self, stream: Stream) -> None: ...
-
-    def resumed(self, stream: Stream) -> None: ...
-
-
-class Stream(asyncio.Protocol):
-    """One listener's connection."""
-
-    __slots__ = ("address", "hub", "keeper", "transport")
-
-    def __init__(self, hub: StreamHub, transport: asyncio.Transport, address: str) -> None:
-        self.hub, self.transport, self.address = hub, transport, address
-        self.keeper: Keeper | None = None
-
-    def data_received(self, data: bytes) -> None:
-        # Whatever follows the request (a pipelined one, junk) has no answer on an endless response; a flood ends it.
-        if len(data) > 4096:
-            self.transport.abort()
-
-    def pause_writing(self) -> None:
-        if self.keeper is not None:
-            self.keeper.paused(self)
-
-    def resume_writing(self) -> None:
-        if self.keeper is not None:
-            self.keeper.resumed(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.hub.left(self)
-
-
-class Group:
-    """The live streams that asked for the same areas; without areas, for everything."""
-
-    __slots__ = ("areas", "hub", "streams")
-
-    def __init__(self, hub: StreamHub, areas: frozenset[str]) -> None:
-        self.hub, self.areas, self.streams = hub, areas, set[Stream]()
-
-    def paused(self, stream: Stream) -> None:
-        self.hub.cut(stream)
-
-    def resumed(self, stream: Stream) -> None:
-        pass
-
-
-class Replay:
-    """A stream that is catching up, and whether it can take more."""
-
-    def __init__(self) -> None:
-        self.open = asyncio.Event()
-        self.open.set()
-
-    def paused(self, stream: Stream) -> None:
-        self.open.clear()
-
-    def resumed(self, stream: Stream) -> None:
-        self.open.set()
 
 
 class StreamHub:
@@ -172,7 +85,7 @@ class StreamHub:
         self._groups: dict[frozenset[str], Group] = {}
         self._streams: set[Stream] = set()
         self._addresses: dict[str, int] = {}
-        self._queue: deque[tuple[bytes, list[Stream]]] = deque()
+        self._queue: deque[tuple[Forms, list[Stream]]] = deque()
         self._beat_to: list[Stream] = []
         self._beat: bytes | None = None
         self._beat_until = 0.0
@@ -247,31 +160,7 @@ class StreamHub:
             await self.pace.sleep(self.interval_s)
 
     def _render(self, entry: Entry) -> Piece | None:
-        """The event that the public is told of an entry, or None where there is nothing to tell."""
-        if entry.realm != self.realm:
-            return None
-        if entry.kind == ALERT_PUBLISHED:
-            published = entry.read(Published)
-            if published.scope != "Public":
-                return None
-            told = bulletin(published, self.parse(published.cap.encode()), self.realm, self.public_url)
-            codes = related(self.gazetteer, published.areas) if published.areas else None
-            return Piece(entry.seq, codes, _event(b"alert", entry.seq, body(told)))
-        if entry.kind in (SOURCE_HEARD, SOURCE_LOST):
-            heard = entry.read(Heard)
-            news = SourceNews(
-                entry.subject,
-                heard.name,
-                "lost" if entry.kind == SOURCE_LOST else "heard",
-                heard.last_heard,
-                heard.covers,
-                heard.reason,
-                entry.at,
-                self.realm,
-            )
-            codes = related(self.gazetteer, heard.covers) if heard.covers else None
-            return Piece(entry.seq, codes, _event(b"source", entry.seq, msgspec.json.encode(news)))
-        return None
+        return render(entry, self.realm, self.gazetteer, self.parse, self.public_url)
 
     # --- who listens ------------------------------------------------------------------------------------------------
 
@@ -290,12 +179,19 @@ class StreamHub:
             return "address"
         return None
 
-    def take(self, transport: asyncio.Transport, address: str, areas: frozenset[str], after: int | None) -> Stream:
+    def take(
+        self,
+        transport: asyncio.Transport,
+        address: str,
+        areas: frozenset[str],
+        after: int | None,
+        kind: type[Stream] = Stream,
+    ) -> Stream:
         """A listener whose answer's head has been written: from here on it gets what it asked for.
 
         ``address`` is empty where it is not to be counted (a trusted proxy that names nobody).
         """
-        stream = Stream(self, transport, address)
+        stream = kind(self, transport, address)
         transport.set_protocol(stream)
         transport.set_write_buffer_limits(high=self.limits.buffer)
         self._streams.add(stream)
@@ -303,7 +199,7 @@ class StreamHub:
             self._addresses[address] = self._addresses.get(address, 0) + 1
         if after is not None and after > self.seq:
             # The number is from a journal that was longer than this one: what was heard then may not hold any more.
-            transport.write(_event(b"reset", self.seq, b'{"seq":%d}' % self.seq))
+            transport.write(event(b"reset", self.seq, b'{"seq":%d}' % self.seq)[stream.form])
             after = None
         if after is None or after == self.seq:
             self._join(stream, areas)
@@ -347,10 +243,10 @@ class StreamHub:
         for stream in leaving:
             self.left(stream)
             if not stream.transport.is_closing():
-                stream.transport.write(b": closing\nretry: %d\n\n" % random.randint(1000, 5000))  # noqa: S311
+                stream.transport.write(stream.farewell(random.randint(1000, 5000)))  # noqa: S311
                 stream.transport.close()
         # Who does not take these last bytes must not keep the server from stopping.
-        asyncio.get_running_loop().call_later(2, _abort, leaving)
+        asyncio.get_running_loop().call_later(2, abort, leaving)
 
     def _join(self, stream: Stream, areas: frozenset[str]) -> None:
         group = self._groups.get(areas)
@@ -359,10 +255,9 @@ class StreamHub:
         stream.keeper = group
         group.streams.add(stream)
         if self._beat is not None and asyncio.get_running_loop().time() < self._beat_until:
-            stream.transport.write(_event(b"heartbeat", self.seq, self._beat))
+            stream.transport.write(event(b"heartbeat", self.seq, self._beat)[stream.form])
         else:
-            # An id without data tells no event, but is where a reader that is cut off now resumes from.
-            stream.transport.write(b"id: %d\n: joined\n\n" % self.seq)
+            stream.transport.write(joined(self.seq)[stream.form])
 
     async def _replay(self, stream: Stream, keeper: Replay, areas: frozenset[str], after: int) -> None:
         async with self._replays:
@@ -373,8 +268,8 @@ class StreamHub:
                     self._join(stream, areas)
                     return
                 for piece in pieces:
-                    if _concerns(piece, areas):
-                        _write(piece.data, [stream])
+                    if piece.concerns(areas):
+                        write(piece.data, [stream])
                         await keeper.open.wait()
                         if stream.keeper is not keeper:
                             return
@@ -404,9 +299,9 @@ class StreamHub:
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def _listeners(self, piece: Piece) -> list[Stream]:
-        return [stream for group in self._groups.values() if _concerns(piece, group.areas) for stream in group.streams]
+        return [stream for group in self._groups.values() if piece.concerns(group.areas) for stream in group.streams]
 
-    def _spread(self, data: bytes, streams: list[Stream]) -> None:
+    def _spread(self, data: Forms, streams: list[Stream]) -> None:
         # A heartbeat that is still on its way is overtaken, and then no longer says up to which number all was told.
         self._beat_id = None
         if not streams:
@@ -415,7 +310,7 @@ class StreamHub:
             self._queue.append((data, streams))
             self._start_pump()
         else:
-            _write(data, streams)
+            write(data, streams)
 
     def _start_pump(self) -> None:
         if not self._pumping:
@@ -426,39 +321,14 @@ class StreamHub:
         """Write one chunk, alerts before heartbeats, and come back in the next turn of the loop."""
         if self._queue:
             data, streams = self._queue[0]
-            _write(data, streams[-CHUNK:])
+            write(data, streams[-CHUNK:])
             del streams[-CHUNK:]
             if not streams:
                 self._queue.popleft()
         elif self._beat_to:
             assert self._beat is not None
-            _write(_event(b"heartbeat", self._beat_id, self._beat), self._beat_to[-CHUNK:])
+            write(event(b"heartbeat", self._beat_id, self._beat), self._beat_to[-CHUNK:])
             del self._beat_to[-CHUNK:]
         self._pumping = bool(self._queue or self._beat_to)
         if self._pumping:
             asyncio.get_running_loop().call_soon(self._pump)
-
-
-def _write(data: bytes, streams: list[Stream]) -> None:
-    for stream in streams:
-        # Without a keeper it left after the list was made.
-        if stream.keeper is not None:
-            try:
-                stream.transport.write(data)
-            except RuntimeError:
-                # The transport is closing and says so next turn; nobody is there to be told.
-                continue
-
-
-def _abort(streams: list[Stream]) -> None:
-    for stream in streams:
-        stream.transport.abort()
-
-
-def _concerns(piece: Piece, areas: frozenset[str]) -> bool:
-    return not areas or piece.codes is None or not areas.isdisjoint(piece.codes)
-
-
-def _event(name: bytes, seq: int | None, data: bytes) -> bytes:
-    number = b"" if seq is None else b"id: %d\n" % seq
-    return b"event: %b\n%bdata: %b\n\n" % (name, number, data)

@@ -28,6 +28,7 @@ from tocsin.errors import (
     TocsinError,
     UnknownPlaceError,
 )
+from tocsin.reach.channels.listening import Stream
 
 if TYPE_CHECKING:
     from tocsin.reach.channels.stream import StreamHub
@@ -212,15 +213,22 @@ class StreamGate(HttpToolsProtocol):
             self._give(address, areas, after)
         return None
 
-    def _give(self, address: str, areas: frozenset[str], after: int | None) -> None:
+    def _give(
+        self,
+        address: str,
+        areas: frozenset[str],
+        after: int | None,
+        head: bytes = HEAD + OPENING,
+        kind: type[Stream] = Stream,
+    ) -> None:
         transport, state = self.transport, self.server_state
         Farewell.stand(self.hub, self.connections)
         self.connections.discard(self)
         self._unset_keepalive_if_required()
         self.flow.resume_reading()
         state.total_requests += 1
-        transport.write(HEAD + OPENING)
-        self.hub.take(transport, address, areas, after)
+        transport.write(head)
+        self.hub.take(transport, address, areas, after, kind)
         # The parser and this object hold each other; let go, both are freed now and not when the collector runs.
         gone = cast(Any, self)
         gone.parser = gone.transport = gone.flow = gone.cycle = gone.scope = gone.headers = None

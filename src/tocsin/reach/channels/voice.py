@@ -26,7 +26,7 @@ from tocsin.reach.channel import Channel, Kit, Outcome, refused
 from tocsin.reach.channels.gateway import Chosen, Gateway, Profile
 from tocsin.reach.channels.way import Order, Unset, way
 from tocsin.reach.delivery import Delivery
-from tocsin.reach.wording import Told, Wording, Wordings, fit
+from tocsin.reach.wording import Wording, Wordings, fit
 
 LONGEST = 900
 """Letters that are spoken: about a minute."""
@@ -135,9 +135,10 @@ class Voice:
         """Hand over each of ``batch``; see :class:`tocsin.reach.channel.Channel`."""
         return await asyncio.gather(*(self._one(delivery) for delivery in batch))
 
-    async def prepare(self, told: Told) -> None:
+    async def prepare(self, delivery: Delivery) -> None:
         """Make the speech of an alert in every language, so that the first call does not wait for it."""
         if self.table.audio:
+            told = self.words.of(delivery)
             await asyncio.gather(*(self.speech.say(spoken(one), one.language) for one in told.wordings))
 
     async def close(self) -> None:

@@ -18,22 +18,20 @@ import hmac
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from secrets import token_bytes
 
 import aiohttp
 import yarl
 from msgspec import Struct
 
-from tocsin.clock import Clock, utc
-from tocsin.errors import NaiveTimeError
+from tocsin.clock import Clock
 from tocsin.reach.channel import ACCEPTED, GONE, Channel, Kit, Outcome, later, refused
 from tocsin.reach.channels.destination import ForbiddenError, VettedResolver, vet_url
+from tocsin.reach.channels.gateway import asked_s
 from tocsin.reach.delivery import Delivery
 
 PREFIX = "whsec_"
 LATER = frozenset({408, 425, 429})
-MOST_ASKED_S = 3600.0
 
 
 class Manners(Struct, frozen=True):
@@ -86,6 +84,15 @@ class Webhook:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    def resting(self) -> dict[str, str]:
+        """The hosts that are left alone now, with why."""
+        now = self.clock.now()
+        return {
+            name: f"circuit open, {host.rests} in a row"
+            for name, host in self.hosts.items()
+            if host.closed_until is not None and host.closed_until > now
+        }
 
     async def _one(self, delivery: Delivery) -> Outcome:
         try:
@@ -172,20 +179,8 @@ class Webhook:
         if status == 410:
             return GONE
         if status in LATER or status >= 500:
-            return later(self._retry_after(asked), str(status))
+            return later(asked_s(asked, self.clock.now()), str(status))
         return refused(str(status))
-
-    def _retry_after(self, asked: str | None) -> float | None:
-        if not asked:
-            return None
-        try:
-            seconds = float(asked) if asked.strip().isdigit() else self._until(asked)
-        except (ValueError, TypeError, OverflowError, NaiveTimeError):
-            return None
-        return min(max(seconds, 1.0), MOST_ASKED_S)
-
-    def _until(self, asked: str) -> float:
-        return (utc(parsedate_to_datetime(asked)) - self.clock.now()).total_seconds()
 
     def _headers(self, delivery: Delivery) -> dict[str, str]:
         name = webhook_id(delivery.alert, delivery.to.subscription)

@@ -100,6 +100,15 @@ class Webpush:
         """Close the connections that are kept."""
         await self.courier.close()
 
+    def carrier(self, address: str) -> str:
+        """The push service that an endpoint is of."""
+        found = _ENDPOINT.fullmatch(address) if len(address) <= 2048 else None
+        return found[1].lower() if found is not None else self.name
+
+    def resting(self) -> dict[str, str]:
+        """The push services that are left alone now, with why."""
+        return {name: f"circuit open, {rests} in a row" for name, rests in self.courier.resting().items()}
+
     # --- what leaves ------------------------------------------------------------------------------------------------
 
     def _pack(self, batch: Sequence[Delivery], outcomes: list[Outcome], vapid: Vapid) -> tuple[list[int], list[Parcel]]:

@@ -45,7 +45,24 @@ class Receipts(Struct, frozen=True):
 
 
 def receipts(room: DeskRoom, identifier: str, at: datetime) -> tuple[Receipts, ...]:
-    """Where the deliveries of one alert stand, by channel."""
+    """Where the deliveries of one alert stand, by channel: as the dispatch knows it now, else as the journal says."""
+    if room.house.dispatch is not None and (now := room.house.dispatch.standing(identifier)) is not None:
+        return tuple(
+            Receipts(
+                one.channel,
+                one.levels.of,
+                one.levels.accepted,
+                one.levels.failed,
+                one.levels.waiting + one.levels.held,
+                one.silent,
+            )
+            for one in now.channels
+        )
+    return recorded(room, identifier, at)
+
+
+def recorded(room: DeskRoom, identifier: str, at: datetime) -> tuple[Receipts, ...]:
+    """The same from the journal alone, where nothing is sent from this house."""
     of: dict[str, int] = {}
     reached: dict[str, int] = {}
     failed: dict[str, int] = {}

@@ -1,0 +1,234 @@
+"""Receipts by interface, the sentence that readiness says of channels, what Prometheus reads, and the self-drill."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.contracts.web.conftest import Building, Server
+from tests.rules.reach.stage import Notes, parse, published, until
+from tocsin.clock import TurnedClock
+from tocsin.errors import NotFoundError
+from tocsin.journal import EXERCISE
+from tocsin.reach.channel import ACCEPTED, Kit, later, refused
+from tocsin.reach.channels.gateway import Chosen
+from tocsin.reach.channels.sms import Sms, SmsTable
+from tocsin.reach.delivery import Receipt
+from tocsin.reach.dispatch import Dispatch
+from tocsin.reach.subscriber import Subscription, Wish
+from tocsin.selfdrill import SELFDRILL_DONE, SELFDRILL_FAILED, Drilled, SelfDrill
+from tocsin.store.batches import SqlBatches
+from tocsin.web.carrier import carriers_answer, drill_passed
+
+ALERT = "tocsin.test-night-1"
+KEY = "a-secret-of-the-gateway"
+
+
+class Sending:
+    """A house that has sent an alert by a channel that can be told anything, and takes receipts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.building = Building(folder, writes_per_second=1e6)
+        house, clock = self.building.house, self.building.clock
+        assert house.subscriptions is not None
+        self.notes = Notes()
+        table = SmsTable("Tocsin", http=Chosen("twilio", slots={"base": "http://127.0.0.1:1"}), callback=KEY)
+        heard = lambda alert, subscription, level: self.dispatch.received(alert, subscription, level)  # noqa: E731
+        self.sms = Sms(Kit(self.building.settings, clock, receipt=heard), table)
+        self.batches = SqlBatches(self.building.store, "actual")
+        self.dispatch = house.dispatch = Dispatch(
+            self.building.store,
+            self.batches,
+            house.subscriptions.book,
+            house.subscriptions.roll,
+            {"notes": self.notes, "sms": self.sms},
+            clock,
+            "actual",
+            parse=parse,
+            flush_s=0.001,
+        )
+
+    def subscribe(self, secret: str = "whsec_right") -> Subscription:
+        assert self.building.house.subscriptions is not None
+        one: Subscription = self.building.house.subscriptions.make(Wish("notes", "x", (secret,), ("UA-30",)))
+        return one
+
+    @asynccontextmanager
+    async def told(self) -> AsyncIterator[Server]:
+        """The alert is sent, and the house answers on a port."""
+        following = asyncio.create_task(self.dispatch.follow())
+        await asyncio.to_thread(self.building.store.append, [published(sent=self.building.clock.now())])
+        await until(lambda: self.notes.sent)
+        await self.dispatch.quiet()
+        server = Server(self.building)
+        # The dispatch lives in this loop and the server in a thread of its own: what it is asked is passed across.
+        loop, receive, saved = asyncio.get_running_loop(), self.dispatch.receive, self.dispatch.saved
+
+        async def across(alert: str, subscription: str, level: Receipt) -> bool:
+            return await asyncio.wrap_future(
+                asyncio.run_coroutine_threadsafe(receive(alert, subscription, level), loop)
+            )
+
+        async def across_saved() -> None:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(saved(), loop))
+
+        self.dispatch.receive, self.dispatch.saved = across, across_saved  # type: ignore[method-assign]
+        self.dispatch.received = lambda *told: asyncio.run_coroutine_threadsafe(receive(*told), loop)  # type: ignore
+        try:
+            yield server
+        finally:
+            await asyncio.to_thread(server.stop)
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    def mark(self, one: Subscription) -> str:
+        return self.batches.proofs(one.number)[0].mark
+
+
+@pytest.fixture
+def sending(tmp_path: Path) -> Iterator[Sending]:
+    found = Sending(tmp_path)
+    yield found
+    found.batches.close()
+    found.building.store.close()
+
+
+async def test_a_device_brings_a_receipt(sending: Sending) -> None:
+    """With its secret a device raises its own delivery, on disk when it is answered; anything else changes nothing."""
+    one, other = sending.subscribe(), sending.subscribe("whsec_other")
+
+    def bring(server: Server, secret: str, level: str = "shown", alert: str = ALERT) -> tuple[int, bytes]:
+        body = json.dumps({"alert": alert, "subscription": one.id, "level": level}).encode()
+        reply = server.ask(
+            "POST", "/v1/receipts", body, Content_Type="application/json", Authorization=f"Bearer {secret}"
+        )
+        return reply.status, reply.body
+
+    async with sending.told() as server:
+        for secret, alert in (("whsec_wrong", ALERT), ("whsec_other", ALERT), ("whsec_right", "nothing")):
+            assert await asyncio.to_thread(bring, server, secret, "shown", alert) == (204, b"")
+        assert sending.mark(one) == "accepted"
+        assert await asyncio.to_thread(bring, server, "whsec_right") == (204, b"")
+        assert sending.mark(one) == "shown"
+        assert await asyncio.to_thread(bring, server, "whsec_right", "answered") == (204, b"")
+        assert [sending.mark(one), sending.mark(other)] == ["answered", "accepted"]
+        body = json.dumps({"alert": ALERT, "subscription": one.id}).encode()
+        bare = await asyncio.to_thread(
+            lambda: server.ask("POST", "/v1/receipts", body, Content_Type="application/json")
+        )
+        assert bare.status == 401
+
+
+async def test_a_gateway_posts_a_receipt(sending: Sending) -> None:
+    """A gateway's form is read by its profile under a secret address; another address does not exist."""
+    one = sending.subscribe()
+    async with sending.told() as server:
+        parts = type("Parts", (), {"alert": ALERT, "subscription": one.id, "left": 1})()
+        sending.sms._under_way["SM1"] = parts
+
+        def post(secret: str, state: str) -> int:
+            form = f"MessageSid=SM1&MessageStatus={state}".encode()
+            path = f"/v1/receipts/sms/{secret}"
+            return server.ask("POST", path, form, Content_Type="application/x-www-form-urlencoded").status
+
+        assert await asyncio.to_thread(post, "a-wrong-secret-here", "delivered") == 404
+        assert sending.mark(one) == "accepted"
+        assert await asyncio.to_thread(post, KEY, "delivered") == 204
+        await until(lambda: sending.mark(one) == "shown")
+
+
+async def test_readiness_and_measures_name_what_is_silent_or_stopped(sending: Sending) -> None:
+    """A minute without an answer, and a channel that somebody stopped, are one sentence and one measure each."""
+    sending.subscribe()
+    sending.notes.answer = lambda delivery: later(reason="timeout")
+    check, clock = carriers_answer(sending.dispatch), sending.building.clock
+    following = asyncio.create_task(sending.dispatch.follow())
+    await asyncio.to_thread(sending.building.store.append, [published(sent=clock.now())])
+    await until(lambda: sending.notes.sent)
+    clock.turn(59)
+    assert list(check(clock.now())) == []
+    clock.turn(2)
+    await sending.dispatch.switch("sms", False, "p-1", "sends twice")
+    codes = {one.code: one.sentence for one in check(clock.now())}
+    assert set(codes) == {"channel.silent", "channel.stopped"}
+    assert codes["channel.silent"].startswith("notes: notes has answered nothing for 61 s (timeout), 1 wait:")
+    measures = sending.building.house.measures.render().decode()
+    assert 'tocsin_carrier_silent_seconds{carrier="notes",channel="notes"} 61.0' in measures
+    assert 'tocsin_channel_stopped{channel="sms"} 1.0' in measures
+    assert 'tocsin_deliveries{channel="notes",mark="open"} 1.0' in measures
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
+CANARIES = '[canary.notes]\naddress = "canary@warn.example"\nshown = {shown}\n'
+
+
+def drill_of(sending: Sending, folder: Path, shown: bool = False) -> SelfDrill:
+    (folder / "channels.toml").write_text(CANARIES.format(shown="true" if shown else "false"))
+    return SelfDrill(
+        sending.building.store, sending.dispatch, sending.building.settings, sending.building.clock, folder
+    )
+
+
+async def test_the_self_drill_proves_each_channel_with_an_exercise(sending: Sending, tmp_path: Path) -> None:
+    """One exercise goes to the canary and to nobody who subscribed; what came of it is a fact of the exercise realm."""
+    sending.subscribe()
+    drill = drill_of(sending, tmp_path)
+    done = await drill.drill()
+    (sent,) = sending.notes.sent
+    assert (sent.realm, sent.to.address, sent.to.number) == (EXERCISE, "canary@warn.example", 0)
+    assert [(one.channel, one.outcome, one.level) for one in done.channels] == [("notes", "accepted", "accepted")]
+    (entry,) = sending.building.store.read(0, kinds=[SELFDRILL_DONE])
+    assert (entry.realm, entry.read(Drilled)) == (EXERCISE, done)
+    assert list(drill_passed(drill)(sending.building.clock.now())) == []
+    late = sending.building.clock.now() + timedelta(hours=27)
+    assert [one.code for one in drill_passed(drill)(late)] == ["selfdrill.overdue"]
+    with pytest.raises(NotFoundError):
+        await drill.prove("sms")
+
+
+async def test_a_drill_that_fails_is_said_until_it_is_mended(sending: Sending, tmp_path: Path) -> None:
+    """A refused canary makes readiness say so, also after a restart, until a proof succeeds."""
+    drill = drill_of(sending, tmp_path)
+    sending.notes.answer = lambda delivery: refused("550 no such user")
+    await drill.drill()
+    assert len(sending.building.store.read(0, kinds=[SELFDRILL_FAILED])) == 1
+    again = drill_of(sending, tmp_path)
+    assert again.failed() == [("notes", "550 no such user")]
+    assert "550 no such user" in next(iter(drill_passed(again)(sending.building.clock.now()))).sentence
+    sending.notes.answer = lambda delivery: ACCEPTED
+    assert (await again.prove("notes", "p-1")).good
+    assert again.failed() == []
+
+
+async def test_a_canary_that_must_be_shown(sending: Sending, tmp_path: Path) -> None:
+    """Where a receipt must come back, accepted alone proves nothing, and the receipt is the drill's and no delivery's."""
+    drill = drill_of(sending, tmp_path, shown=True)
+    proving = asyncio.create_task(drill.prove("notes"))
+    await until(lambda: sending.notes.sent)
+    assert drill.heard(sending.notes.sent[0].alert, Receipt.SHOWN)
+    assert not drill.heard(ALERT, Receipt.SHOWN)
+    assert (await proving).level == "shown"
+
+
+async def test_it_is_made_each_night(sending: Sending, tmp_path: Path, clock: TurnedClock) -> None:
+    """At the hour that the settings name, and not before, the drill is made by itself."""
+    drill = drill_of(sending, tmp_path)
+    keeping = asyncio.create_task(drill.keep())
+    await asyncio.sleep(0.01)
+    now = sending.building.clock.now()
+    at = now.replace(hour=2, minute=30) + timedelta(days=1 if now.hour >= 2 else 0)
+    sending.building.clock.set(at - timedelta(seconds=1))
+    await asyncio.sleep(0.02)
+    assert sending.notes.sent == []
+    sending.building.clock.turn(2)
+    await until(lambda: drill.drilled is not None)
+    assert len(sending.notes.sent) == 1
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)

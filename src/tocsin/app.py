@@ -142,6 +142,7 @@ class Program(Rounds):
         self.newsroom = Newsroom(self.gazetteer)
         issuer = Issuer(settings.sender, settings.sender_name, realm, settings.languages)
         self.certificates = Certificates(self.data / "keys", realm, settings.sender, self.clock.now())
+        self.certificates.renew(self.clock.now())
         kit = Kit(self.gazetteer, book(), issuer)
         self.mirror = Mirror(kit, self.policy, self.sources, self.certificates.sign)
         self.census = load_census(self.data, settings, self.gazetteer)
@@ -262,7 +263,7 @@ class Program(Rounds):
 
         self.house.checks += [
             holds("policy", lambda: load_policy(self.data, self.settings, self.sources, self.keys)),
-            holds("certificate", lambda: self.certificates.current(self.clock.now())),
+            holds("certificate", lambda: self.certificates.require(self.clock.now())),
             self._loopback,
             self.pager.unreachable,
             carriers_answer(self.dispatch),

@@ -11,21 +11,31 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from tocsin.remark import Remark, Value, remark
+
 
 class TocsinError(Exception):
     """Something went wrong."""
 
     code: ClassVar[str] = "tocsin"
 
-    def __init__(self, detail: str = "", **facts: object) -> None:
-        self.detail = detail
+    def __init__(self, detail: str | Remark = "", **facts: object) -> None:
+        self.said = detail if isinstance(detail, Remark) else None
+        self.detail = str(detail)
         self.facts = facts
-        super().__init__(f"{self.sentence} {detail}".strip())
+        super().__init__(f"{self.sentence} {self.detail}".strip())
 
     @property
     def sentence(self) -> str:
         """The plain sentence for a person, in English; the edge translates it by ``code``."""
         return (type(self).__doc__ or "").strip().splitlines()[0]
+
+    @property
+    def remark(self) -> Remark:
+        """All of it as one remark, so that the edge can say it in the reader's language."""
+        detail: Value = self.said or self.detail
+        what = Remark(f"error.{self.code}", self.sentence)
+        return remark("error", "{what} {detail}", what=what, detail=detail) if self.detail else what
 
 
 # --- the sender of an input must act -------------------------------------------------------------------------------
@@ -266,6 +276,12 @@ class KeyMissingError(OperatorError):
     """A key that is needed is missing or has ended."""
 
     code = "operator.key"
+
+
+class KeyEndsError(OperatorError):
+    """A key that is needed ends soon."""
+
+    code = "operator.key-ends"
 
 
 class NotReadyError(OperatorError):

@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from tocsin.clock import EPOCH, utc
 from tocsin.errors import JournalBrokenError
+from tocsin.remark import remark
 
 ACTUAL, EXERCISE = "actual", "exercise"
 REALMS = (ACTUAL, EXERCISE)
@@ -132,13 +133,32 @@ def verify(entries: Iterable[Entry], head: Head | None = None) -> int:
     prev, count = GENESIS, 0
     for count, entry in enumerate(entries, 1):
         if entry.seq != count:
-            raise JournalBrokenError(f"entry {count} is missing (found {entry.seq})", seq=count)
+            raise JournalBrokenError(
+                remark(
+                    "journal.missing",
+                    "entry {number} is missing (found {found})",
+                    number=str(count),
+                    found=str(entry.seq),
+                ),
+                seq=count,
+            )
         again = chain(prev, entry.seq, entry.at, Fact(entry.kind, entry.subject, entry.body, entry.realm))
         if entry.prev != prev or entry.hash != again:
-            raise JournalBrokenError(f"entry {count} was changed after it was recorded", seq=count)
+            raise JournalBrokenError(
+                remark("journal.changed", "entry {number} was changed after it was recorded", number=str(count)),
+                seq=count,
+            )
         prev = entry.hash
     if head is not None and (head.seq != count or head.hash != prev):
-        raise JournalBrokenError(f"the journal ends at entry {count}, but entry {head.seq} was recorded", seq=count + 1)
+        raise JournalBrokenError(
+            remark(
+                "journal.cut",
+                "the journal ends at entry {number}, but entry {recorded} was recorded",
+                number=str(count),
+                recorded=str(head.seq),
+            ),
+            seq=count + 1,
+        )
     return count
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -20,6 +21,7 @@ from tocsin.cap.length import CB_PAGES, cb_pages
 from tocsin.cap.phase import Phase, says
 from tocsin.cap.rules import says_test
 from tocsin.cap.vocabulary import Vocabulary, vocabulary
+from tocsin.remark import Remark, remark, word
 
 BLOCKING = frozenset({"L7", "L11", "L12", "L13", "L16"})
 RULES = {
@@ -112,8 +114,13 @@ class Finding(Struct, frozen=True):
     """One rule that is not kept; ``path`` is the info."""
 
     code: str
-    message: str
+    said: Remark
     path: str
+
+    @property
+    def message(self) -> str:
+        """The rule and what breaks it, in English."""
+        return str(self.said)
 
 
 class _Text(Struct):
@@ -138,7 +145,7 @@ def lint(alert: Alert, domains: tuple[str, ...] = ()) -> tuple[Finding, ...]:
         texts.append(_Text(info, f"alert/info[{at}]", whole[:LONGEST], vocabulary(info.language), phase))
     for text in texts:
         for rule in _EACH:
-            detail: str | None = rule(alert, text)
+            detail: Remark | None = rule(alert, text)
             if detail is not None:
                 found.append(_finding(rule.__name__.removeprefix("_").upper(), detail, text.path))
         detail = _l16(alert, text, domains)
@@ -148,55 +155,74 @@ def lint(alert: Alert, domains: tuple[str, ...] = ()) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _finding(code: str, detail: str, path: str) -> Finding:
-    return Finding(code, f"{RULES[code]} ({detail})" if detail else RULES[code], path)
+def broken(code: str, detail: Remark) -> Remark:
+    """The sentence of rule ``code`` with what breaks it."""
+    return remark("lint", "{rule} ({detail})", rule=Remark(f"lint.{code}", RULES[code]), detail=detail)
+
+
+def unfit(hazard: Remark, asked: Iterable[str]) -> Remark:
+    """The sentence of L11: what is asked for that harms in ``hazard``."""
+    return broken("L11", _against(hazard, asked))
+
+
+def _against(hazard: Remark, asked: Iterable[str]) -> Remark:
+    actions = tuple(word("action", name) for name in sorted(asked))
+    return remark("lint.unfit", "{hazard}: {actions}", hazard=hazard, actions=actions)
+
+
+def _quoted(text: str) -> Remark:
+    return remark("lint.quoted", "“{text}”", text=text)
+
+
+def _finding(code: str, detail: Remark, path: str) -> Finding:
+    return Finding(code, broken(code, detail), path)
 
 
 # Each rule gives None when it is kept, and otherwise what breaks it.
 
 
-def _l1(_alert: Alert, text: _Text) -> str | None:
+def _l1(_alert: Alert, text: _Text) -> Remark | None:
     name = text.info.sender_name.strip()
     if not name:
         # "Kyiv City: ..." names its source at the beginning of the text.
         heads = (part.partition(":") for part in (text.info.headline, text.info.description))
         name = next((head.strip() for head, colon, _ in heads if colon and len(head) <= 60 and "\n" not in head), "")
         if not name or (text.words is not None and text.words.says("hazard", name)):
-            return "no source"
+            return remark("lint.no-source", "no source")
     if _ACRONYM.fullmatch(name):
-        return f"“{name}” is only an abbreviation"
+        return remark("lint.abbreviation", "“{name}” is only an abbreviation", name=name)
     if "@" in name or re.fullmatch(r"(?:https?://|www\.)\S+|[\d.]+", name):
-        return f"“{name}” is not a name"
+        return remark("lint.no-name", "“{name}” is not a name", name=name)
     return None
 
 
-def _l2(_alert: Alert, text: _Text) -> str | None:
+def _l2(_alert: Alert, text: _Text) -> Remark | None:
     words, info = text.words, text.info
     if words is None:
         return None
     said = f"{text.whole}\n{info.event}"
     if not words.says("hazard", said) and not any(one.search(said) for one in words.hazards.values()):
-        return "no hazard"
+        return remark("lint.no-hazard", "no hazard")
     if text.phase in (Phase.ALL_CLEAR, Phase.RETRACTED, None) or len(text.whole) <= SHORT:
         return None
-    return None if words.says("consequence", text.whole) else "no consequence"
+    return None if words.says("consequence", text.whole) else remark("lint.no-consequence", "no consequence")
 
 
-def _l3(_alert: Alert, text: _Text) -> str | None:
+def _l3(_alert: Alert, text: _Text) -> Remark | None:
     if text.words is not None and (vague := text.words.says("vague", text.whole)):
-        return f"“{vague[0]}”"
+        return _quoted(vague[0])
     for area in text.info.areas:
         if _GENERIC_AREA.fullmatch(area.description.strip()):
-            return f"area called “{area.description.strip()}”"
+            return remark("lint.area", "area called “{name}”", name=area.description.strip())
     return None
 
 
-def _l4(_alert: Alert, text: _Text) -> str | None:
+def _l4(_alert: Alert, text: _Text) -> Remark | None:
     words = text.words
     if words is None:
         return None
     if (place := words.says("shelter_in_place", text.whole)) and not words.says("explained", text.whole):
-        return f"“{place[0]}” is not explained"
+        return remark("lint.unexplained", "“{text}” is not explained", text=place[0])
     if text.phase not in (Phase.PREPARE, Phase.ACT, Phase.HOLD):
         return None
     # Where no instruction stands by itself, the advice must be in the rest of the text.
@@ -204,10 +230,10 @@ def _l4(_alert: Alert, text: _Text) -> str | None:
     verb = words.lists["verb"]
     if any(verb.match(clause.strip(' \t\n-–—*•"„“«(')) for clause in _SENTENCES.split(advice)):
         return None
-    return "no sentence begins with an action"
+    return remark("lint.no-action", "no sentence begins with an action")
 
 
-def _l5(alert: Alert, text: _Text) -> str | None:
+def _l5(alert: Alert, text: _Text) -> Remark | None:
     words, whole = text.words, text.whole
     if words is None or text.phase is None:
         return None
@@ -215,35 +241,35 @@ def _l5(alert: Alert, text: _Text) -> str | None:
     timed = clock is not None or words.says("day", whole) is not None
     parameters = {name for name in (AS_OF, NEXT_UPDATE_BY) if text.info.parameter(name)}
     if not timed and not parameters and text.info.onset is None and text.info.expires is None:
-        return "no time"
+        return remark("lint.no-time", "no time")
     if len(whole) > SHORT and clock is not None and not words.says("zone", whole):
-        return f"whose time is {clock[0].strip()}?"
+        return remark("lint.whose-time", "whose time is {time}?", time=clock[0].strip())
     if text.phase in (Phase.ALL_CLEAR, Phase.RETRACTED) or len(whole) <= SHORT:
         return None
     if not words.says("update", whole) and not parameters and text.info.expires is None:
-        return "neither an end nor a next word"
+        return remark("lint.no-end", "neither an end nor a next word")
     return None
 
 
-def _l6(_alert: Alert, text: _Text) -> str | None:
+def _l6(_alert: Alert, text: _Text) -> Remark | None:
     for part in (text.info.headline, text.info.description, text.info.instruction):
         words = [word for word in _WORDS.findall(part) if len(word) > 1]
         loud = [word for word in words if word.isupper()]
         if len(words) >= 5 and len(loud) > 0.6 * len(words):
-            return " ".join(loud[:6])
+            return _quoted(" ".join(loud[:6]))
     return None
 
 
-def _l7(_alert: Alert, text: _Text) -> str | None:
+def _l7(_alert: Alert, text: _Text) -> Remark | None:
     said = f"{text.info.event}\n{text.whole}"
     if hole := _PLACEHOLDER.search(said):
-        return f"“{hole[0]}”"
+        return _quoted(hole[0])
     if text.words is not None and (jargon := text.words.says("jargon", said)):
-        return f"“{jargon[0]}”"
+        return _quoted(jargon[0])
     return None
 
 
-def _l8(alert: Alert, text: _Text) -> str | None:
+def _l8(alert: Alert, text: _Text) -> Remark | None:
     words, whole = text.words, text.whole
     if words is None or text.phase is None:
         return None
@@ -256,10 +282,10 @@ def _l8(alert: Alert, text: _Text) -> str | None:
     }.get(text.phase, ())
     if not wanted or any(words.says(name, whole) for name in wanted):
         return None
-    return f"the phase is {text.phase}"
+    return remark("lint.phase", "the phase is {phase}", phase=word("phase", text.phase.value))
 
 
-def _l9(_alert: Alert, text: _Text) -> str | None:
+def _l9(_alert: Alert, text: _Text) -> Remark | None:
     words = _WORDS.findall(text.whole)
     sentences = max(1, len([part for part in re.split(r"[.!?…]+(?:\s|$)|\n+|:\s", text.whole) if part.strip()]))
     if len(words) < 30:
@@ -267,18 +293,18 @@ def _l9(_alert: Alert, text: _Text) -> str | None:
     if text.words is not None and text.words.language == "en":
         syllables = sum(max(1, len(re.findall(r"[aeiouy]+", word.lower().removesuffix("e")))) for word in words)
         grade = 0.39 * len(words) / sentences + 11.8 * syllables / len(words) - 15.59
-        return f"school year {grade:.0f}" if grade > 9 else None
+        return remark("lint.grade", "school year {grade}", grade=round(grade)) if grade > 9 else None
     # LIX counts long words and long sentences, in any language that has both.
     lix = len(words) / sentences + 100 * sum(len(word) > 6 for word in words) / len(words)
-    return f"readability index {lix:.0f}, at most 60" if lix > 60 else None
+    return remark("lint.index", "readability index {index}, at most 60", index=round(lix)) if lix > 60 else None
 
 
-def _l10(_alert: Alert, text: _Text) -> str | None:
+def _l10(_alert: Alert, text: _Text) -> Remark | None:
     pages = cb_pages(text.whole)
-    return f"{pages} pages" if pages > CB_PAGES else None
+    return remark("lint.pages", "{pages} pages", pages=pages) if pages > CB_PAGES else None
 
 
-def _l11(_alert: Alert, text: _Text) -> str | None:
+def _l11(_alert: Alert, text: _Text) -> Remark | None:
     words, info = text.words, text.info
     if words is None:
         return None
@@ -289,16 +315,16 @@ def _l11(_alert: Alert, text: _Text) -> str | None:
         hazards = {name for name, pattern in words.hazards.items() if pattern.search(first)}
     asked = {name for name, pattern in words.actions.items() if asks(pattern, text.whole)}
     if text.phase is Phase.ALL_CLEAR and "AllClear" in info.response_types and asked & {"shelter-now", "evacuate"}:
-        return "an all-clear that tells people to take shelter or leave"
+        return remark("lint.all-clear", "an all-clear that tells people to take shelter or leave")
     if text.phase in (Phase.ALL_CLEAR, Phase.RETRACTED, None):
         return None
     for hazard in sorted(hazards):
         # One message may name several hazards; what is right for one of them is not held against another.
         wrong = (WRONG[hazard] & asked) - {"shelter-now", "evacuate"} if len(hazards) > 1 else WRONG[hazard] & asked
         if wrong:
-            return f"{hazard}: {', '.join(sorted(wrong))}"
+            return _against(word("danger", hazard), wrong)
         if len(hazards) == 1 and (wrong_response := _WRONG_RESPONSES.get(hazard, frozenset()) & {*info.response_types}):
-            return f"{hazard}: {', '.join(sorted(wrong_response))}"
+            return _against(word("danger", hazard), {name.casefold() for name in wrong_response})
     return None
 
 
@@ -311,25 +337,27 @@ def asks(pattern: re.Pattern[str], text: str) -> bool:
     )
 
 
-def _l12(alert: Alert, text: _Text) -> str | None:
+def _l12(alert: Alert, text: _Text) -> Remark | None:
     if alert.status not in ("Test", "Exercise"):
         return None
     if text.words is None:
-        return None if says_test(text.info) else f"status {alert.status}"
+        return None if says_test(text.info) else remark("lint.status", "status {status}", status=str(alert.status))
     # It must stand where a lock screen shows it: in the headline, or in the event where there is no headline (F16).
     shown = text.info.headline.strip() or text.info.event
-    return None if text.words.says("test", shown) else f"status {alert.status}, “{shown[:40]}”"
+    if text.words.says("test", shown):
+        return None
+    return remark("lint.status-shown", "status {status}, “{text}”", status=str(alert.status), text=shown[:40])
 
 
-def _l13(_alert: Alert, text: _Text) -> str | None:
+def _l13(_alert: Alert, text: _Text) -> Remark | None:
     from_any = (vocabulary(language) for language in ("en", text.info.language))
     for words in from_any:
         if words is not None and (said := words.says("not_a_drill", text.whole)):
-            return f"“{said[0]}”"
+            return _quoted(said[0])
     return None
 
 
-def _l14(alert: Alert, text: _Text) -> str | None:
+def _l14(alert: Alert, text: _Text) -> Remark | None:
     words = text.words
     if words is None or alert.msg_type not in ("Cancel", "Error", "Update"):
         return None
@@ -337,7 +365,7 @@ def _l14(alert: Alert, text: _Text) -> str | None:
     if alert.parameter(CANCEL_REASON) != "error" and alert.msg_type != "Error" and not false_alarm:
         return None
     # The source and the words "false alarm" may stand before it.
-    return None if words.says("safe", text.whole[:110]) else text.whole[:40]
+    return None if words.says("safe", text.whole[:110]) else _quoted(text.whole[:40])
 
 
 _EACH = (_l1, _l2, _l3, _l4, _l5, _l6, _l7, _l8, _l9, _l10, _l11, _l12, _l13, _l14)
@@ -353,11 +381,15 @@ def _l15(texts: list[_Text]) -> list[Finding]:
     for text in texts[1:]:
         facts = _facts(text.whole)
         if facts != first:
-            missing = ", ".join(sorted(first - facts)[:4])
-            more = ", ".join(sorted(facts - first)[:4])
-            found.append(_finding("L15", f"missing: {missing or '-'}; only here: {more or '-'}", text.path))
+            detail = remark(
+                "lint.facts",
+                "missing: {missing}; only here: {more}",
+                missing=tuple(sorted(first - facts)[:4]) or "-",
+                more=tuple(sorted(facts - first)[:4]) or "-",
+            )
+            found.append(_finding("L15", detail, text.path))
         elif _frame(text.info) != shape:
-            found.append(_finding("L15", "times or areas of the info differ", text.path))
+            found.append(_finding("L15", remark("lint.frame", "times or areas of the info differ"), text.path))
     return found
 
 
@@ -391,10 +423,10 @@ def _facts(text: str) -> set[str]:
     return facts | links
 
 
-def _l16(alert: Alert, text: _Text, domains: tuple[str, ...]) -> str | None:
+def _l16(alert: Alert, text: _Text, domains: tuple[str, ...]) -> Remark | None:
     for words in (vocabulary("en"), text.words):
         if words is not None and (asked := words.says("install", text.whole)):
-            return f"“{asked[0]}”"
+            return _quoted(asked[0])
     own = {_domain(name) for name in (alert.sender.rpartition("@")[2], text.info.web, *domains)} - {""}
     links: list[str] = _LINK.findall(text.whole)
     for link in links:
@@ -402,9 +434,9 @@ def _l16(alert: Alert, text: _Text, domains: tuple[str, ...]) -> str | None:
         # A sender below gov.uk may name GOV.UK itself.
         known = domain in own or any(name.endswith(f".{domain}") for name in own)
         if domain in _SHORTENERS or (domain and not known):
-            return link[:60]
+            return _quoted(link[:60])
     if text.info.web and _domain(text.info.web) in _SHORTENERS:
-        return text.info.web[:60]
+        return _quoted(text.info.web[:60])
     return None
 
 

@@ -3,8 +3,9 @@
 - A key is ECDSA P-256 with a certificate of its own that names the sender it signs for; receivers pin the certificate.
 - There are always two whose times overlap: the next is made before the old one ends, so that receivers have pinned it
   when it is needed (F10: stations rejected tests for weeks because a certificate had ended).
-- 60, 30, 7 and 1 days before the last one ends the operator is told; without one in force nothing can be published, and
-  that is a fault of readiness long before it is one of a warning.
+- From 60 days before the last one ends the operator is told, at 30, 7 and 1 louder, and readiness says so; without one in
+  force nothing can be published, and that is a fault of readiness long before it is one of a warning.
+- The end of one that has a successor is said where people look, so that receivers pin the next; it stops nothing.
 - Each realm has its own folder; a key of one realm never signs for the other (F1).
 """
 
@@ -22,7 +23,8 @@ from cryptography.x509.oid import NameOID
 from msgspec import Struct
 
 from tocsin.cap.signature import Pinned, key_id, sign
-from tocsin.errors import KeyMissingError
+from tocsin.errors import KeyEndsError, KeyMissingError
+from tocsin.remark import Remark, remark
 from tocsin.store.file import sync
 
 LIFE = timedelta(days=730)
@@ -64,7 +66,13 @@ class Certificates:
         """The one that signs at ``at``: of those in force the oldest, which receivers have known longest."""
         found = next((one for one in self._all if one.holds(at)), None)
         if found is None:
-            raise KeyMissingError(f"no signing certificate of realm {self.realm} is in force at {at.isoformat()}")
+            raise KeyMissingError(
+                remark(
+                    "certificate.none",
+                    "no signing certificate of realm {realm} is in force: nothing can be published",
+                    realm=self.realm,
+                )
+            )
         return found
 
     def sign(self, message: bytes, at: datetime) -> bytes:
@@ -118,15 +126,52 @@ class Certificates:
             return None
         return self.make(max(at, last - OVERLAP))
 
-    def faults(self, at: datetime) -> list[str]:
+    def until(self, at: datetime) -> datetime:
+        """The moment until which there is always one in force from ``at`` on."""
+        ends = self.current(at).certificate.not_valid_after_utc
+        for one in self._all:
+            if one.certificate.not_valid_before_utc <= ends:
+                ends = max(ends, one.certificate.not_valid_after_utc)
+        return ends
+
+    def require(self, at: datetime) -> None:
+        """Raise :class:`KeyMissingError` where nothing can be signed, :class:`KeyEndsError` where that is near."""
+        self.current(at)
+        if said := self._ending(at):
+            raise KeyEndsError(said)
+
+    def faults(self, at: datetime) -> list[Remark]:
         """One sentence for each thing the operator must know about the certificates."""
-        holding = [one for one in self._all if one.holds(at)]
-        if not holding:
-            return [f"No signing certificate of realm {self.realm} is in force: nothing can be published."]
-        last = max(one.certificate.not_valid_after_utc for one in self._all)
-        left = (last - at).days
-        told = next((days for days in sorted(TOLD_AT) if left <= days), None)
-        return [f"The last signing certificate ends in {left} days: renew it."] if told is not None else []
+        try:
+            current = self.current(at)
+        except KeyMissingError as wrong:
+            return [wrong.said] if wrong.said else []
+        if said := self._ending(at):
+            return [said]
+        left = (current.certificate.not_valid_after_utc - at).days
+        if left > max(TOLD_AT):
+            return []
+        after = next(one for one in self._all if one.holds(current.certificate.not_valid_after_utc) and one != current)
+        return [
+            remark(
+                "certificate.one-ends",
+                "Certificate {key} ends in {days} days. {next} signs from then on: see that receivers have pinned it.",
+                key=current.key_id,
+                days=left,
+                next=after.key_id,
+            )
+        ]
+
+    def _ending(self, at: datetime) -> Remark | None:
+        left = (self.until(at) - at).days
+        if left > max(TOLD_AT):
+            return None
+        return remark(
+            "certificate.ends",
+            "The last signing certificate ends in {days} days: restart this program, which makes the next one, "
+            "and give that to the receivers.",
+            days=left,
+        )
 
     def pinned(self) -> tuple[Pinned, ...]:
         """The certificates as receivers should pin them, for this sender alone."""

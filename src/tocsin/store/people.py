@@ -22,6 +22,7 @@ import msgspec
 from tocsin.clock import parse, spell
 from tocsin.errors import InvitationSpentError, ParameterError
 from tocsin.journal import Entry, Fact
+from tocsin.remark import remark
 from tocsin.store.seal import Seal
 from tocsin.store.sqlite import SqliteStore
 from tocsin.warn.enrolment import Credential, Invitation, Personal, Way
@@ -286,7 +287,7 @@ class SqlPeople:
                 (self.realm, person, mark, *boxes),
             )
         except apsw.ConstraintError:
-            raise ParameterError("email: another person here has this address") from None
+            raise ParameterError(remark("people.email", "email: another person here has this address")) from None
 
     def _write_credential(self, connection: apsw.Connection, held: Credential, key: bytes) -> None:
         box = self._seal.close("credential.data", held.id, held.data)
@@ -305,7 +306,7 @@ class SqlPeople:
                 ),
             )
         except apsw.ConstraintError:
-            raise ParameterError("this credential is in use here already") from None
+            raise ParameterError(remark("people.credential", "this credential is in use here already")) from None
 
     def _mark(self, way: Way, key: bytes) -> bytes:
         return self._seal.mark(f"credential.{way.value}", key)

@@ -16,6 +16,7 @@ from msgspec.structs import asdict
 
 from tocsin.errors import NotAllowedError, NotFoundError, SettingsError
 from tocsin.journal import ACTUAL, Entry, Fact, fact
+from tocsin.remark import remark
 from tocsin.warn.approval import Policy, read
 from tocsin.warn.person import Act, People
 
@@ -83,17 +84,23 @@ class PolicyBook:
         """Agree to a proposal of somebody else, being present."""
         self._people.require(person, Act.ADMINISTER, at)
         if proposal not in self.proposed:
-            raise NotFoundError("there is no such proposal")
+            raise NotFoundError(remark("policy.no-proposal", "there is no such proposal"))
         if person == self.proposed[proposal][0]:
-            raise NotAllowedError("another administrator must adopt it")
+            raise NotAllowedError(remark("policy.other", "another administrator must adopt it"))
         if fresh is None or not 0 <= (at - fresh).total_seconds() <= 60 * self.current.fresh_minutes:
-            raise NotAllowedError("prove first that you are present")
+            raise NotAllowedError(remark("prove-first", "prove first that you are present"))
         return [fact(POLICY_ADOPTED, proposal, PolicyAdopted(person), realm)]
 
     def _fit(self, text: str) -> Policy:
         policy = read(text.encode())
         if policy.version != self.current.version + 1:
-            raise SettingsError(f"approval policy: it must have the version {self.current.version + 1}")
+            raise SettingsError(
+                remark(
+                    "policy.version",
+                    "approval policy: it must have the version {version}",
+                    version=self.current.version + 1,
+                )
+            )
         return policy
 
 

@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from tocsin.errors import IllegalStepError, SettingsError
+from tocsin.remark import Remark, remark, word
 from tocsin.warn.person import Act, People
 
 
@@ -34,6 +35,12 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
     says: str
     escalate: int = 0
     break_glass: int = 0
+
+    @property
+    def said(self) -> Remark:
+        """What it says, as a remark; words of this house's own policy are known by no key."""
+        own = self.name not in RULES or default().named(self.name).says != self.says
+        return Remark("" if own else f"rule.{self.name}", self.says)
 
 
 class Policy(Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,18 +88,26 @@ def read(content: bytes) -> Policy:
     try:
         policy = msgspec.convert(tomllib.loads(content.decode("utf-8")), Policy)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as wrong:
-        raise SettingsError(f"approval policy: {wrong}") from None
+        raise SettingsError(remark("policy.unreadable", "approval policy: {wrong}", wrong=str(wrong))) from None
     names = [row.name for row in policy.rule]
     if sorted(names) != sorted(RULES):
-        raise SettingsError(f"approval policy: it must have exactly the rules {', '.join(RULES)}")
+        raise SettingsError(
+            remark("policy.rules", "approval policy: it must have exactly the rules {rules}", rules=RULES)
+        )
     for name in ("act-wide", "retract-other", "all-clear", "exercise-public"):
         if policy.named(name).persons < 2:
-            raise SettingsError(f"approval policy: {name} needs two persons at least")
+            raise SettingsError(remark("policy.two", "approval policy: {rule} needs two persons at least", rule=name))
     for name in ("retract-other", "all-clear"):
         if policy.named(name).break_glass:
-            raise SettingsError(f"approval policy: {name} has no break-glass, because calming wrongly kills")
+            raise SettingsError(
+                remark(
+                    "policy.no-glass",
+                    "approval policy: {rule} has no break-glass, because calming wrongly kills",
+                    rule=name,
+                )
+            )
     if any(row.persons < 1 for row in policy.rule if row.name != "mirror"):
-        raise SettingsError("approval policy: only the mirror goes without a person")
+        raise SettingsError(remark("policy.nobody", "approval policy: only the mirror goes without a person"))
     return policy
 
 
@@ -253,16 +268,22 @@ def check_break_glass(
     """Raise :class:`IllegalStepError` unless the glass may be broken; what is allowed must then be reviewed."""
     people.require(glass.person, Act.BREAK_GLASS, glass.at)
     if standing.break_glass_at is None:
-        raise IllegalStepError("this has no break-glass: two persons, always")
+        raise IllegalStepError(remark("glass.never", "this has no break-glass: two persons, always"))
     if glass.at < standing.break_glass_at:
-        raise IllegalStepError(f"not before {standing.break_glass_at:%H:%M:%S} UTC: others may still answer")
+        raise IllegalStepError(
+            remark("glass.early", "not before {at:%H:%M:%S} UTC: others may still answer", at=standing.break_glass_at)
+        )
     if standing.state is not State.WAITING:
-        raise IllegalStepError(f"the approval is {standing.state.value}")
+        raise IllegalStepError(
+            remark("glass.state", "the approval is {state}", state=word("approval", standing.state.value))
+        )
     if glass.fresh is None or glass.at - glass.fresh > timedelta(minutes=policy.fresh_minutes):
-        raise IllegalStepError("prove first that you are present")
+        raise IllegalStepError(remark("prove-first", "prove first that you are present"))
     if not template:
-        raise IllegalStepError("alone you can send reviewed wordings only, no free text")
+        raise IllegalStepError(remark("glass.template", "alone you can send reviewed wordings only, no free text"))
     if whole_country or not glass.areas or set(proposed_areas) - set(glass.areas):
-        raise IllegalStepError("alone you can warn only the area you name, and never a whole country")
+        raise IllegalStepError(
+            remark("glass.area", "alone you can warn only the area you name, and never a whole country")
+        )
     if not glass.reason.strip():
-        raise IllegalStepError("say why")
+        raise IllegalStepError(remark("glass.why", "say why"))

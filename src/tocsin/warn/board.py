@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tocsin.cap.alert import Reference
@@ -22,6 +23,7 @@ from tocsin.cap.xml import read
 from tocsin.clock import spell
 from tocsin.errors import GeometryError, IllegalStepError, NotFoundError
 from tocsin.journal import EXERCISE, Entry
+from tocsin.remark import remark, word
 from tocsin.warn.adoption import PolicyBook
 from tocsin.warn.approval import Case, Policy, Progress, Purpose, Rule, progress, rule_for
 from tocsin.warn.compile import Change, Compiled, Kit, compile_content, digest
@@ -32,7 +34,24 @@ from tocsin.warn.finding import Finding, Guard
 from tocsin.warn.person import People
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published
 
+REVIEW_DUE, REVIEW_DONE = "review:due", "review:done"
 PERSONS = ("person:", "delegation:")
+
+
+class ReviewDue(Struct, frozen=True):
+    """The body of ``review:due``; the subject is the draft. Somebody acted alone, and others look at it afterwards."""
+
+    person: str
+    reason: str
+    what: str
+
+
+class ReviewDone(Struct, frozen=True):
+    """The body of ``review:done``; the subject is the draft. What another person ``found`` who looked at it."""
+
+    person: str
+    found: str
+
 
 Census = Callable[[Where], int | None]
 """How many people live in an area; None when nobody can tell, which counts as many."""
@@ -60,6 +79,7 @@ class Board:
         self.bylaws = PolicyBook(policy, people)
         self._newest: dict[str, Published] = {}  # by event
         self._event_of: dict[str, str] = {}  # by identifier
+        self._reviews: dict[str, str] = {}  # a draft that is to be reviewed -> who acted alone
         self._publisher: dict[str, tuple[str, datetime]] = {}  # identifier -> who published it, and when
 
     def apply(self, entry: Entry) -> None:
@@ -78,6 +98,10 @@ class Board:
             known = self._newest.get(done.event_id)
             if known is None or known.version < done.version:
                 self._newest[done.event_id] = done
+        elif entry.kind == REVIEW_DUE:
+            self._reviews[entry.subject] = entry.read(ReviewDue).person
+        elif entry.kind == REVIEW_DONE:
+            self._reviews.pop(entry.subject, None)
         elif entry.kind == DRAFT_PUBLISHED:
             ended = entry.read(Ended)
             self._publisher[ended.detail] = (ended.person, entry.at)
@@ -88,14 +112,14 @@ class Board:
         """The draft ``name``; raises :class:`NotFoundError` where there is none."""
         found = self.drafts.get(name)
         if found is None:
-            raise NotFoundError(f"there is no draft {name}")
+            raise NotFoundError(remark("board.no-draft", "there is no draft {draft}", draft=name))
         return found
 
     def standing(self, identifier: str) -> Published:
         """The newest alert of the event that ``identifier`` belongs to."""
         event = self._event_of.get(identifier)
         if event is None:
-            raise NotFoundError(f"there is no alert {identifier}")
+            raise NotFoundError(remark("board.no-alert", "there is no alert {alert}", alert=identifier))
         return self._newest[event]
 
     def compiled(self, content: Content) -> Compiled:
@@ -103,14 +127,23 @@ class Board:
         before = self._newest.get(content.event_id) if content.version > 1 else None
         if content.version > 1:
             if before is None or before.version != content.version - 1:
-                raise IllegalStepError("the alert that this updates is not the newest of its event any more")
+                raise IllegalStepError(
+                    remark("board.not-newest", "the alert that this updates is not the newest of its event any more")
+                )
             if content.phase == Phase.RETRACTED:
                 return self._retraction(before)
         elif content.event_id in self._newest:
-            raise IllegalStepError("this event has an alert already; write an update")
+            raise IllegalStepError(remark("board.update", "this event has an alert already; write an update"))
         stands = Phase(before.phase) if before is not None else CALM
         if content.phase in {phase.value for phase in Phase} and Phase(content.phase) not in LEGAL[stands]:
-            raise IllegalStepError(f"{content.phase} cannot follow {stands.value}")
+            raise IllegalStepError(
+                remark(
+                    "board.cannot-follow",
+                    "{phase} cannot follow {stands}",
+                    phase=word("phase", content.phase),
+                    stands=word("phase", stands.value),
+                )
+            )
         change = self.change_of(content, before)
         return compile_content(content, self.kit, self._reference(before) if before else None, change)
 
@@ -131,6 +164,10 @@ class Board:
             staying = left_over(content.where, joining, gazetteer)
             return Change(leaving, joining, staying, louder)
         return Change(leaving, sounds=louder or more)
+
+    def reviews(self) -> dict[str, str]:
+        """The drafts that somebody sent alone and nobody has looked at yet, with who that was."""
+        return dict(self._reviews)
 
     def where_of(self, alert: Published) -> Where:
         """The area that holds for the event of ``alert``: of the draft it came from, or the codes it names."""
@@ -194,7 +231,13 @@ class Board:
     def _retraction(self, newest: Published) -> Compiled:
         """The retraction that has been ready since ``newest`` was published."""
         if not newest.retraction:
-            raise IllegalStepError(f"there is nothing to take back: this event stands at {newest.phase}")
+            raise IllegalStepError(
+                remark(
+                    "desk.nothing-to-retract",
+                    "there is nothing to take back: this event stands at {phase}",
+                    phase=word("phase", newest.phase),
+                )
+            )
         alert = replace(read(newest.retraction.encode(), limits=TRUSTED).alerts[0], sent=None, original=None)
         return Compiled(alert, None, digest(alert, None))
 

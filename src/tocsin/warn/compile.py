@@ -32,6 +32,7 @@ from tocsin.errors import GeometryError, IllegalStepError
 from tocsin.journal import EXERCISE
 from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
+from tocsin.remark import Remark, remark, word
 from tocsin.warn.draft import Content, Where
 from tocsin.warn.hazard import hazard as row_of
 from tocsin.warn.phrase import PhraseBook
@@ -115,7 +116,7 @@ class Compiled(Struct, frozen=True):
 def area(where: Where, gazetteer: Gazetteer, language: str) -> Area:
     """``where`` as a CAP area; raises :class:`GeometryError` where it names nothing or cannot be read."""
     if not where:
-        raise GeometryError("an alert needs an area; it is never the whole country by default")
+        raise GeometryError(remark("compile.area", "an alert needs an area; it is never the whole country by default"))
     geocodes = []
     for code in where.codes:
         place = gazetteer.get(code)
@@ -126,7 +127,7 @@ def area(where: Where, gazetteer: Gazetteer, language: str) -> Area:
     # A name in another language is better than no warning; that one is missing is a finding for the writer.
     named = named or next((name for name in where.name.values() if name.strip()), "")
     if not named:
-        raise GeometryError("an area that is drawn needs a name that people know")
+        raise GeometryError(remark("compile.name", "an area that is drawn needs a name that people know"))
     return Area(
         named,
         tuple(_polygon(text) for text in where.polygons),
@@ -190,7 +191,14 @@ def spoken(kit: Kit, hazard: str, phase: Phase) -> tuple[str, ...]:
     """The issuer's languages in which this can be said in reviewed words; raises IllegalStepError where there is none."""
     found = tuple(tag for tag in kit.issuer.languages if kit.phrases.usable(hazard, phase.value, tag))
     if not found:
-        raise IllegalStepError(f"nobody has reviewed the words for {hazard} in {phase} in any language")
+        raise IllegalStepError(
+            remark(
+                "compile.unreviewed",
+                "nobody has reviewed the words for {hazard} in {phase} in any language",
+                hazard=word("hazard", hazard),
+                phase=word("phase", phase.value),
+            )
+        )
     return found
 
 
@@ -253,23 +261,27 @@ def compile_content(
 def _complete(content: Content, before: Reference | None) -> Phase:
     """The phase of ``content``, once it has what every alert needs."""
     for missing, there in (
-        ("a phase", content.phase),
-        ("a hazard", content.hazard),
-        ("an owner", content.owner),
-        ("a start", content.starts),
-        ("an end", content.ends),
-        ("an event", content.event_id),
+        (remark("needs.phase", "a phase"), content.phase),
+        (remark("needs.hazard", "a hazard"), content.hazard),
+        (remark("needs.owner", "an owner"), content.owner),
+        (remark("needs.start", "a start"), content.starts),
+        (remark("needs.end", "an end"), content.ends),
+        (remark("needs.event", "an event"), content.event_id),
     ):
         if not there:
-            raise IllegalStepError(f"an alert needs {missing}")
+            raise IllegalStepError(remark("compile.needs", "an alert needs {missing}", missing=missing))
     assert content.starts is not None
     assert content.ends is not None
     if content.ends <= content.starts:
-        raise IllegalStepError("an alert must end after it starts")
+        raise IllegalStepError(remark("compile.ends", "an alert must end after it starts"))
     if (before is None) != (content.version == 1):
-        raise IllegalStepError("an update needs the alert it updates, and a first alert has none")
+        raise IllegalStepError(
+            remark("compile.update", "an update needs the alert it updates, and a first alert has none")
+        )
     if content.phase not in {phase.value for phase in CODES} or content.phase == Phase.RETRACTED.value:
-        raise IllegalStepError(f"{content.phase} cannot be composed")
+        raise IllegalStepError(
+            remark("compile.phase", "{phase} cannot be composed", phase=word("phase", content.phase))
+        )
     return Phase(content.phase)
 
 
@@ -369,21 +381,27 @@ def _pair(text: str) -> tuple[int, int]:
     try:
         latitude, longitude = (round(float(part) * 1_000_000) for part in text.split(","))
     except ValueError:
-        raise GeometryError(f"{text!r} is not latitude,longitude") from None
+        raise GeometryError(remark("shape.point", "{text} is not latitude,longitude", text=repr(text))) from None
     if abs(latitude) > 90_000_000 or abs(longitude) > 180_000_000:
-        raise GeometryError(f"{text!r} is not on the Earth")
+        raise GeometryError(remark("shape.earth", "{text} is not on the Earth", text=repr(text)))
     return latitude, longitude
 
 
 def _polygon(text: str) -> Polygon:
     points = [_pair(part) for part in text.split()]
     if len(points) < 4 or points[0] != points[-1]:
-        raise GeometryError("a polygon needs four points at least, the last the same as the first")
+        raise GeometryError(
+            remark("shape.polygon", "a polygon needs four points at least, the last the same as the first")
+        )
     ring = np.array(points, dtype=np.int64)
     shape = Shape.of([ring])
     if shape.empty or shape.problems:
         # Whatever would have to be repaired is not what somebody meant to draw.
-        raise GeometryError("; ".join(problem.message for problem in shape.problems) or "the polygon encloses nothing")
+        raise GeometryError(
+            remark("shape.problem", "{problem}", problem=Remark(shape.problems[0].code, shape.problems[0].message))
+            if shape.problems
+            else remark("shape.empty", "the polygon encloses nothing")
+        )
     return Polygon(text, ring)
 
 
@@ -393,7 +411,9 @@ def _circle(text: str) -> Circle:
     try:
         kilometres = float(radius)
     except ValueError:
-        raise GeometryError(f"{text!r} is not latitude,longitude kilometres") from None
+        raise GeometryError(
+            remark("shape.circle", "{text} is not latitude,longitude kilometres", text=repr(text))
+        ) from None
     if not 0 < kilometres <= 1000:
-        raise GeometryError(f"a circle of {radius} km is not an area to warn")
+        raise GeometryError(remark("shape.radius", "a circle of {radius} km is not an area to warn", radius=radius))
     return Circle(text, latitude, longitude, kilometres)

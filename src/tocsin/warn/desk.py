@@ -23,6 +23,7 @@ from tocsin.cap.xml import read
 from tocsin.clock import spell
 from tocsin.errors import IllegalStepError, NotAllowedError
 from tocsin.journal import Fact, fact
+from tocsin.remark import remark, word
 from tocsin.warn.approval import (
     BreakGlass,
     State,
@@ -30,7 +31,7 @@ from tocsin.warn.approval import (
     check_break_glass,
     rule_for,
 )
-from tocsin.warn.board import Board
+from tocsin.warn.board import REVIEW_DONE, REVIEW_DUE, Board, ReviewDone, ReviewDue
 from tocsin.warn.compile import HAZARD, Compiled, digest
 from tocsin.warn.draft import (
     DRAFT_APPROVED,
@@ -56,7 +57,6 @@ from tocsin.warn.person import Act
 from tocsin.warn.promise import PROMISE_MADE, Promised
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published, Sign, published
 
-REVIEW_DUE = "review:due"
 TRANSLATE_IN = timedelta(minutes=10)
 
 GUARD_OVERRIDDEN = "guard:overridden"
@@ -80,14 +80,6 @@ class TranslationDue(Struct, frozen=True):
     by: datetime
 
 
-class ReviewDue(Struct, frozen=True):
-    """The body of ``review:due``; the subject is the draft. Somebody acted alone, and others look at it afterwards."""
-
-    person: str
-    reason: str
-    what: str
-
-
 class Desk(Board):
     """The board, and what persons do at it."""
 
@@ -97,7 +89,7 @@ class Desk(Board):
         """Begin a draft; a first alert's event gets its id here."""
         self.people.require(person, Act.COMPOSE, at)
         if self.drafts.get(name) is not None:
-            raise IllegalStepError(f"there is a draft {name} already")
+            raise IllegalStepError(remark("desk.draft-exists", "there is a draft {draft} already", draft=name))
         if not content.event_id:
             content = replace(content, event_id=f"evt.{name}")
         return [self._fact(DRAFT_BEGUN, name, Begun(person, content))]
@@ -105,16 +97,30 @@ class Desk(Board):
     def begin_twin(self, name: str, person: str, of: str, audience: str, at: datetime) -> list[Fact]:
         """Begin the other version of draft ``of``, for another audience, and link both by their incident."""
         first = self.draft(of)
-        if self.drafts.get(first.content.twin) is not None:
-            raise IllegalStepError(f"{of} has a twin already: {first.content.twin}")
+        other_version = self.drafts.get(first.content.twin)
+        if other_version is not None and not self._is_before(first, other_version):
+            raise IllegalStepError(
+                remark("desk.twin-exists", "{draft} has a twin already: {twin}", draft=of, twin=first.content.twin)
+            )
         incidents = first.content.incidents or (f"inc.{of}",)
-        other = replace(
-            first.content, audience=audience, twin=of, incidents=incidents, event_id="", version=1, supersedes=""
-        )
+        event: dict[str, str | int] = {"event_id": "", "version": 1, "supersedes": ""}
+        newest = self.standing(other_version.published) if other_version is not None else None
+        if newest is not None and newest.phase in WARNS:
+            # What was told to the others is updated, and not told anew beside it.
+            event = {
+                "event_id": newest.event_id,
+                "version": newest.version + 1,
+                "supersedes": newest.identifier,
+            }
+        other = replace(first.content, audience=audience, twin=of, incidents=incidents, **event)
         if other.scope == first.content.scope:
-            raise IllegalStepError("twins are one version for staff and one for the public")
+            raise IllegalStepError(remark("desk.twins", "twins are one version for staff and one for the public"))
         linked = replace(first.content, twin=name, incidents=incidents)
         return [*self.begin(name, person, other, at), *self.change(of, person, linked, at)]
+
+    def _is_before(self, draft: Draft, twin: Draft) -> bool:
+        """Whether ``twin`` belongs to what ``draft`` updates: it is out, and goes with another draft than this."""
+        return draft.content.version > 1 and bool(twin.published) and twin.content.twin != draft.id
 
     def begin_update(
         self, name: str, person: str, identifier: str, at: datetime, phase: str = "", where: Where | None = None
@@ -167,11 +173,13 @@ class Desk(Board):
         compiled = self.compiled(draft.content)
         for minder in filter(None, (draft.content.owner, draft.content.deputy)):
             if not self.people.roles(minder, at):
-                raise IllegalStepError(f"{minder} does not work here and cannot mind the alert")
+                raise IllegalStepError(
+                    remark("desk.minder", "{person} does not work here and cannot mind the alert", person=minder)
+                )
         findings = self.findings(draft, compiled)
-        stops = [found.sentence for found in findings if found.blocking or found.reason]
+        stops = [found.said for found in findings if found.blocking or found.reason]
         if stops:
-            raise IllegalStepError(" ".join(stops))
+            raise IllegalStepError(remark("desk.stops", "{found}", found=stops))
         reasons = {code: text.strip() for code, text in draft.content.reasons.items() if text.strip()}
         overridden = [
             self._fact(GUARD_OVERRIDDEN, name, Overridden(person, found.code, found.sentence, reasons[found.code]))
@@ -180,7 +188,7 @@ class Desk(Board):
         ]
         case = self.case(draft.content, draft.author, at)
         if case.exercise and case.public and self._quiet(draft.content.where, at):
-            raise IllegalStepError("no exercise goes to the public at night in its place")
+            raise IllegalStepError(remark("desk.night", "no exercise goes to the public at night in its place"))
         rule = rule_for(case, self.policy).name
         return [*overridden, self._fact(DRAFT_PROPOSED, name, Proposed(person, compiled.digest, rule))]
 
@@ -190,13 +198,13 @@ class Desk(Board):
         """Approve or reject exactly what was shown: ``vote.digest`` must be what stands there."""
         draft = self._step(name, Step.APPROVE if vote.approve else Step.REJECT, vote.person, vote.at)
         if vote.person == draft.author:
-            raise NotAllowedError("nobody approves their own draft")
+            raise NotAllowedError(remark("vote.own", "nobody approves their own draft"))
         if vote.digest != draft.digest:
-            raise IllegalStepError("it has changed since you looked at it; look again")
+            raise IllegalStepError(remark("desk.changed", "it has changed since you looked at it; look again"))
         if vote.approve and not self._is_fresh(vote.fresh, vote.at):
-            raise NotAllowedError("prove first that you are present")
+            raise NotAllowedError(remark("prove-first", "prove first that you are present"))
         if not vote.approve and not vote.reason.strip():
-            raise IllegalStepError("say why you reject it")
+            raise IllegalStepError(remark("desk.reject-why", "say why you reject it"))
         return [self._fact(DRAFT_APPROVED if vote.approve else DRAFT_REJECTED, name, vote)]
 
     def break_glass(self, name: str, glass: BreakGlass) -> list[Fact]:
@@ -218,20 +226,34 @@ class Desk(Board):
             self._fact(REVIEW_DUE, name, review),
         ]
 
+    def review(self, name: str, person: str, found: str, at: datetime) -> list[Fact]:
+        """Say what somebody else found who looked at what was done alone."""
+        self.people.require(person, Act.APPROVE, at)
+        alone = self.reviews().get(name)
+        if alone is None:
+            raise IllegalStepError(remark("review.none", "there is nothing to review here"))
+        if person == alone:
+            raise NotAllowedError(remark("review.own", "somebody else reviews what you did alone"))
+        if not found.strip():
+            raise IllegalStepError(remark("review.found", "say what you found"))
+        return [self._fact(REVIEW_DONE, name, ReviewDone(person, found.strip()[:1000]))]
+
     # --- publishing ------------------------------------------------------------------------------------------------
 
     def publish(self, name: str, person: str, fresh: datetime | None, sign: Sign, at: datetime) -> list[Fact]:
         """Publish what was agreed on, and nothing else; the retraction goes into the same entry."""
         draft = self._step(name, Step.PUBLISH, person, at)
         if not self._is_fresh(fresh, at):
-            raise NotAllowedError("prove first that you are present")
+            raise NotAllowedError(remark("prove-first", "prove first that you are present"))
         standing = self.progress(draft, at)
         if draft.state is not DraftState.APPROVED and standing.state is not State.READY:
-            raise IllegalStepError(f"{standing.missing} more must approve it")
+            raise IllegalStepError(remark("desk.missing", "{count} more must approve it", count=standing.missing))
         at = at.replace(microsecond=0)
         compiled = self.compiled(draft.content)
         if compiled.digest != draft.digest:
-            raise IllegalStepError("what would be published is not what was approved; propose it again")
+            raise IllegalStepError(
+                remark("desk.not-approved", "what would be published is not what was approved; propose it again")
+            )
         before = self._newest.get(draft.content.event_id)
         if before is not None and before.sent >= at:
             at = before.sent + timedelta(seconds=1)
@@ -243,10 +265,16 @@ class Desk(Board):
         """Take back the alert ``identifier``: at once where one person may, otherwise as draft ``name`` to be approved."""
         self.people.require(person, Act.RETRACT, at)
         if not self._is_fresh(fresh, at):
-            raise NotAllowedError("prove first that you are present")
+            raise NotAllowedError(remark("prove-first", "prove first that you are present"))
         newest = self.standing(identifier)
         if newest.phase not in WARNS:
-            raise IllegalStepError(f"there is nothing to take back: this event stands at {newest.phase}")
+            raise IllegalStepError(
+                remark(
+                    "desk.nothing-to-retract",
+                    "there is nothing to take back: this event stands at {phase}",
+                    phase=word("phase", newest.phase),
+                )
+            )
         content = Content(
             phase=Phase.RETRACTED.value,
             hazard=read(newest.cap.encode(), limits=TRUSTED).alerts[0].parameter(HAZARD) or "other",
@@ -276,7 +304,7 @@ class Desk(Board):
         taken_back = compiled.retraction
         retraction = replace(taken_back, sent=at, references=(own,), original=None) if taken_back else None
         if digest(alert, retraction, tuple(beside)) != draft.digest:
-            raise IllegalStepError("what would be signed is not what was approved")
+            raise IllegalStepError(remark("desk.not-signed", "what would be signed is not what was approved"))
         made = []
         for message in (*beside, alert):
             phase = Phase(message.parameter(PHASE) or content.phase)

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from tocsin.errors import IllegalStepError
 from tocsin.journal import Entry
+from tocsin.remark import remark, word
 from tocsin.warn.approval import Vote
 from tocsin.warn.person import Act
 
@@ -194,7 +195,14 @@ def after(draft: Draft, step: Step) -> DraftState:
     try:
         return STEPS[draft.state, step]
     except KeyError:
-        raise IllegalStepError(f"{step.value} is not possible for a draft that is {draft.state.value}") from None
+        raise IllegalStepError(
+            remark(
+                "draft.step",
+                "{step} is not possible for a draft that is {state}",
+                step=word("step", step.value),
+                state=word("state", draft.state.value),
+            )
+        ) from None
 
 
 class Drafts:

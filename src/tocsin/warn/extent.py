@@ -17,6 +17,7 @@ from msgspec import Struct
 from tocsin.errors import GeometryError
 from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
+from tocsin.remark import remark
 from tocsin.warn.compile import area
 from tocsin.warn.draft import Where
 
@@ -89,9 +90,16 @@ def left_over(before: Where, after: Where, gazetteer: Gazetteer) -> Where:
     if before.codes or after.codes:
         if set(before.codes) == set(after.codes) and before.digest == after.digest:
             return Where()
-        raise GeometryError("an area of codes and one that is drawn cannot be taken from each other; choose codes")
+        raise GeometryError(
+            remark(
+                "extent.mixed",
+                "an area of codes and one that is drawn cannot be taken from each other; choose codes",
+            )
+        )
     if before.circles != after.circles:
-        raise GeometryError("a circle that changes leaves no clean rest; choose codes for those who leave")
+        raise GeometryError(
+            remark("extent.circle", "a circle that changes leaves no clean rest; choose codes for those who leave")
+        )
     one, other = shape_of(before, gazetteer), shape_of(after, gazetteer)
     assert one is not None
     assert other is not None
@@ -102,7 +110,9 @@ def left_over(before: Where, after: Where, gazetteer: Gazetteer) -> Where:
     pieces = [part for part in shapely.get_parts(rest) if part.geom_type == "Polygon"]
     clean = [part for part in pieces if float(part.area) > SLIVER * whole]
     if any(part.interiors for part in clean) or not all(part.is_valid for part in clean):
-        raise GeometryError("what is left over has a hole in it; choose codes for those who leave")
+        raise GeometryError(
+            remark("extent.hole", "what is left over has a hole in it; choose codes for those who leave")
+        )
     return Where(polygons=tuple(_text(part) for part in clean), name=before.name)
 
 
@@ -119,7 +129,9 @@ def _codes_left(before: tuple[str, ...], after: tuple[str, ...], gazetteer: Gaze
             return
         children = gazetteer.children(code)
         if not children:
-            raise GeometryError(f"{code} cannot be split; choose codes for those who leave")
+            raise GeometryError(
+                remark("extent.split", "{code} cannot be split; choose codes for those who leave", code=code)
+            )
         for child in children:
             leave(child)
 

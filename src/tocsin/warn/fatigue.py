@@ -20,6 +20,7 @@ from tocsin.cap.phase import Phase
 from tocsin.cap.xml import read
 from tocsin.journal import Entry
 from tocsin.place.gazetteer import Gazetteer
+from tocsin.remark import Remark, remark
 from tocsin.warn.draft import Where
 from tocsin.warn.extent import codes_under
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published
@@ -38,15 +39,26 @@ class Fatigue(Struct, frozen=True):
     days: int = 7
 
     @property
-    def line(self) -> str:
+    def said(self) -> Remark:
         """One sentence: what this warning adds to."""
         if not self.alerts:
-            return f"First alert here in {self.days} days."
+            return remark("fatigue.first", "First alert here in {days} days.", days=self.days)
         share = round(100 * self.concerned / self.alerts)
-        false = f" {self.false} were false." if self.false else ""
-        return (
-            f"Alert {self.alerts + 1} here in {self.days} days; {share} % of those before concerned this place.{false}"
+        line = remark(
+            "fatigue.again",
+            "Alert {number} here in {days} days; {share} % of those before concerned this place.",
+            number=self.alerts + 1,
+            days=self.days,
+            share=share,
         )
+        if not self.false:
+            return line
+        return remark("fatigue.false", "{line} False alarms among them: {count}.", line=line, count=self.false)
+
+    @property
+    def line(self) -> str:
+        """The sentence in English."""
+        return str(self.said)
 
 
 class _Event(Struct):

@@ -3,6 +3,7 @@
 - The linter's blocking rules stop; its others advise. L11 is judged by the hazard that was chosen as well (F25).
 - An area far from the source's, a whole country, very many people, or three times as many as usual ask for a reason or
   for the area's name to be typed (F1, F4; practice.md section 6).
+- A free text that names no place is stopped until it does, or until somebody says why not (Los Angeles 2025).
 - No double standard: what staff are told and the public is not needs a reason in the journal (req. 25).
 - Languages never stop a warning: what is missing is sent later (F14). Nothing in a text may change the realm (F16).
 
@@ -19,27 +20,29 @@ from functools import partial
 from msgspec.structs import replace
 
 from tocsin.cap.alert import Alert
-from tocsin.cap.lint import BLOCKING, RULES, asks, lint
+from tocsin.cap.lint import BLOCKING, asks, lint, unfit
 from tocsin.cap.phase import Phase
 from tocsin.cap.realm import mark, realm
 from tocsin.cap.vocabulary import vocabulary
 from tocsin.errors import TocsinError
+from tocsin.remark import remark, word
 from tocsin.warn.approval import Policy
 from tocsin.warn.compile import Compiled, Kit
-from tocsin.warn.draft import Content, Draft, DraftState, Where
+from tocsin.warn.draft import Content, Draft, Where
 from tocsin.warn.extent import codes_under, difference
 from tocsin.warn.fatigue import Tally
 from tocsin.warn.finding import Finding, Guard
 from tocsin.warn.hazard import hazard
 from tocsin.warn.publish import WARNS
+from tocsin.warn.twin import twins
 
 DROP = 0.30
 """From this share on, an area that differs from the source's needs a word why."""
 USUAL = 3
 """An alert for so many times as many people as usual needs the area's name typed."""
 
-_FACT = re.compile(r"\d+(?:[.,:]\d+)*|(?<![.!?\n]\s)(?<!^)\b[A-ZА-ЯҐЄІЇ][\w’'-]+")
-_SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
+_LONG = re.compile(r"[^\W\d_]{4,}")
+_VOWELS = re.compile(r"[aeiouyäöüéèêëàâîïôùûаеиіїоуюяєы]")
 
 
 def wording(draft: Draft, compiled: Compiled, *, kit: Kit, domains: tuple[str, ...] = ()) -> tuple[Finding, ...]:
@@ -50,10 +53,10 @@ def wording(draft: Draft, compiled: Compiled, *, kit: Kit, domains: tuple[str, .
     for alert in messages:
         for one in lint(replace(alert, sent=None), domains):
             if one.code != "L15":  # numbers and places across languages have a guard of their own
-                quoted = re.search("“([^”]*)”", one.message)
+                quoted = one.said.values.get("detail")
                 # "Los Angeles time" is a name and no abbreviation, whatever its first word looks like.
-                named = one.code == "L7" and quoted is not None and quoted[1].casefold() in proper
-                kept = Finding(one.code, one.message, blocking=one.code in BLOCKING and not named, path=one.path)
+                named = one.code == "L7" and str(quoted).strip("“”").casefold() in proper
+                kept = Finding(one.code, one.said, blocking=one.code in BLOCKING and not named, path=one.path)
                 found.setdefault((one.code, one.path), kept)
     return tuple(found.values())
 
@@ -78,8 +81,8 @@ def action(draft: Draft, compiled: Compiled) -> tuple[Finding, ...]:
         said = f"{info.headline}\n{info.description}\n{info.instruction}"
         asked = {name for name in forbidden if name in words.actions and asks(words.actions[name], said)}
         if asked:
-            sentence = f"{RULES['L11']} ({draft.content.hazard}: {', '.join(sorted(asked))})"
-            found.append(Finding("L11", sentence, blocking=True, path=f"alert/info[{number}]"))
+            harms = unfit(word("hazard", draft.content.hazard), asked)
+            found.append(Finding("L11", harms, blocking=True, path=f"alert/info[{number}]"))
     return tuple(found)
 
 
@@ -92,7 +95,7 @@ def same_in_every_language(draft: Draft, compiled: Compiled) -> tuple[Finding, .
         for info in compiled.alert.infos
     )
     found = [
-        Finding("L15", one.message, blocking=True, path=one.path)
+        Finding("L15", one.said, blocking=True, path=one.path)
         for one in lint(replace(compiled.alert, infos=plain))
         if one.code == "L15"
     ]
@@ -102,7 +105,7 @@ def same_in_every_language(draft: Draft, compiled: Compiled) -> tuple[Finding, .
         if info.language in written
     )
     found += [
-        Finding("L15", one.message, reason=True, path=one.path)
+        Finding("L15", one.said, reason=True, path=one.path)
         for one in lint(replace(compiled.alert, infos=free))
         if one.code == "L15"
     ]
@@ -119,19 +122,23 @@ def languages(draft: Draft, compiled: Compiled, *, required: Callable[[Where], I
     spoken = {info.language for info in compiled.alert.infos}
     missing = sorted({*required(content.where)} - spoken)
     if missing:
-        found.append(
-            Finding("languages", f"No reviewed words in {', '.join(missing)}: send them after.", follow_up=True)
-        )
+        said = remark("guard.languages", "No reviewed words in {tags}: send them after.", tags=tuple(missing))
+        found.append(Finding("languages", said, follow_up=True))
     written = {tag for tag, extra in content.extra.items() if extra.text.strip()}
     if written and (lacking := sorted(spoken - written)):
-        sentence = f"The free text is missing in {', '.join(lacking)}: send it after."
-        found.append(Finding("languages-free", sentence, follow_up=True))
+        said = remark("guard.languages-free", "The free text is missing in {tags}: send it after.", tags=tuple(lacking))
+        found.append(Finding("languages-free", said, follow_up=True))
     if unread := sorted(tag for tag in written if not content.extra[tag].confirmed_by):
-        found.append(Finding("unconfirmed", f"Nobody has read the free text in {', '.join(unread)}; it is marked so."))
+        said = remark(
+            "guard.unconfirmed", "Nobody has read the free text in {tags}; it is marked so.", tags=tuple(unread)
+        )
+        found.append(Finding("unconfirmed", said))
     if unsaid := sorted(written - spoken):
-        found.append(Finding("unsaid", f"The free text in {', '.join(unsaid)} goes nowhere.", blocking=True))
+        said = remark("guard.unsaid", "The free text in {tags} goes nowhere.", tags=tuple(unsaid))
+        found.append(Finding("unsaid", said, blocking=True))
     if content.where.name and (unnamed := sorted(spoken - {*content.where.name})) and not content.where.codes:
-        found.append(Finding("unnamed", f"The area has no name in {', '.join(unnamed)}.", follow_up=True))
+        said = remark("guard.unnamed", "The area has no name in {tags}.", tags=tuple(unnamed))
+        found.append(Finding("unnamed", said, follow_up=True))
     return tuple(found)
 
 
@@ -141,10 +148,16 @@ def reviewed(draft: Draft, compiled: Compiled, *, kit: Kit) -> tuple[Finding, ..
     found = []
     tags = [info.language for info in compiled.alert.infos]
     if unread := [tag for tag in tags if not kit.phrases.usable(content.hazard, content.phase, tag)]:
-        found.append(Finding("unreviewed", f"Nobody has reviewed these words in {', '.join(unread)}.", blocking=True))
+        said = remark("guard.unreviewed", "Nobody has reviewed these words in {tags}.", tags=tuple(unread))
+        found.append(Finding("unreviewed", said, blocking=True))
     if content.hazard != "other" and content.phase not in kit.phrases.phases(content.hazard):
-        sentence = f"There are no words for {content.hazard} in {content.phase}; the general ones are taken."
-        found.append(Finding("general", sentence, reason=True))
+        said = remark(
+            "guard.general",
+            "There are no words for {hazard} in {phase}; the general ones are taken.",
+            hazard=word("hazard", content.hazard),
+            phase=word("phase", content.phase),
+        )
+        found.append(Finding("general", said, reason=True))
     return tuple(found)
 
 
@@ -156,13 +169,61 @@ def area(draft: Draft, compiled: Compiled, *, kit: Kit) -> tuple[Finding, ...]:
     try:
         differs = difference(content.where, content.source_where, kit.gazetteer)
     except TocsinError as wrong:
-        return (Finding("area", f"The area cannot be compared with the source's: {wrong}.", reason=True),)
+        why = remark("guard.area-wrong", "The area cannot be compared with the source's: {wrong}", wrong=wrong.remark)
+        return (Finding("area", why, reason=True),)
     if differs is None:
-        return (Finding("area", "The area cannot be compared with the source's.", reason=True),)
+        return (
+            Finding(
+                "area", remark("guard.area-unknown", "The area cannot be compared with the source's."), reason=True
+            ),
+        )
     if differs.most <= DROP:
         return ()
-    sentence = f"The area leaves out {differs.misses:.0%} of the source's, and {differs.beyond:.0%} of it lies beyond."
-    return (Finding("area", sentence, reason=True),)
+    said = remark(
+        "guard.area",
+        "The area leaves out {misses}% of the source's, and {beyond}% of it lies beyond.",
+        misses=round(100 * differs.misses),
+        beyond=round(100 * differs.beyond),
+    )
+    return (Finding("area", said, reason=True),)
+
+
+def here(draft: Draft, compiled: Compiled, *, kit: Kit) -> tuple[Finding, ...]:
+    """A free text that says "in this area" and no place: a quarter of those who read it far away took it for here."""
+    content, found = draft.content, []
+    for number, info in enumerate(compiled.alert.infos, 1):
+        extra, words = content.extra.get(info.language), vocabulary(info.language)
+        if extra is None or words is None or Phase(content.phase) not in WARNS:
+            continue
+        if (vague := words.says("vague", extra.text)) and not _names_place(
+            extra.text, content.where, info.language, kit
+        ):
+            said = remark(
+                "guard.here",
+                "The free text says “{words}”, which reads as “here” wherever it is read. Name the place.",
+                words=vague[0],
+            )
+            found.append(Finding("here", said, reason=True, path=f"alert/info[{number}]"))
+    return tuple(found)
+
+
+def _names_place(text: str, where: Where, tag: str, kit: Kit) -> bool:
+    """Whether ``text`` names what is warned, in whatever case the name stands (Київ, у Києві)."""
+    names = [where.name.get(tag, "")]
+    for code in where.codes:
+        names += [kit.gazetteer.short_name(code, tag), kit.gazetteer.name(code, tag)]
+    wanted = {_stem(name) for whole in names for name in _LONG.findall(whole)}
+    return any(
+        start == begins and stem.startswith(bones) and len(stem) - len(bones) <= 1
+        for start, stem in map(_stem, _LONG.findall(text))
+        for begins, bones in wanted
+    )
+
+
+def _stem(name: str) -> tuple[str, str]:
+    """The two first letters of a name and its consonants: what stays when it is declined."""
+    name = name.casefold()
+    return name[:2], _VOWELS.sub("", name)
 
 
 def width(
@@ -181,20 +242,26 @@ def width(
     people = census(content.where)
     usual = tally.usual(census) if tally is not None else None
     if any(kit.gazetteer.get(code).level == 0 for code in content.where.codes):
-        why = "This is a whole country."
+        why = remark("wide.country", "This is a whole country.")
     elif people is None:
-        why = "Nobody knows how many people live there."
+        why = remark("wide.unknown", "Nobody knows how many people live there.")
     elif people > policy.wide_people:
-        why = f"{people:,} people live there."
+        why = remark("wide.people", "{people} people live there.", people=people)
     elif usual is not None and people > USUAL * usual:
-        why = f"{people:,} people live there, more than {USUAL} times as many as usual."
+        why = remark(
+            "wide.usual",
+            "{people} people live there, more than {times} times as many as usual.",
+            people=people,
+            times=USUAL,
+        )
     else:
         return ()
     names = _names(content.where, kit)
     if _typed(content.reasons.get("wide", ""), names):
-        return (Finding("wide", f"{why} The name was typed."),)
+        return (Finding("wide", remark("guard.wide-typed", "{why} The name was typed.", why=why)),)
     name = names[0] if names else ""
-    return (Finding("wide", f"{why} Type the name of the area: {name}.", blocking=True, type_this=name),)
+    asks_for = remark("guard.wide", "{why} Type the name of the area: {name}.", why=why, name=name)
+    return (Finding("wide", asks_for, blocking=True, type_this=name),)
 
 
 def _names(where: Where, kit: Kit) -> list[str]:
@@ -218,8 +285,9 @@ def letters(draft: Draft, compiled: Compiled) -> tuple[Finding, ...]:
     hidden = sorted({letter for text in written for letter in text if _hidden(letter)})
     if not hidden:
         return ()
-    told = ", ".join(f"U+{ord(letter):04X}" for letter in hidden)
-    return (Finding("letters", f"Remove the letters that nobody sees: {told}.", blocking=True),)
+    told = tuple(f"U+{ord(letter):04X}" for letter in hidden)
+    said = remark("guard.letters", "Remove the letters that nobody sees: {letters}.", letters=told)
+    return (Finding("letters", said, blocking=True),)
 
 
 def _hidden(letter: str) -> bool:
@@ -231,7 +299,7 @@ def promise(draft: Draft, compiled: Compiled) -> tuple[Finding, ...]:
     """A warning without a time for the next word leaves people to look for it elsewhere (F30)."""
     if draft.content.next_update_by is not None or Phase(draft.content.phase) not in WARNS:
         return ()
-    return (Finding("promise", "Say when the next word comes."),)
+    return (Finding("promise", remark("guard.promise", "Say when the next word comes.")),)
 
 
 def own_realm(draft: Draft, compiled: Compiled, *, kit: Kit) -> tuple[Finding, ...]:
@@ -239,72 +307,9 @@ def own_realm(draft: Draft, compiled: Compiled, *, kit: Kit) -> tuple[Finding, .
     messages: list[Alert] = [compiled.alert] if compiled.retraction is None else [compiled.alert, compiled.retraction]
     for alert in messages:
         if realm(alert) != kit.issuer.realm:
-            return (Finding("realm", f"Machines would take this for a test: {mark(alert)}.", blocking=True),)
+            said = remark("guard.realm", "Machines would take this for a test: {mark}.", mark=str(mark(alert)))
+            return (Finding("realm", said, blocking=True),)
     return ()
-
-
-def twins(draft: Draft, compiled: Compiled, *, find: Callable[[str], Draft | None]) -> tuple[Finding, ...]:
-    """No double standard: whatever staff are told of the threat must stand in the public version too (req. 25)."""
-    content = draft.content
-    other = find(content.twin) if content.twin else None
-    if other is not None and other.state is DraftState.WITHDRAWN:
-        other = None
-    if content.scope != "Public" and content.audience == "staff" and Phase(content.phase) in WARNS and other is None:
-        sentence = "Staff are warned and the public is not. Write the public version, or say why there is none."
-        return (Finding("twin", sentence, reason=True),)
-    if other is None or Phase(content.phase) not in WARNS:
-        return ()
-    if (content.scope == "Public") == (other.content.scope == "Public"):
-        return ()
-    staff, public = (other.content, content) if content.scope == "Public" else (content, other.content)
-    lacking = untold(staff, public)
-    if not lacking:
-        return ()
-    return (Finding("twin", f"Staff are told what the public is not: {'; '.join(lacking)}.", reason=True),)
-
-
-def untold(staff: Content, public: Content) -> tuple[str, ...]:
-    """The facts of the staff version that the public one lacks, each as a few words."""
-    found = []
-    if staff.hazard != public.hazard:
-        found.append(f"the hazard {staff.hazard}")
-    if staff.facility and staff.facility != public.facility:
-        found.append(f"the house is {staff.facility}")
-    if lost := sorted({*staff.where.codes} - {*public.where.codes}):
-        found.append(f"the places {', '.join(lost)}")
-    if (staff.where.polygons, staff.where.circles) != (public.where.polygons, public.where.circles):
-        found.append("the area that is drawn")
-    for name, theirs, ours in (
-        ("begins", staff.starts, public.starts),
-        ("ends", staff.ends, public.ends),
-        ("next word", staff.next_update_by, public.next_update_by),
-    ):
-        if theirs is not None and theirs != ours:
-            found.append(f"{name} {theirs:%d.%m. %H:%M} UTC")
-    for tag, extra in staff.extra.items():
-        open_text = public.extra[tag].text if tag in public.extra else ""
-        found.extend(_untold_words(extra.text, open_text, tag))
-    return tuple(dict.fromkeys(found))
-
-
-def _untold_words(staff: str, public: str, tag: str) -> list[str]:
-    """Sentences of the staff's free text that the public's lacks, but for advice that states no fact of its own."""
-    words = vocabulary(tag)
-    told = {_plain(sentence) for sentence in _SENTENCE.split(public)}
-    facts = {*_FACT.findall(public)}
-    found = []
-    for sentence in _SENTENCE.split(staff.strip()):
-        if not sentence.strip() or _plain(sentence) in told:
-            continue
-        more = [fact for fact in _FACT.findall(sentence) if fact not in facts]
-        advice = words is not None and words.lists["verb"].match(sentence.strip()) is not None
-        if more or not advice:
-            found.append(f"“{sentence.strip()[:80]}”")
-    return found
-
-
-def _plain(sentence: str) -> str:
-    return " ".join(re.findall(r"\w+", sentence.casefold()))
 
 
 def standard(
@@ -328,6 +333,7 @@ def standard(
         partial(languages, required=required or (lambda where: kit.issuer.languages)),
         partial(reviewed, kit=kit),
         partial(area, kit=kit),
+        partial(here, kit=kit),
         partial(width, kit=kit, census=census, policy=policy, tally=tally),
         partial(twins, find=find),
     )

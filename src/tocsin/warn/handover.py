@@ -2,6 +2,7 @@
 
 - The list is made from what the journal and the keys say; nobody has to remember what is open.
 - Signing off means acknowledging every open promise by name: a promise that nobody took over is broken unseen (req. 47).
+- Who takes over owns what the other owned, and is called about it from then on.
 - The list's digest is in the journal, so that what was handed over can be told later.
 """
 
@@ -16,8 +17,9 @@ from msgspec import Struct
 
 from tocsin.errors import IllegalStepError, NotAllowedError
 from tocsin.journal import ACTUAL, Fact, fact
+from tocsin.remark import Remark
 from tocsin.warn.draft import Drafts
-from tocsin.warn.owner import Owned, Undecided, Watch
+from tocsin.warn.owner import ALERT_HANDED_OVER, HandedOver, Owned, Undecided, Watch
 from tocsin.warn.person import Act, People
 from tocsin.warn.promise import Promised, Promises
 
@@ -59,12 +61,16 @@ class Handover(Struct, frozen=True):
 
 
 class Signed(Struct, frozen=True):
-    """The body of ``handover:signed``; the subject is the list's digest."""
+    """The body of ``handover:signed``; the subject is the list's digest.
+
+    ``alerts`` are those that the person owns (identifier and event): whoever accepts owns them.
+    """
 
     person: str
     to: str
     acknowledged: tuple[str, ...]
     remark: str = ""
+    alerts: tuple[tuple[str, str], ...] = ()
 
 
 class Accepted(Struct, frozen=True):
@@ -112,18 +118,27 @@ def sign_off(
     """Hand over to ``to``; every open promise must be acknowledged by the alert that makes it."""
     people.require(person, Act.HAND_OVER, at)
     if person == to or not people.can(to, Act.HAND_OVER, at):
-        raise NotAllowedError("hand over to another duty officer")
+        raise NotAllowedError(Remark("handover.other", "hand over to another duty officer"))
     named = set(acknowledged)
     if left := [alert for alert, _ in handover.promises if alert not in named]:
-        raise IllegalStepError(f"acknowledge these open promises first: {', '.join(left)}")
+        raise IllegalStepError(
+            Remark("handover.promises", "acknowledge these open promises first: {alerts}", {"alerts": tuple(left)})
+        )
     if at - handover.at > timedelta(minutes=15):
-        raise IllegalStepError("this list is old; look again")
-    return [fact(HANDOVER_SIGNED, handover.digest, Signed(person, to, tuple(sorted(named)), remark), realm)]
+        raise IllegalStepError(Remark("handover.old", "this list is old; look again"))
+    own = tuple((one.identifier, one.event_id) for one in handover.alerts if one.owner == person)
+    return [fact(HANDOVER_SIGNED, handover.digest, Signed(person, to, tuple(sorted(named)), remark, own), realm)]
 
 
 def accept(digest: str, signed: Signed, person: str, people: People, at: datetime, realm: str = ACTUAL) -> list[Fact]:
-    """Take over what was signed off to ``person``."""
+    """Take over what was signed off to ``person``: from now on they own the alerts, and are called about them."""
     people.require(person, Act.HAND_OVER, at)
     if person != signed.to:
-        raise NotAllowedError(f"it was handed over to {signed.to}")
-    return [fact(HANDOVER_ACCEPTED, digest, Accepted(person), realm)]
+        raise NotAllowedError(Remark("handover.to", "it was handed over to {person}", {"person": signed.to}))
+    return [
+        fact(HANDOVER_ACCEPTED, digest, Accepted(person), realm),
+        *(
+            fact(ALERT_HANDED_OVER, identifier, HandedOver(event_id, person, signed.person), realm)
+            for identifier, event_id in signed.alerts
+        ),
+    ]

@@ -6,6 +6,8 @@
 - What was ended stays ended: a start that arrives after its end is not published (F: an act after its all-clear must
   not sound).
 - Each warning carries its retraction, ready to be sent.
+- What leaves has the fields of our own messages: the short text in each language, and at an end whether it ended or
+  was an error.
 - What the policy does not cover waits for a person, with the reason in the journal (``report:waiting``).
 - Making the facts is pure; the caller records them in one commit with the follower's cursor.
 """
@@ -32,8 +34,8 @@ from tocsin.journal import EXERCISE, Entry, Fact, fact
 from tocsin.sense.report import CAP_XML, REPORT_RECEIVED, SIGNAL_JSON, Report
 from tocsin.sense.signal import Signal
 from tocsin.sense.source import Source
-from tocsin.warn.compile import Kit, infos, note, parameters
-from tocsin.warn.mould import LIFE, Moulds
+from tocsin.warn.compile import SHORT, Kit, infos, note, parameters
+from tocsin.warn.mould import LIFE, REASONS, Moulds
 from tocsin.warn.policy import Policy
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published, Sign, freeze, published
 
@@ -175,22 +177,22 @@ class Mirror:
         if phase in WARNS:
             own = Reference(self._kit.issuer.sender, identifier, spell(at))
             retraction = self._moulds.cast(signal, name, Phase.RETRACTED, event_id, version + 1, at, own)
-        return freeze(
+        done = Published(
             identifier,
-            message,
-            retraction,
-            sent=at,
-            scope=Scope.PUBLIC,
-            event_id=event_id,
-            version=version,
-            phase=phase,
-            areas=(signal.area,),
+            event_id,
+            version,
+            phase.value,
+            Scope.PUBLIC,
+            report.source,
+            (signal.area,),
+            at,
+            message.decode(),
+            report.id,
+            before.identifier if before else "",
             as_of=signal.spoken,
-            sign=self._sign,
-            source=report.source,
-            report=report.id,
-            supersedes=before.identifier if before else "",
+            retraction=retraction.decode(),
         )
+        return freeze(done, self._sign)
 
     def _reference(self, before: Standing) -> Reference:
         return Reference(self._kit.issuer.sender, before.identifier, spell(before.sent))
@@ -260,8 +262,8 @@ class Mirror:
         """``alert`` under our identity: its infos with our machine fields, or, for a retraction, our own words."""
         kit = self._kit
         fields = parameters(event_id, version, phase, alert.sent or at)
-        if phase is Phase.RETRACTED:
-            fields = (*fields, Named(cap.CANCEL_REASON, "error"))
+        if phase in REASONS:
+            fields = (*fields, Named(cap.CANCEL_REASON, REASONS[phase]))
         names = {field.name for field in fields}
         repeated = tuple(
             replace(
@@ -269,7 +271,9 @@ class Mirror:
                 event=self._marked(info.event, info.language),
                 headline=self._marked(info.headline, info.language),
                 sender_name=info.sender_name or alert.sender,
-                parameters=fields + tuple(kept for kept in info.parameters if kept.name not in names),
+                parameters=fields
+                + tuple(kept for kept in info.parameters if kept.name not in names)
+                + self._short(info),
             )
             for info in alert.infos
         )
@@ -296,7 +300,7 @@ class Mirror:
         zone = self._kit.gazetteer.get(self._codes(alert)[0]).zone
         names = dict.fromkeys(self._kit.issuer.languages, first.areas[0].description)
         return tuple(
-            replace(info, expires=at + LIFE, parameters=fields, areas=first.areas)
+            replace(info, expires=at + LIFE, parameters=fields + info.parameters, areas=first.areas)
             for info in infos(self._kit, "other", Phase.RETRACTED, names, zone, at)
         )
 
@@ -309,6 +313,11 @@ class Mirror:
             corners |= {(circle.latitude, circle.longitude) for drawn in areas for circle in drawn.circles}
             found = {places[0].code for corner in corners if (places := self._kit.gazetteer.at(*corner))}
         return tuple(sorted(found))
+
+    def _short(self, info: Info) -> tuple[Named, ...]:
+        """What channels that hold little text say of somebody else's info, unless it says so itself: its headline."""
+        said = self._marked(info.headline or info.event, info.language)
+        return () if info.parameter(SHORT) or not said else (Named(SHORT, said),)
 
     def _marked(self, text: str, language: str) -> str:
         """``text`` beginning with the word for exercise where this is one (F16: in every field a machine reads)."""

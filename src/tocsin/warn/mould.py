@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -24,12 +25,15 @@ from tocsin.cap.xml import write
 from tocsin.clock import spell
 from tocsin.journal import EXERCISE
 from tocsin.sense.signal import Signal
-from tocsin.warn.compile import Kit, area, infos, note, parameters
+from tocsin.warn.compile import HAZARD, Kit, area, infos, note, parameters
 from tocsin.warn.draft import Where
 from tocsin.warn.publish import WARNS
 
 LIFE = timedelta(hours=24)
 """How long an ending stays in feeds."""
+
+REASONS = {Phase.RETRACTED: "error", Phase.ALL_CLEAR: "ended"}
+"""Why an ending was sent, as machines read it."""
 
 # What stands in a mould where a cast differs. The times are like no time of a real message.
 _EVENT, _VERSION, _BEFORE = "Mould-Event", "Mould-Version", "Mould-Before"
@@ -80,6 +84,7 @@ class Moulds:
             values |= {_BEFORE: before.identifier, spell(_BEFORE_SENT): before.sent}
         for language, words in mould.local.items():
             values[words] = self._kit.phrases.time(spoken, mould.zone, language)
+        values[_clock(_SPOKEN, mould.zone)] = _clock(spoken, mould.zone)
         return mould.pattern.sub(lambda found: values[found[0]], mould.text).encode()
 
     def _make(self, code: str, hazard: str, source: str, phase: Phase, update: bool) -> _Mould:
@@ -90,8 +95,9 @@ class Moulds:
             Named(field.name, _VERSION) if field.name == cap.VERSION else field
             for field in parameters(_EVENT, 1, phase, _SPOKEN)
         )
-        if phase is Phase.RETRACTED:
-            fields = (*fields, Named(cap.CANCEL_REASON, "error"))
+        fields = (*fields, Named(HAZARD, hazard))
+        if phase in REASONS:
+            fields = (*fields, Named(cap.CANCEL_REASON, REASONS[phase]))
         words = infos(kit, hazard, phase, {tag: found.description for tag, found in areas.items()}, zone, _SPOKEN)
         complete = tuple(
             replace(
@@ -100,7 +106,7 @@ class Moulds:
                 onset=_STARTED,
                 # What a source has started ends by its own word; should it fall silent, its silence tells (no expires).
                 expires=None if phase in WARNS else _EXPIRES,
-                parameters=fields,
+                parameters=fields + info.parameters,
                 areas=(areas[info.language],),
             )
             for info in words
@@ -124,5 +130,13 @@ class Moulds:
             _BEFORE,
             *(spell(time) for time in (_SPOKEN, _STARTED, _SENT, _EXPIRES, _BEFORE_SENT)),
             *local.values(),
+            _clock(_SPOKEN, zone),
         )
+        # The bare clock of the short text also begins the local words: what is longer is looked for first.
+        tokens = tuple(sorted(tokens, key=len, reverse=True))
         return _Mould(re.compile("|".join(map(re.escape, tokens))), write(message).decode(), zone, local)
+
+
+def _clock(moment: datetime, zone: str) -> str:
+    """The time of ``moment`` in ``zone`` as the short text has it, without the zone's name."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%H:%M}"

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tocsin.cap.limits import TRUSTED
 from tocsin.cap.phase import ACT, PREPARE, RANK, Phase, says
@@ -39,6 +40,7 @@ PAGE_ANSWERED = "page:answered"
 PAGE_SENT = "page:sent"
 PAGE_FAILED = "page:failed"
 ALERT_UNATTENDED = "alert:unattended"
+ALERT_HANDED_OVER = "alert:handed-over"
 REPORT_DECIDED = "report:decided"
 
 BEFORE = (timedelta(minutes=10), timedelta(minutes=5), timedelta(minutes=1))
@@ -105,6 +107,14 @@ class Unattended(Struct, frozen=True):
     owner: str
     deputy: str
     ended: datetime
+
+
+class HandedOver(Struct, frozen=True):
+    """The body of ``alert:handed-over``; the subject is the alert. From here on ``owner`` minds it, and is called."""
+
+    event_id: str
+    owner: str
+    before: str
 
 
 class Decided(Struct, frozen=True):
@@ -254,6 +264,11 @@ class Watch:
             self._late[said.event_id] = Minded(about, entry.subject, entry.at, said.owner, said.deputy)
         elif entry.kind == ALERT_UNATTENDED:
             self._unattended.add(entry.subject)
+        elif entry.kind == ALERT_HANDED_OVER:
+            handed = entry.read(HandedOver)
+            known = self._owned.get(handed.event_id)
+            if known is not None and known.identifier == entry.subject:
+                self._owned[handed.event_id] = replace(known, owner=handed.owner)
         elif entry.kind == REPORT_RECEIVED:
             self._received(entry.read(Report), entry.at)
         elif entry.kind == REPORT_WAITING:
@@ -294,6 +309,11 @@ class Watch:
     def owned(self) -> list[Owned]:
         """Every alert of ours that stands, the one that ends first before the others."""
         return sorted(self._owned.values(), key=lambda one: one.ends)
+
+    def owner(self, event_id: str) -> str:
+        """Who minds the alert of this event now; empty where none of ours stands."""
+        known = self._owned.get(event_id)
+        return known.owner if known is not None else ""
 
     def undecided(self) -> list[Undecided]:
         """Every official warning that waits for a person, the oldest first."""

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from tocsin.errors import NotAllowedError
 from tocsin.journal import Entry
+from tocsin.remark import remark, word
 
 PERSON_ENROLLED = "person:enrolled"
 PERSON_CHANGED = "person:changed"
@@ -174,7 +175,14 @@ class People:
     def require(self, person: str, act: Act, at: datetime) -> None:
         """Raise :class:`NotAllowedError` unless ``person`` may do ``act`` at ``at``."""
         if not self.can(person, act, at):
-            raise NotAllowedError(f"{act.value} needs one of the roles {', '.join(sorted(granting(act)))}")
+            raise NotAllowedError(
+                remark(
+                    "person.roles",
+                    "{act} needs one of the roles {roles}",
+                    act=word("may", act.value),
+                    roles=tuple(word("role", role) for role in sorted(granting(act))),
+                )
+            )
 
     def approvers(self, at: datetime, not_by: str = "") -> tuple[str, ...]:
         """Who can approve now, those on call first; empty is a fault that health and console must show."""

@@ -16,6 +16,7 @@ from msgspec import Struct
 from tocsin.cap.alert import PHASE, Alert, Info
 from tocsin.cap.phase import Phase
 from tocsin.errors import InputError, OperatorError, PersonError
+from tocsin.remark import Remark
 from tocsin.warn.approval import Rule
 from tocsin.warn.compile import SHORT, Compiled
 from tocsin.warn.desk import Desk
@@ -82,7 +83,10 @@ class Approval(Struct, frozen=True):
 
 
 class Preview(Struct, frozen=True):
-    """What is seen of a draft at a moment. ``fault`` says why nothing can be compiled, with everything else empty."""
+    """What is seen of a draft at a moment. ``fault`` says why nothing can be compiled, with everything else empty.
+
+    ``why`` is the fault as a remark, for a reader of any language.
+    """
 
     draft: str
     state: str
@@ -90,6 +94,7 @@ class Preview(Struct, frozen=True):
     content: Content
     digest: str = ""
     fault: str = ""
+    why: Remark | None = None
     messages: tuple[Message, ...] = ()
     people: int | None = None
     counts: Counts | None = None
@@ -125,7 +130,7 @@ def preview(
     try:
         compiled = desk.compiled(content)
     except (InputError, PersonError, OperatorError) as wrong:
-        return Preview(name, draft.state.value, realm, content, fault=str(wrong))
+        return Preview(name, draft.state.value, realm, content, fault=str(wrong), why=wrong.remark)
     gazetteer = desk.kit.gazetteer
     shape = shape_of(content.where, gazetteer)
     counts = counter(content.where, content.audience)

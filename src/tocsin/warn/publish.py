@@ -13,11 +13,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tocsin.cap.alert import Alert
 from tocsin.cap.phase import Phase
 from tocsin.cap.xml import write
 from tocsin.errors import IllegalStepError
+from tocsin.remark import remark
 
 ALERT_PUBLISHED = "alert:published"
 
@@ -75,62 +77,28 @@ def published(
     CAP, and KeyMissingError where it cannot be signed: failing to sign means failing to publish.
     """
     assert alert.sent is not None
-    return freeze(
+    one = Published(
         alert.identifier,
-        write(alert),
-        write(retraction) if retraction is not None and phase in WARNS else b"",
-        sent=alert.sent,
-        scope=alert.scope,
-        event_id=event_id,
-        version=version,
-        phase=phase,
-        areas=areas,
-        as_of=as_of,
-        sign=sign,
-        source=source,
-        report=report,
-        supersedes=supersedes,
-        report_of=report_of,
-        draft=draft,
-    )
-
-
-def freeze(
-    identifier: str,
-    message: bytes,
-    retraction: bytes,
-    *,
-    sent: datetime,
-    scope: str,
-    event_id: str,
-    version: int,
-    phase: Phase,
-    areas: tuple[str, ...],
-    as_of: datetime,
-    sign: Sign,
-    source: str = "",
-    report: str = "",
-    supersedes: str = "",
-    report_of: str = "",
-    draft: str = "",
-) -> Published:
-    """:func:`published` for messages that are written already; ``retraction`` is empty for an ending."""
-    if phase in WARNS and not retraction:
-        raise IllegalStepError("a warning cannot leave before its retraction is ready")
-    return Published(
-        identifier,
         event_id,
         version,
         phase.value,
-        scope,
+        alert.scope,
         source,
         areas,
-        sent,
-        sign(message, sent).decode(),
+        alert.sent,
+        write(alert).decode(),
         report,
         supersedes,
         report_of,
         as_of,
-        retraction.decode(),
+        write(retraction).decode() if retraction is not None and phase in WARNS else "",
         draft,
     )
+    return freeze(one, sign)
+
+
+def freeze(one: Published, sign: Sign) -> Published:
+    """``one``, whose messages are written already, with the signature under its CAP message; nothing changes after it."""
+    if one.phase in WARNS and not one.retraction:
+        raise IllegalStepError(remark("publish.retraction", "a warning cannot leave before its retraction is ready"))
+    return replace(one, cap=sign(one.cap.encode(), one.sent).decode())

@@ -24,8 +24,9 @@ from tocsin.place.gazetteer import Gazetteer
 from tocsin.sense.report import CAP_XML, REPORT_RECEIVED, Report, report_id
 from tocsin.sense.source import SOURCE_HEARD, Heard, Source
 from tocsin.warn.approval import BreakGlass, Vote, default
+from tocsin.warn.board import REVIEW_DUE
 from tocsin.warn.compile import Issuer, Kit
-from tocsin.warn.desk import REVIEW_DUE, Desk
+from tocsin.warn.desk import TRANSLATION_DUE, Desk, TranslationDue
 from tocsin.warn.draft import Content, Drafts, Extra, Where
 from tocsin.warn.fatigue import Tally
 from tocsin.warn.guard import standard
@@ -255,6 +256,15 @@ class Stage:
         self.do_wait(who, given)
         if any(entry.kind == PROMISE_MISSED for entry in self.entries):
             raise Mistaken("The promise is recorded as missed, and the page says that the update is overdue.")
+
+    def do_expect_owed(self, who: str, given: Given) -> None:
+        """What draft ``of`` published must have left, and what it lacked in ``language`` must be owed by a moment."""
+        done = self.alert(given["of"]).identifier
+        for entry in self.entries:
+            if entry.kind == TRANSLATION_DUE and entry.subject == done:
+                due = entry.read(TranslationDue)
+                if any(given["language"] in sentence for sentence in due.missing):
+                    raise Mistaken(f"It has left; {given['language']} is owed by {due.by:%H:%M} UTC.")
 
     def do_expect_waiting(self, who: str, given: Given) -> None:
         """Nothing may have been published from what source ``source`` said."""

@@ -64,6 +64,7 @@ STATUS: dict[str, int] = {
     "operator.journal-broken": 503,
     "operator.policy": 503,
     "operator.key": 503,
+    "operator.key-ends": 503,
     "operator.not-ready": 503,
     "operator.peer": 503,
 }

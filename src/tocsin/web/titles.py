@@ -204,6 +204,11 @@ TITLES: dict[str, dict[str, str]] = {
         "de": "Ein nötiger Schlüssel fehlt oder ist abgelaufen.",
         "fr": "Une clé nécessaire manque ou a expiré.",
     },
+    "operator.key-ends": {
+        "uk": "Строк потрібного ключа скоро мине.",
+        "de": "Ein nötiger Schlüssel läuft bald ab.",
+        "fr": "Une clé nécessaire expire bientôt.",
+    },
     "operator.peer": {
         "uk": "Програму, з якою нас порівнюють, тут не можна запустити.",
         "de": "Ein Programm, mit dem wir verglichen werden, lässt sich hier nicht starten.",

@@ -18,8 +18,9 @@ from tocsin.errors import GeometryError, IllegalStepError, NotAllowedError, NotF
 from tocsin.journal import ACTUAL, EXERCISE, Entry, Fact, fact, link
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.warn.approval import BreakGlass, Vote, default
+from tocsin.warn.board import REVIEW_DUE
 from tocsin.warn.compile import Issuer, Kit
-from tocsin.warn.desk import REVIEW_DUE, Desk
+from tocsin.warn.desk import Desk
 from tocsin.warn.draft import DRAFT_PUBLISHED, Content, Draft, Drafts, DraftState, Extra, Where
 from tocsin.warn.person import PERSON_ENROLLED, Enrolled, People, Role
 from tocsin.warn.phrase import book

@@ -13,25 +13,32 @@ from tocsin.errors import NotFoundError, SettingsError
 from tocsin.warn import drill, stage
 from tocsin.warn.approval import default
 
-WHOLE = ["hawaii2018", "kerr2025", "kyiv2024", "losangeles2025", "pickering2020", "warntag2020"]
+WHOLE = [
+    "florida2023",
+    "hawaii2018",
+    "kerr2025",
+    "kyiv2024",
+    "losangeles2025",
+    "pickering2020",
+    "valencia2024",
+    "warntag2020",
+]
 
 
 def test_the_museum_is_complete() -> None:
-    """All six stories come with the program."""
+    """All eight stories come with the program."""
     assert drill.names() == WHOLE
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_every_mistake_is_stopped_by_what_the_drill_says(name: str) -> None:
-    """Each is tried, none is skipped, each that is stopped has its guard and what it said; only advice lets one pass."""
+    """Each is tried, none is skipped, each that is stopped has its guard and what it said."""
     told = drill.story(name)
     score = drill.run(told)
     assert score.tried == sum(bool(line.mistake) for line in told.line) >= 6
     assert all(step.by and step.sentence for step in score.steps if step.outcome == "stopped")
-    # "In this area" is advice by the field's own blocking set: the drill says that nothing stops it.
-    passed = ["“In this area” was read as “here” by a quarter of people."] if name == "losangeles2025" else []
-    assert [step.mistake for step in score.not_stopped] == passed
-    assert (score.points == 100) == (not passed)
+    assert [step.mistake for step in score.not_stopped] == []
+    assert score.points == 100
 
 
 @pytest.mark.parametrize(
@@ -115,7 +122,7 @@ def test_the_stage_is_the_exercise_realm() -> None:
     assert {entry.realm for entry in played.entries} == {"exercise"}
 
 
-def test_the_command_tells_and_scores() -> None:
+def test_the_command_tells_and_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list, a story as text, and one as JSON; exit 1 where a mistake got through."""
     runner = CliRunner()
     listed = runner.invoke(tocsin, ["drill", "--list"])
@@ -125,8 +132,16 @@ def test_the_command_tells_and_scores() -> None:
     assert "100 points" in told.output
     assert "stopped by: dead-man calls" in told.output
     found = runner.invoke(tocsin, ["drill", "losangeles2025", "--json"])
-    assert found.exit_code == 1
+    assert found.exit_code == 0
     score = json.loads(found.output)
+    assert score["stopped"] == score["tried"] == 9
+    assert (score["points"], score["not_stopped"]) == (100, [])
+    assert 0 < score["machine_s"] < score["people_s"]
+    story = drill.story("hawaii2018")
+    short = replace(story, line=(*story.line[:2], replace(story.line[2], shows="something else")))
+    monkeypatch.setattr(drill, "story", lambda name: short)
+    failed = runner.invoke(tocsin, ["drill", "hawaii2018", "--json"])
+    assert failed.exit_code == 1
+    score = json.loads(failed.output)
     assert score["stopped"] == score["tried"] - 1
     assert score["not_stopped"]
-    assert 0 < score["machine_s"] < score["people_s"]

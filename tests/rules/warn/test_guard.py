@@ -17,8 +17,9 @@ from tocsin.warn.desk import GUARD_OVERRIDDEN, TRANSLATION_DUE, Overridden
 from tocsin.warn.draft import Content, Draft, Extra, Where
 from tocsin.warn.fatigue import Tally
 from tocsin.warn.finding import Finding
-from tocsin.warn.guard import same_in_every_language, standard, untold
+from tocsin.warn.guard import same_in_every_language, standard
 from tocsin.warn.preview import Counts, preview
+from tocsin.warn.twin import untold
 
 BOX = "50.0,30.0 50.0,31.0 51.0,31.0 51.0,30.0 50.0,30.0"
 HALF = "50.0,30.0 50.0,30.5 51.0,30.5 51.0,30.0 50.0,30.0"
@@ -155,13 +156,13 @@ def test_what_staff_are_told_the_public_is_told() -> None:
     )
     public = office.content()
     told = untold(staff, public)
-    assert any("closed" in one for one in told)
-    assert any("14:30" in one for one in told)
-    assert not any("roll call" in one for one in told)
+    assert any("closed" in str(one) for one in told)
+    assert any("14:30" in str(one) for one in told)
+    assert not any("roll call" in str(one) for one in told)
     assert untold(staff, replace(staff, audience="everyone")) == ()
-    assert any("ends" in one for one in untold(staff, replace(staff, ends=AT + timedelta(hours=1))))
-    assert any("UA-30" in one for one in untold(staff, replace(staff, where=Where(codes=("UA-32",)))))
-    assert any("air" in one for one in untold(staff, replace(staff, hazard="storm")))
+    assert any("ends" in str(one) for one in untold(staff, replace(staff, ends=AT + timedelta(hours=1))))
+    assert any("UA-30" in str(one) for one in untold(staff, replace(staff, where=Where(codes=("UA-32",)))))
+    assert any("air" in str(one) for one in untold(staff, replace(staff, hazard="storm")))
 
 
 def test_twins_are_linked_and_compared() -> None:
@@ -300,3 +301,28 @@ def test_an_owner_works_here_and_a_promise_is_asked_for() -> None:
     asked = office.findings(office.content(next_update_by=None))["promise"]
     assert not asked.blocking
     assert not asked.reason
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "found"),
+    [
+        ("en", "An evacuation warning was issued in this area.", "in this area"),
+        ("en", "In this area, the city of Kyiv, trains do not run.", ""),
+        ("en", "Trains do not run.", ""),
+        ("uk", "У вашому районі працюють рятувальники.", "У вашому районі"),
+        ("uk", "У вашому районі, у Києві, працюють рятувальники.", ""),
+        ("de", "In Ihrer Nähe arbeitet die Feuerwehr.", "In Ihrer Nähe"),
+        ("fr", "Dans votre secteur, les secours travaillent.", "Dans votre secteur"),
+    ],
+)
+def test_a_free_text_names_its_place(tag: str, text: str, found: str) -> None:
+    """Whoever writes “in this area” and no place gives a reason or names it; by template it never asks (F4, Los Angeles)."""
+    office = Guarded()
+    content = replace(office.content(), extra={tag: Extra(text, "ann")})
+    said = office.findings(content).get("here")
+    assert (said is not None) == bool(found)
+    if said is not None:
+        assert said.reason
+        assert not said.blocking
+        assert said.said.values["words"] == found
+        assert "here" not in office.findings(office.content())

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from tocsin.clock import utc
 from tocsin.errors import IllegalStepError, NotFoundError, ParameterError
+from tocsin.remark import remark
 from tocsin.warn.enrolment import CREDENTIAL_ADDED, CREDENTIAL_REMOVED, Held, Way
 from tocsin.warn.person import DELEGATION_MADE, PERSON_CHANGED, PERSON_ON_CALL, Act, Delegation, Enrolled, OnCall
 from tocsin.web.console.enrol import ACCOUNT, personal
@@ -126,7 +127,7 @@ def drop(visit: Visit) -> Response:
     if gone is None:
         raise NotFoundError
     if len(ways) == 1:
-        raise IllegalStepError("this is your only way to sign in; add another one first")
+        raise IllegalStepError(remark("account.only-way", "this is your only way to sign in; add another one first"))
     told = identity.fact(CREDENTIAL_REMOVED, person, Held(gone.way, gone.id, person))
     identity.book.drop(gone.id, person, [told])
     return visit.redirect(ACCOUNT)
@@ -146,11 +147,11 @@ def delegate(visit: Visit) -> Response:
     role = next(iter(chosen_roles((visit.field("role"),))), None)
     own = identity.people.get(person)
     if role is None or own is None or role not in own.roles:
-        raise ParameterError("role: only one of your own can be lent")
+        raise ParameterError(remark("account.lend", "role: only one of your own can be lent"))
     identity.guess(person)
     to = identity.book.by_email(visit.field("email"))
     if to is None or to == person or not identity.roles(to):
-        raise ParameterError("email: nobody else here has this address")
+        raise ParameterError(remark("account.nobody", "email: nobody else here has this address"))
     identity.forgive(person)
     start, end = _span(visit, 31 * 24)
     identity.record(identity.fact(DELEGATION_MADE, person, Delegation(to, role, start, end)))
@@ -163,11 +164,11 @@ def _span(visit: Visit, longest: int) -> tuple[datetime, datetime]:
     zone = ZoneInfo(visit.house.gazetteer.get(identity.settings.home).zone)
     hours, text = visit.field("hours"), visit.field("start")
     if not hours.isdigit() or not 1 <= int(hours) <= longest:
-        raise ParameterError(f"hours: from 1 to {longest}")
+        raise ParameterError(remark("account.hours", "hours: from 1 to {longest}", longest=longest))
     try:
         start = utc(datetime.fromisoformat(text).replace(tzinfo=zone)) if text else identity.now()
     except ValueError:
-        raise ParameterError("start: a day and a time") from None
+        raise ParameterError(remark("account.start", "start: a day and a time")) from None
     return start, start + timedelta(hours=int(hours))
 
 

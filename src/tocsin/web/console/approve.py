@@ -13,18 +13,22 @@ from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
+from tocsin.cap.alert import Info
+from tocsin.cap.limits import TRUSTED
 from tocsin.cap.phase import Phase
+from tocsin.cap.xml import read
 from tocsin.errors import IllegalStepError
 from tocsin.journal import Fact
+from tocsin.remark import remark
 from tocsin.warn.approval import BreakGlass, State, Vote
 from tocsin.warn.draft import Draft, DraftState
 from tocsin.warn.person import Act
 from tocsin.web.console import outline
-from tocsin.web.console.compose import zone_of
 from tocsin.web.console.desk_room import Call, at_desk
 from tocsin.web.console.gate import Door
-from tocsin.web.console.preview import preview
+from tocsin.web.console.preview import language_name, preview
 from tocsin.web.console.sending import Sending
+from tocsin.web.console.sheet import zone_of
 
 log = logging.getLogger("tocsin.web")
 
@@ -75,9 +79,25 @@ async def agree(call: Call) -> Response:
         failed=room.sending.failed.get(one.id, ""),
         armed="send" in call.form and ready,
         twin=room.desk.drafts.get(content.twin) if content.twin else None,
+        sent=_sent(call, one),
+        people=room.desk.census(content.where),
         reasons=REASONS,
+        reviews=room.notes_about("review:", one.id),
+        may_review=one.id in room.desk.reviews()
+        and room.desk.reviews()[one.id] != call.person
+        and call.may(Act.APPROVE),
         others=standing.can_approve if standing else (),
     )
+
+
+def _sent(call: Call, one: Draft) -> list[tuple[Info, str]]:
+    """What people read of a draft that has left, word for word, with the name of each language; its reader's first."""
+    published = call.room.published(one.published) if one.published else None
+    if published is None:
+        return []
+    infos = read(published.cap.encode(), limits=TRUSTED).alerts[0].infos
+    own = sorted(infos, key=lambda info: info.language[:2] != call.t.language)
+    return [(info, language_name(info.language or "en")) for info in own]
 
 
 async def vote(call: Call) -> Response:
@@ -114,7 +134,7 @@ async def publish(call: Call) -> Response:
     room, form, name = call.room, call.form, call.request.path_params["draft"]
     one = room.desk.draft(name)
     if form.get("digest") != one.digest:
-        raise IllegalStepError("it has changed since you looked at it; look again")
+        raise IllegalStepError(remark("desk.changed", "it has changed since you looked at it; look again"))
     if one.content.phase == Phase.PREPARE:
         # What cannot be sent is said now and not in fifteen seconds.
         room.desk.publish(name, call.person, call.at, room.sign, call.at)
@@ -136,6 +156,13 @@ async def send(call: Call, one: Draft, at: datetime) -> None:
     await room.record(step)
 
 
+async def review(call: Call) -> Response:
+    """Say what one found in what somebody else had sent alone."""
+    name = call.request.path_params["draft"]
+    await call.room.record(lambda: call.room.desk.review(name, call.person, call.form.get("found"), call.at))
+    return call.back(f"/console/drafts/{name}")
+
+
 async def stop(call: Call) -> Response:
     """Stop what is about to be sent."""
     room, name = call.room, call.request.path_params["draft"]
@@ -147,7 +174,7 @@ async def withdraw(call: Call) -> Response:
     """Give a proposal up."""
     room, name = call.room, call.request.path_params["draft"]
     if name in room.sending.waiting:
-        raise IllegalStepError("stop sending it first")
+        raise IllegalStepError(remark("approve.stop-first", "stop sending it first"))
     await room.record(lambda: room.desk.withdraw(name, call.person, call.at))
     return call.back("/console/")
 
@@ -157,6 +184,7 @@ DOORS = (
     Door("POST", "/console/drafts/{draft}/vote", at_desk(vote), Act.APPROVE),
     Door("POST", "/console/drafts/{draft}/break-glass", at_desk(break_glass), Act.BREAK_GLASS),
     Door("POST", "/console/drafts/{draft}/publish", at_desk(publish), Act.PUBLISH),
+    Door("POST", "/console/drafts/{draft}/review", at_desk(review), Act.APPROVE),
     Door("POST", "/console/drafts/{draft}/stop", at_desk(stop), Act.COMPOSE),
     Door("POST", "/console/drafts/{draft}/withdraw", at_desk(withdraw), Act.COMPOSE),
 )

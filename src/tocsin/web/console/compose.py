@@ -10,46 +10,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
 from msgspec.structs import replace
 from starlette.responses import Response
 
 from tocsin.cap.limits import TRUSTED
 from tocsin.cap.phase import Phase
 from tocsin.cap.xml import read
-from tocsin.clock import parse
 from tocsin.errors import GeometryError, IllegalStepError, NotFoundError, TocsinError, UnreadableError
 from tocsin.journal import Fact
+from tocsin.remark import remark
 from tocsin.sense.report import SIGNAL_JSON, Report
 from tocsin.sense.signal import Signal
-from tocsin.warn.draft import CITIZENS, EVERYONE, STAFF, Content, Draft, DraftState, Extra, Where
+from tocsin.warn.draft import CITIZENS, STAFF, Content, Draft, DraftState, Extra, Where
 from tocsin.warn.owner import Decided
-from tocsin.warn.person import Act, Role
+from tocsin.warn.person import Act
 from tocsin.warn.phrase import SLOTS
 from tocsin.warn.publish import WARNS
 from tocsin.web.console import outline
 from tocsin.web.console.desk_room import Call, DeskRoom, at_desk
 from tocsin.web.console.gate import Door
 from tocsin.web.console.preview import preview
+from tocsin.web.console.sheet import AUDIENCES, FACILITIES, ROLES, Trouble, present, read_content, zone_of
 
 FIRST = (Phase.PREPARE, Phase.ACT)
 LATER = (Phase.PREPARE, Phase.ACT, Phase.HOLD, Phase.ALL_CLEAR)
-AUDIENCES = (EVERYONE, CITIZENS, STAFF)
-FACILITIES = ("", "open", "limited", "closed")
-LONGEST = 2000
 LENGTHS = {Phase.ACT: timedelta(hours=3), Phase.HOLD: timedelta(hours=3), Phase.ALL_CLEAR: timedelta(hours=1)}
 NEXT = {Phase.PREPARE: timedelta(hours=4), Phase.ACT: timedelta(minutes=30), Phase.HOLD: timedelta(minutes=30)}
-
-
-class Trouble(Struct, frozen=True):
-    """What could not be taken over from the form: the field, and why."""
-
-    field: str
-    sentence: str
 
 
 # --- beginning ---------------------------------------------------------------------------------------------------------
@@ -72,13 +61,13 @@ async def write(call: Call) -> Response:
 async def begin(call: Call) -> Response:
     """Begin a draft in the phase that was chosen, from a report if it came from one."""
     room, form = call.room, call.form
-    phase = _phase(form.get("phase"), FIRST)
+    phase = phase_named(form.get("phase"), FIRST)
     name, report = room.new_name(), None
     content = timed(Content(phase=phase.value, owner=call.person), phase, call.at, room.zone)
     if form.get("report"):
         report = room.report(form.get("report"))
         if report is None:
-            raise NotFoundError("there is no such report")
+            raise NotFoundError(remark("compose.no-report", "there is no such report"))
         content = from_report(content, report, room)
     await room.record(
         lambda: [
@@ -93,9 +82,9 @@ async def set_aside(call: Call) -> Response:
     """Say that a waiting report needs no warning, and why."""
     report, reason = call.form.get("report"), call.form.get("reason").strip()
     if report not in call.room.waiting:
-        raise NotFoundError("this report does not wait any more")
+        raise NotFoundError(remark("compose.not-waiting", "this report does not wait any more"))
     if not reason:
-        raise IllegalStepError("say why it needs no warning")
+        raise IllegalStepError(remark("compose.why-none", "say why it needs no warning"))
     await call.room.record(lambda: decided(call.room, report, Decided(call.person, reason[:300]), call.at))
     return call.back("/console/")
 
@@ -111,7 +100,7 @@ async def follow_up(call: Call) -> Response:
     identifier = call.request.path_params["identifier"]
     newest = desk.standing(identifier)
     wish = call.form.get("phase")
-    phase = Phase(newest.phase) if wish == "extend" else _phase(wish, LATER)
+    phase = Phase(newest.phase) if wish == "extend" else phase_named(wish, LATER)
     name = room.new_name()
     await room.record(lambda: desk.begin_update(name, call.person, identifier, call.at, phase.value))
     begun = desk.draft(name).content
@@ -146,7 +135,7 @@ def from_report(content: Content, report: Report, room: DeskRoom) -> Content:
     else:
         reading = read(report.content, limits=TRUSTED)
         if not reading.alerts:
-            raise UnreadableError("the report is no message that can be read")
+            raise UnreadableError(remark("compose.unreadable", "the report is no message that can be read"))
         try:
             where = outline.from_alert(reading.alerts[0], gazetteer)
         except GeometryError:
@@ -191,6 +180,7 @@ def _values(
     hazards = kit.phrases.hazards(content.phase or "act")
     slots = dict.fromkeys(SLOTS, "")
     drawing = outline.drawing(content.where, gazetteer, t.language, room.house.settings.home)
+    twin = room.desk.drafts.get(content.twin) if content.twin else None
     return {
         "draft": one,
         "c": content,
@@ -207,13 +197,15 @@ def _values(
         "found": found,
         "asked": asked,
         "audiences": AUDIENCES,
+        "roles": ROLES,
         "facilities": FACILITIES,
-        "owners": [(p, room.name(p)) for p in _present(room, call.at)],
+        "owners": [(p, room.name(p)) for p in present(room, call.at)],
         "zone": zone,
         "local": lambda moment: moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M") if moment else "",
         "extras": [(tag, content.extra.get(tag, Extra(""))) for tag in kit.issuer.languages],
-        "troubles": {trouble.field: trouble.sentence for trouble in troubles},
-        "twin": room.desk.drafts.get(content.twin) if content.twin else None,
+        "troubles": {trouble.field: trouble.told(call.t) for trouble in troubles},
+        "twin": twin,
+        "pairs": pairs(one, twin),
         "p": preview(room, one, call.at),
         "saved": False,
     }
@@ -224,8 +216,16 @@ async def save(call: Call) -> Response:
     room, form, name = call.room, call.form, call.request.path_params["draft"]
     one = room.desk.draft(name)
     if form.get("seen").isdigit() and int(form.get("seen")) < one.changes and one.author != call.person:
-        raise IllegalStepError(f"{room.name(one.author)} has changed it meanwhile; load the page again")
-    content, troubles = read_content(call, one)
+        raise IllegalStepError(
+            remark(
+                "compose.meanwhile",
+                "{person} has changed it meanwhile; load the page again",
+                person=room.name(one.author),
+            )
+        )
+    content, troubles = read_content(call, one, FIRST if one.content.version == 1 else LATER)
+    if content.phase != one.content.phase and content.phase and "starts" not in form:
+        content = timed(content, Phase(content.phase), call.at, room.zone)
     await room.record(lambda: room.desk.change(name, call.person, content, call.at))
     one = room.desk.draft(name)
     do = form.get("do")
@@ -237,7 +237,7 @@ async def save(call: Call) -> Response:
             c=one.content,
             drawing=drawing,
             p=preview(room, one, call.at),
-            troubles={trouble.field: trouble.sentence for trouble in troubles},
+            troubles={trouble.field: trouble.told(call.t) for trouble in troubles},
             twin=room.desk.drafts.get(one.content.twin) if one.content.twin else None,
             saved=True,
         )
@@ -263,11 +263,19 @@ async def save(call: Call) -> Response:
 async def pair(call: Call, one: Draft) -> Response:
     """Make the other of a pair: the staff's version of a public warning, or the public's of a staff one, linked."""
     room, content = call.room, one.content
-    if content.twin:
+    twin = room.desk.drafts.get(content.twin) if content.twin else None
+    if twin is not None and not pairs(one, twin):
         return call.back(f"/console/drafts/{content.twin}")
     name, audience = room.new_name(), STAFF if content.scope == "Public" else CITIZENS
+    if twin is not None:
+        audience = twin.content.audience
     await room.record(lambda: room.desk.begin_twin(name, call.person, one.id, audience, call.at))
     return call.back(f"/console/drafts/{name}")
+
+
+def pairs(one: Draft, twin: Draft | None) -> bool:
+    """Whether the other version of ``one`` is still to be made: there is none, or only that of what it updates."""
+    return twin is None or (one.content.version > 1 and bool(twin.published) and twin.content.twin != one.id)
 
 
 async def area_file(call: Call) -> Response:
@@ -277,7 +285,7 @@ async def area_file(call: Call) -> Response:
     try:
         where = outline.from_file(call.form.get("file").encode(), room.house.gazetteer)
     except TocsinError as wrong:
-        return sheet(call, one, (Trouble("file", wrong.detail or str(wrong)),))
+        return sheet(call, one, (Trouble("file", wrong.said or wrong.remark),))
     whole = [code for code in where.codes if room.house.gazetteer.get(code).level == 0]
     if whole:
         return sheet(call, one, (Trouble("file", call.t.say("where.whole.file")),))
@@ -297,136 +305,22 @@ async def point(call: Call) -> Response:
     try:
         x, y = float(call.form.get("x")), float(call.form.get("y"))
     except ValueError:
-        raise GeometryError("x and y are numbers on the map") from None
+        raise GeometryError(remark("compose.xy", "x and y are numbers on the map")) from None
     found = outline.unproject(call.form.get("map"), x, y)
     if found is None:
-        raise GeometryError("there is no such point on the map")
+        raise GeometryError(remark("compose.no-point", "there is no such point on the map"))
     return call.visit.answer({"point": f"{found[0] / 1e6:.4f},{found[1] / 1e6:.4f}"})
 
 
-# --- reading the form --------------------------------------------------------------------------------------------------
-
-
-def read_content(call: Call, one: Draft) -> tuple[Content, tuple[Trouble, ...]]:
-    """What the form says over what the draft said; a field that cannot be read stays as it was, with its trouble."""
-    form, content, troubles = call.form, one.content, []
-    zone = zone_of(content.where, call.room)
-
-    def text(name: str, old: str, allowed: Mapping[str, object] | tuple[str, ...] | None = None) -> str:
-        value = form.get(name, old).strip()[:LONGEST]
-        if allowed is not None and value and value not in allowed:
-            troubles.append(Trouble(name, call.t.say("trouble.choice")))
-            return old
-        return value
-
-    def moment(name: str, old: datetime | None) -> datetime | None:
-        if name not in form:
-            return old
-        value = form.get(name).strip()
-        if not value:
-            return None
-        try:
-            local = datetime.fromisoformat(value)
-            return parse(value) if local.tzinfo else local.replace(tzinfo=ZoneInfo(zone)).astimezone(call.at.tzinfo)
-        except (ValueError, TocsinError):
-            troubles.append(Trouble(name, call.t.say("trouble.time")))
-            return old
-
-    phases = tuple(phase.value for phase in (FIRST if content.version == 1 else LATER))
-    phase = text("phase", content.phase, phases)
-    hazards = call.room.desk.kit.phrases.hazards(phase or "act")
-    audience = text("audience", content.audience, (*AUDIENCES, *(f"role:{role.value}" for role in Role)))
-    made = replace(
-        content,
-        phase=phase,
-        hazard=text("hazard", content.hazard, (*hazards, content.hazard)),
-        audience=audience,
-        facility=text("facility", content.facility, FACILITIES),
-        owner=text("owner", content.owner, tuple(_present(call.room, call.at))),
-        deputy=text("deputy", content.deputy, tuple(_present(call.room, call.at))),
-        starts=moment("starts", content.starts),
-        ends=moment("ends", content.ends),
-        next_update_by=moment("next", content.next_update_by),
-        extra=_extra(call, content),
-        reasons={**content.reasons, **{code: reason.strip()[:500] for code, reason in form.under("reason.").items()}},
-        where=_where(call, content.where, troubles),
-    )
-    if phase != content.phase and phase in ("prepare", "act", "hold", "all-clear") and "starts" not in form:
-        made = timed(made, Phase(phase), call.at, call.room.zone)
-    return made, tuple(troubles)
-
-
-def _where(call: Call, where: Where, troubles: list[Trouble]) -> Where:
-    form, gazetteer = call.form, call.room.house.gazetteer
-    codes = [code for code in where.codes if "where" not in form or gazetteer.get(code).level == 0]
-    for code in (*(form.all("code") if "where" in form else ()), *form.all("add")):
-        if code not in gazetteer:
-            troubles.append(Trouble("where", call.t.say("trouble.code", code=code[:40])))
-        elif gazetteer.get(code).level > 0:
-            codes.append(gazetteer.get(code).code)
-        elif code not in where.codes:
-            troubles.append(
-                Trouble("whole", call.t.say("where.whole.type", name=gazetteer.name(code, call.t.language)))
-            )
-    typed = form.get("whole").strip()
-    country = form.get("country") or call.room.house.settings.home[:2]
-    if typed and "where" in form:
-        if outline.is_typed(gazetteer, country, typed):
-            codes = [country]
-        else:
-            troubles.append(
-                Trouble("whole", call.t.say("where.whole.type", name=gazetteer.name(country, call.t.language)))
-            )
-    gone = form.get("remove")
-    codes = [code for code in dict.fromkeys(codes) if code != gone]
-    wide = [code for code in codes if gazetteer.get(code).level == 0]
-    if wide:
-        # What lies inside a country that is warned as a whole is warned already.
-        codes = [code for code in codes if code in wide or not set(gazetteer.ancestors(code)) & set(wide)]
-    polygons, circles = where.polygons, where.circles
-    if "shape" in form:
-        try:
-            polygons, circles = outline.drawn(form.get("shape"))
-        except GeometryError as wrong:
-            troubles.append(Trouble("shape", wrong.detail or str(wrong)))
-    names = {tag: name.strip()[:120] for tag, name in form.under("name.").items() if name.strip()} or where.name
-    return Where(tuple(codes), polygons, circles, names if polygons or circles else {})
-
-
-def _extra(call: Call, content: Content) -> dict[str, Extra]:
-    """Free text by language. Whoever changes a text takes the confirmation of whoever had read the old one away."""
-    given = call.form.under("extra.")
-    confirmed = set(call.form.all("confirm"))
-    made = {}
-    for tag in call.room.desk.kit.issuer.languages:
-        old = content.extra.get(tag, Extra(""))
-        text = given.get(tag, old.text).replace("\r\n", "\n").strip()[:LONGEST]
-        if not text:
-            continue
-        by = old.confirmed_by if text == old.text.strip() else ""
-        if tag in given:
-            by = (by or call.person) if tag in confirmed else ""
-        made[tag] = Extra(text, by)
-    return made
-
-
-def zone_of(where: Where, room: DeskRoom) -> str:
-    """The time zone people of this area live by; the one at home while there is no area."""
-    return room.house.gazetteer.get(where.codes[0]).zone if where.codes else room.zone
-
-
-def _present(room: DeskRoom, at: datetime) -> list[str]:
-    people = room.desk.people
-    return [
-        person.id
-        for person in people
-        if people.can(person.id, Act.COMPOSE, at) or people.can(person.id, Act.RETRACT, at)
-    ]
-
-
-def _phase(text: str, allowed: tuple[Phase, ...]) -> Phase:
+def phase_named(text: str, allowed: tuple[Phase, ...]) -> Phase:
+    """The phase that was chosen, of those ``allowed``."""
     if text not in [phase.value for phase in allowed]:
-        raise IllegalStepError("choose what people shall do: be ready, act now, stay, or that it is over")
+        raise IllegalStepError(
+            remark(
+                "compose.choose-phase",
+                "choose what people shall do: be ready, act now, stay, or that it is over",
+            )
+        )
     return Phase(text)
 
 

@@ -29,8 +29,10 @@ from tocsin.errors import NotReadyError, UnknownPlaceError
 from tocsin.journal import ACTUAL, EXERCISE, Entry, Fact, fact, follow
 from tocsin.place.map import country_map
 from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED
+from tocsin.remark import remark
 from tocsin.sense.report import REPORT_RECEIVED, Report
-from tocsin.warn.desk import REVIEW_DUE, Desk
+from tocsin.warn.board import REVIEW_DUE
+from tocsin.warn.desk import Desk
 from tocsin.warn.draft import Draft, Where
 from tocsin.warn.fatigue import Tally
 from tocsin.warn.loopback import LOOPBACK_DARK, LOOPBACK_MATCHED, LOOPBACK_MISMATCHED
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
     from tocsin.web.house import House
 
 STOPWATCH_STOPPED = "stopwatch:stopped"
-FOLLOWED = ("draft:", "alert:", "person:", "delegation:", "policy:")
+FOLLOWED = ("draft:", "alert:", "person:", "delegation:", "policy:", "review:")
 KEPT = (
     "loopback:",
     "review:",
@@ -201,7 +203,7 @@ class DeskRoom:
         if room is None:
             desk, certificates = (getattr(house, name, None) for name in ("desk", "certificates"))
             if desk is None or certificates is None:
-                raise NotReadyError("there is no desk in this house")
+                raise NotReadyError(remark("desk.none", "there is no desk in this house"))
             room = house.desk_room = DeskRoom(house, desk, certificates.sign)
             with suppress(UnknownPlaceError):
                 room.warm()
@@ -423,7 +425,8 @@ class DeskRoom:
 
     def reviews(self) -> list[Note]:
         """What somebody did alone, and others have to look at."""
-        return self.notes_about(REVIEW_DUE)
+        due = self.desk.reviews()
+        return [note for note in self.notes_about(REVIEW_DUE) if note.subject in due]
 
     def report(self, name: str) -> Report | None:
         """A report by its id, or None."""

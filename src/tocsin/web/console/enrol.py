@@ -16,6 +16,7 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from tocsin.errors import InvitationSpentError, ParameterError
+from tocsin.remark import Remark, remark
 from tocsin.warn.enrolment import (
     CREDENTIAL_ADDED,
     INVITATION_MADE,
@@ -52,7 +53,7 @@ def invite(
 ) -> Link:
     """A one-time link that enrols somebody with ``roles``, or gives the enrolled ``person`` a new way in."""
     if not roles and not person:
-        raise ParameterError("roles: a person needs at least one")
+        raise ParameterError(remark("enrol.roles", "roles: a person needs at least one"))
     at, text = identity.now(), secret()
     ends = at + timedelta(hours=min(hours or 24, identity.settings.invitation_hours))
     made = Invitation(number(), tuple(sorted(set(roles))), by, at, ends, note.strip()[:200], person)
@@ -114,12 +115,12 @@ def personal(name: str, email: str, phone: str, language: str) -> Personal:
     """What a person says about themselves, checked; :class:`ParameterError` names what is missing."""
     name, email, phone = name.strip(), email.strip(), phone.strip()
     if not 1 <= len(name) <= 200 or not name.isprintable():
-        raise ParameterError("name: up to 200 letters")
+        raise ParameterError(remark("enrol.name", "name: up to 200 letters"))
     local, _, domain = email.partition("@")
     if not local or "." not in domain or len(email) > 254 or not email.isprintable() or " " in email:
-        raise ParameterError("email: an address such as name@example.org")
+        raise ParameterError(remark("enrol.email", "email: an address such as name@example.org"))
     if phone and (len(phone) > 40 or not set(phone) <= set("+0123456789 ()-/")):
-        raise ParameterError("phone: digits, with + and the country in front")
+        raise ParameterError(remark("enrol.phone", "phone: digits, with + and the country in front"))
     return Personal(name, email, phone, language)
 
 
@@ -131,7 +132,7 @@ def show(visit: Visit) -> Response:
     return _page(visit, opened(visit.rooms.identity, visit.part("link")))
 
 
-def _page(visit: Visit, invitation: Invitation, fault: str = "", status: int = 200) -> Response:
+def _page(visit: Visit, invitation: Invitation, fault: Remark | str = "", status: int = 200) -> Response:
     rooms, link = visit.rooms, visit.part("link")
     app = rooms.codes.offer(visit.field("email"), link)
     zone = visit.house.gazetteer.get(rooms.identity.settings.home).zone
@@ -159,7 +160,7 @@ def with_app(visit: Visit) -> Response:
         held, key = rooms.codes.confirmed(visit.field("app"), visit.field("code"), person, link)
         enrol(identity, link, person, known, held, key)
     except ParameterError as wrong:
-        return _page(visit, invitation, wrong.detail, 400)
+        return _page(visit, invitation, wrong.said or wrong.detail, 400)
     visit.sign_in(person, Way.TOTP)
     return visit.redirect(ACCOUNT)
 

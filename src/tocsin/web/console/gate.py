@@ -39,6 +39,7 @@ from tocsin.errors import (
     TocsinError,
     UnreadableError,
 )
+from tocsin.remark import word
 from tocsin.warn.enrolment import SESSION_PROVED, SESSION_REFUSED, SESSION_UNPROVED, Proved, Stopped, Way
 from tocsin.warn.person import FRESH, Act
 from tocsin.web.console.identity import Identity, secret
@@ -282,7 +283,7 @@ class Gate:
             stopped = identity.fact(SESSION_REFUSED, visit.signed.session_id, Stopped(person, door.act, self.path))
             await asyncio.to_thread(identity.record, stopped)
             identity.people.require(person, door.act, identity.now())
-            raise NotAllowedError(door.act.value)
+            raise NotAllowedError(word("may", door.act.value))
 
     async def _read(self, visit: Visit) -> None:
         """The body, and the token of the form it came from."""
@@ -357,7 +358,7 @@ class Gate:
         told = problem(error, visit.language)
         if isinstance(error, NotSignedInError):
             visit.signed = None
-        response = visit.page("fault.html", told.status, problem=told, home=HOME)
+        response = visit.page("fault.html", told.status, problem=told, said=error.said, home=HOME)
         if isinstance(wrong, Refusal):
             response.headers.update(wrong.headers)
             if wrong.retry_after is not None:

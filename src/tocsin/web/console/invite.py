@@ -12,6 +12,7 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from tocsin.errors import IllegalStepError, NotAllowedError, NotFoundError, ParameterError
+from tocsin.remark import remark
 from tocsin.warn.enrolment import Personal, Removed
 from tocsin.warn.person import PERSON_CHANGED, PERSON_REMOVED, Act, Enrolled, Role
 from tocsin.web.console import enrol
@@ -61,10 +62,10 @@ def set_roles(identity: Identity, person: str, roles: tuple[Role, ...], by: str)
     if not identity.roles(person):
         raise NotFoundError
     if not roles:
-        raise ParameterError("roles: a person needs at least one; remove the person instead")
+        raise ParameterError(remark("invite.roles", "roles: a person needs at least one; remove the person instead"))
     own = identity.people.get(person)
     if by == person and own is not None and not set(roles) <= own.roles:
-        raise NotAllowedError("nobody gives themselves a role; ask another administrator")
+        raise NotAllowedError(remark("invite.own", "nobody gives themselves a role; ask another administrator"))
     with identity.order:
         _keep_one(identity, person, Role.ADMINISTRATOR in roles)
         identity.record(identity.fact(PERSON_CHANGED, person, Enrolled(tuple(sorted(set(roles))), by)))
@@ -82,7 +83,7 @@ def remove(identity: Identity, sessions: Sessions, person: str, by: str) -> None
 
 def _keep_one(identity: Identity, person: str, stays: bool) -> None:
     if not stays and identity.administrators() == (person,):
-        raise IllegalStepError("this is the last administrator; make another one first")
+        raise IllegalStepError(remark("invite.last", "this is the last administrator; make another one first"))
 
 
 def chosen_roles(texts: tuple[str, ...]) -> tuple[Role, ...]:
@@ -90,7 +91,7 @@ def chosen_roles(texts: tuple[str, ...]) -> tuple[Role, ...]:
     try:
         return tuple(sorted({Role(text) for text in texts if text}))
     except ValueError as wrong:
-        raise ParameterError(f"roles: {wrong}") from None
+        raise ParameterError(remark("invite.wrong", "roles: {wrong}", wrong=str(wrong))) from None
 
 
 # --- pages ---------------------------------------------------------------------------------------------------------

@@ -1,16 +1,13 @@
 """A live alert: what people read now, who has got it, and the two ways on from here: more words, or taking it back.
 
 - Taking back is one button and one confirmation away from the first second on; what will be sent stands beside it (F2).
-- Receipts are shown by channel while they come; a channel that is silent for a minute says so (F7).
+- Receipts are shown by channel and by area while they come (:mod:`~tocsin.web.console.receipts`); whoever is silent for
+  a minute is named (F7).
 - What the system read back from its own channels stands first: a mismatch stops everything else (F4).
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
-
-from msgspec import Struct
 from starlette.responses import Response
 
 from tocsin.cap.limits import TRUSTED
@@ -18,72 +15,18 @@ from tocsin.cap.phase import Phase
 from tocsin.cap.xml import read
 from tocsin.errors import NotFoundError
 from tocsin.journal import Fact
-from tocsin.reach.delivery import DELIVERY_SEALED
+from tocsin.remark import remark
 from tocsin.warn.draft import DRAFT_BEGUN, Where
 from tocsin.warn.person import Act
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS
 from tocsin.warn.widening import ALERT_WIDENED
 from tocsin.web.console import outline
-from tocsin.web.console.compose import LATER, zone_of
-from tocsin.web.console.desk_room import STOPWATCH_STOPPED, Call, DeskRoom, at_desk
+from tocsin.web.console.compose import LATER
+from tocsin.web.console.desk_room import STOPWATCH_STOPPED, Call, at_desk
 from tocsin.web.console.gate import Door
 from tocsin.web.console.preview import language_name
-
-SILENT = timedelta(seconds=60)
-REACHED = ("accepted", "shown", "answered")
-
-
-class Receipts(Struct, frozen=True):
-    """One channel for one alert: how many it was sealed for, how many it took, how many ended badly, how many wait."""
-
-    channel: str
-    of: int
-    reached: int
-    failed: int
-    open: int
-    silent: bool
-
-
-def receipts(room: DeskRoom, identifier: str, at: datetime) -> tuple[Receipts, ...]:
-    """Where the deliveries of one alert stand, by channel: as the dispatch knows it now, else as the journal says."""
-    if room.house.dispatch is not None and (now := room.house.dispatch.standing(identifier)) is not None:
-        return tuple(
-            Receipts(
-                one.channel,
-                one.levels.of,
-                one.levels.accepted,
-                one.levels.failed,
-                one.levels.waiting + one.levels.held,
-                one.silent,
-            )
-            for one in now.channels
-        )
-    return recorded(room, identifier, at)
-
-
-def recorded(room: DeskRoom, identifier: str, at: datetime) -> tuple[Receipts, ...]:
-    """The same from the journal alone, where nothing is sent from this house."""
-    of: dict[str, int] = {}
-    reached: dict[str, int] = {}
-    failed: dict[str, int] = {}
-    began: dict[str, datetime] = {}
-    for note in room.receipts.get(identifier, ()):
-        body: dict[str, Any] = note.body
-        channel = str(body["channel"])
-        if note.kind == DELIVERY_SEALED:
-            of[channel] = of.get(channel, 0) + int(body["recipients"])
-            began.setdefault(channel, note.at)
-        else:
-            for mark, number in body["outcomes"].items():
-                kept = reached if mark in REACHED else failed
-                kept[channel] = kept.get(channel, 0) + int(number)
-    found = []
-    for channel, total in of.items():
-        took, lost = reached.get(channel, 0), failed.get(channel, 0)
-        waits = max(0, total - took - lost)
-        silent = took == 0 and at - began[channel] >= SILENT
-        found.append(Receipts(channel, total, took, lost, waits, silent))
-    return tuple(found)
+from tocsin.web.console.receipts import receipts
+from tocsin.web.console.sheet import zone_of
 
 
 async def alert(call: Call) -> Response:
@@ -91,7 +34,7 @@ async def alert(call: Call) -> Response:
     room, t, identifier = call.room, call.t, call.request.path_params["identifier"]
     published = room.published(identifier)
     if published is None:
-        raise NotFoundError("there is no such alert")
+        raise NotFoundError(remark("live.none", "there is no such alert"))
     message = read(published.cap.encode(), limits=TRUSTED).alerts[0]
     retraction = read(published.retraction.encode(), limits=TRUSTED).alerts[0] if published.retraction else None
     versions = room.versions.get(published.event_id, [published])
@@ -114,17 +57,17 @@ async def alert(call: Call) -> Response:
         live=live,
         stands=live.phase if live else Phase(published.phase),
         draft=draft,
+        owner=room.watch.owner(published.event_id) or (draft.content.owner if draft else ""),
         ends=max((info.expires for info in message.infos if info.expires), default=None),
         promised=draft.content.next_update_by if draft else None,
         zone_here=zone_of(where, room),
         drawing=outline.drawing(where, room.house.gazetteer, t.language, room.house.settings.home),
         areas=[room.house.gazetteer.name(code, t.language) for code in published.areas if code in room.house.gazetteer],
-        rows=receipts(room, identifier, call.at),
-        standing=_standing(room),
         loops=[note for note in room.loops.get(identifier, ()) if note.kind != ALERT_WIDENED],
         widened=[note for note in room.loops.get(identifier, ()) if note.kind == ALERT_WIDENED],
         held=room.widening.get(identifier),
         may_send=call.may(Act.PUBLISH),
+        r=await receipts(room, identifier, t.language, call.at),
         watch=watches[0].body if watches else None,
         may_write=call.may(Act.COMPOSE) and current,
         may_retract=call.may(Act.RETRACT) and current and warns,
@@ -136,12 +79,7 @@ async def alert(call: Call) -> Response:
 async def counted(call: Call) -> Response:
     """The receipts alone, for the script that draws them."""
     identifier = call.request.path_params["identifier"]
-    rows = receipts(call.room, identifier, call.at)
-    return call.part("receipts.html", rows=rows, standing=_standing(call.room))
-
-
-def _standing(room: DeskRoom) -> dict[str, dict[str, int]]:
-    return room.house.dispatch.standing() if room.house.dispatch is not None else {}
+    return call.part("receipts.html", r=await receipts(call.room, identifier, call.t.language, call.at))
 
 
 async def retract(call: Call) -> Response:

@@ -23,6 +23,7 @@ from tocsin.errors import GeometryError, ImportFileError, UnknownPlaceError
 from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.place.map import Map, country_map
+from tocsin.remark import Remark, remark
 from tocsin.warn.draft import Where
 
 MOST_POINTS = 5000
@@ -84,11 +85,19 @@ def drawn(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
             circles.append(" ".join(parts))
             continue
         if any(part.count(",") != 1 for part in parts):
-            raise GeometryError(f"line {number}: write latitude,longitude and a space between two points")
+            raise GeometryError(
+                remark(
+                    "outline.points",
+                    "line {number}: write latitude,longitude and a space between two points",
+                    number=number,
+                )
+            )
         if parts[0] != parts[-1]:
             parts.append(parts[0])
         if len(parts) < 4:
-            raise GeometryError(f"line {number}: an area needs three points at least")
+            raise GeometryError(
+                remark("outline.three", "line {number}: an area needs three points at least", number=number)
+            )
         polygons.append(" ".join(parts))
     _check(polygons, circles)
     return tuple(polygons), tuple(circles)
@@ -96,10 +105,16 @@ def drawn(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _check(polygons: list[str], circles: list[str]) -> None:
     if sum(text.count(",") for text in polygons) > MOST_POINTS:
-        raise GeometryError(f"more than {MOST_POINTS:,} points")
+        raise GeometryError(remark("outline.many", "more than {count} points", count=MOST_POINTS))
     shape = shape_of(Where(polygons=tuple(polygons), circles=tuple(circles)))
     if shape is not None and shape.problems:
-        raise GeometryError(f"{shape.problems[0].message}; draw it again")
+        raise GeometryError(
+            remark(
+                "outline.again",
+                "{problem}; draw it again",
+                problem=Remark(shape.problems[0].code, shape.problems[0].message),
+            )
+        )
 
 
 def shape_of(where: Where) -> Shape | None:
@@ -119,9 +134,9 @@ def shape_of(where: Where) -> Shape | None:
             latitude, longitude = (round(float(n) * 1_000_000) for n in centre.split(","))
             rounds.append((latitude, longitude, float(radius)))
     except (ValueError, OverflowError):
-        raise GeometryError("a number in it cannot be read") from None
+        raise GeometryError(remark("outline.number", "a number in it cannot be read")) from None
     if any((np.abs(ring[:, 0]) > 90_000_000).any() or (np.abs(ring[:, 1]) > 180_000_000).any() for ring in rings):
-        raise GeometryError("a point is not on the Earth; latitude comes first")
+        raise GeometryError(remark("outline.earth", "a point is not on the Earth; latitude comes first"))
     return Shape.of(rings, rounds)
 
 
@@ -131,7 +146,7 @@ def from_file(content: bytes, gazetteer: Gazetteer) -> Where:
         return _from_geojson(content)
     reading = read(content, limits=TRUSTED)
     if reading.refused is not None or not reading.alerts:
-        raise ImportFileError("it is neither GeoJSON nor a CAP message")
+        raise ImportFileError(remark("outline.neither", "it is neither GeoJSON nor a CAP message"))
     return from_alert(reading.alerts[0], gazetteer)
 
 
@@ -152,7 +167,7 @@ def from_alert(alert: Alert, gazetteer: Gazetteer) -> Where:
             circles |= {circle.text: None for circle in area.circles}
     where = Where(tuple(codes), tuple(polygons), tuple(circles), names if polygons or circles else {})
     if not where:
-        raise GeometryError("the message names no area that is known here")
+        raise GeometryError(remark("outline.no-area", "the message names no area that is known here"))
     _check(list(where.polygons), list(where.circles))
     return where
 
@@ -161,11 +176,11 @@ def _from_geojson(content: bytes) -> Where:
     try:
         whole = json.loads(content)
     except (ValueError, RecursionError):
-        raise ImportFileError("it is not JSON") from None
+        raise ImportFileError(remark("outline.json", "it is not JSON")) from None
     names: list[str] = []
     polygons = [_ring(part) for part in _parts(whole, names)]
     if not polygons:
-        raise ImportFileError("there is no polygon in it")
+        raise ImportFileError(remark("outline.no-polygon", "there is no polygon in it"))
     _check(polygons, [])
     named = ", ".join(dict.fromkeys(names))[:120]
     return Where(polygons=tuple(polygons), name={"en": named} if named else {})
@@ -186,18 +201,20 @@ def _parts(value: Any, names: list[str]) -> list[Any]:
         return [value.get("coordinates")]
     if kind == "MultiPolygon":
         return list(value.get("coordinates") or ())
-    raise ImportFileError(f"it holds {kind or 'something'} that is no area")
+    raise ImportFileError(remark("outline.kind", "it holds something that is no area ({kind})", kind=str(kind)[:40]))
 
 
 def _ring(rings: Any) -> str:
     if not isinstance(rings, list) or not rings:
-        raise ImportFileError("a polygon in it has no points")
+        raise ImportFileError(remark("outline.no-points", "a polygon in it has no points"))
     if len(rings) > 1:
-        raise GeometryError("a polygon in it has a hole, which a CAP message cannot say; draw it without")
+        raise GeometryError(
+            remark("outline.hole", "a polygon in it has a hole, which a CAP message cannot say; draw it without")
+        )
     try:
         points = [f"{float(point[1]):.6f},{float(point[0]):.6f}" for point in rings[0]]
     except (TypeError, ValueError, IndexError):
-        raise ImportFileError("a point in it cannot be read") from None
+        raise ImportFileError(remark("outline.point", "a point in it cannot be read")) from None
     return " ".join(points if points and points[0] == points[-1] else [*points, *points[:1]])
 
 

@@ -36,6 +36,7 @@ from webauthn.helpers.structs import (
 
 from tocsin.errors import ForgedFormError, NotFreshError, ParameterError
 from tocsin.journal import EXERCISE
+from tocsin.remark import remark
 from tocsin.warn.enrolment import Credential, Way
 from tocsin.web.console.identity import Identity, number
 from tocsin.web.console.session import Signed
@@ -105,9 +106,9 @@ class Passkeys:
                 require_user_verification=True,
             )
         except (WebAuthnException, ValueError, TypeError, KeyError) as wrong:
-            raise ParameterError(f"passkey: {wrong}") from None
+            raise ParameterError(remark("passkey.wrong", "passkey: {wrong}", wrong=str(wrong))) from None
         if len(self._of(person)) >= MOST:
-            raise ParameterError(f"passkey: at most {MOST} for one person")
+            raise ParameterError(remark("passkey.most", "passkey: at most {most} for one person", most=MOST))
         kept = Key(done.credential_id, done.credential_public_key, label.strip()[:60], done.credential_backed_up)
         held = Credential(
             number(), person, Way.PASSKEY, identity.now(), msgspec.msgpack.encode(kept), counter=done.sign_count
@@ -139,7 +140,7 @@ class Passkeys:
         challenge = self.step_digest(signed, act, path, fields, nonce)
         ids = tuple(key.id for key, _ in self._of(signed.person_id))
         if not ids:
-            raise NotFreshError("there is no passkey here for you")
+            raise NotFreshError(remark("passkey.none", "there is no passkey here for you"))
         token = self.identity.sealed("passkey proof", nonce, PROOF_SECONDS)
         return {"token": token, "publicKey": self._options(challenge, PROOF_SECONDS, ids)}
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from babel import Locale
 from msgspec import Struct
 
+from tocsin.remark import Remark
 from tocsin.warn import preview as previews
 from tocsin.warn.draft import Draft
 from tocsin.warn.finding import Finding
@@ -28,11 +29,11 @@ KEEP = timedelta(seconds=10)
 MOST = 64
 
 
-class Remark(Struct, frozen=True):
+class Hint(Struct, frozen=True):
     """What a guard says. ``asks`` is the code of one that wants a reason, ``type_this`` the name that has to be typed."""
 
     code: str
-    sentence: str
+    said: Remark
     blocking: bool
     asks: str = ""
     type_this: str = ""
@@ -47,7 +48,7 @@ class Said(Struct, frozen=True):
     description: str
     steps: tuple[str, ...]
     tiers: tuple[Tier, ...]
-    remarks: tuple[Remark, ...] = ()
+    remarks: tuple[Hint, ...] = ()
     confirmed: str = ""
     unconfirmed: bool = False
 
@@ -59,12 +60,12 @@ class Shown(Struct, frozen=True):
     said: tuple[Said, ...] = ()
     retraction: tuple[Said, ...] = ()
     beside: tuple[tuple[str, tuple[Said, ...]], ...] = ()
-    guards: tuple[Remark, ...] = ()
+    guards: tuple[Hint, ...] = ()
 
     @property
-    def wrong(self) -> str:
+    def wrong(self) -> Remark | None:
         """Why it comes to nothing yet."""
-        return self.seen.fault
+        return self.seen.why
 
     @property
     def blocked(self) -> bool:
@@ -97,7 +98,7 @@ def _preview(room: DeskRoom, draft: Draft, at: datetime) -> Shown:
             for message in seen.messages
             if message.kind == "beside"
         ),
-        tuple(_remark(one) for one in seen.findings if not one.path),
+        tuple(_hint(one) for one in seen.findings if not one.path),
     )
 
 
@@ -106,13 +107,13 @@ def _alert(message: Message, seen: previews.Preview) -> tuple[Said, ...]:
     for number, words in enumerate(message.words, 1):
         extra = seen.content.extra.get(words.language)
         written = extra is not None and bool(extra.text.strip())
-        remarks = tuple(_remark(one) for one in seen.findings if one.path == f"alert/info[{number}]")
+        remarks = tuple(_hint(one) for one in seen.findings if one.path == f"alert/info[{number}]")
         by = extra.confirmed_by if extra is not None and written else ""
         shown.append(_said(words, remarks, by, written and not by))
     return tuple(shown)
 
 
-def _said(words: Words, remarks: tuple[Remark, ...] = (), confirmed: str = "", unconfirmed: bool = False) -> Said:
+def _said(words: Words, remarks: tuple[Hint, ...] = (), confirmed: str = "", unconfirmed: bool = False) -> Said:
     return Said(
         words.language,
         language_name(words.language),
@@ -126,9 +127,9 @@ def _said(words: Words, remarks: tuple[Remark, ...] = (), confirmed: str = "", u
     )
 
 
-def _remark(one: Finding) -> Remark:
+def _hint(one: Finding) -> Hint:
     asks = one.code if one.reason or one.type_this else ""
-    return Remark(one.code, one.sentence, one.blocking, asks, one.type_this)
+    return Hint(one.code, one.said, one.blocking, asks, one.type_this)
 
 
 def language_name(language: str) -> str:

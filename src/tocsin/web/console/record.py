@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from tocsin.clock import spell
 from tocsin.errors import JournalBrokenError
 from tocsin.journal import Entry, follow, verify
+from tocsin.remark import Remark
 from tocsin.warn.person import Act
 from tocsin.web.console.desk_room import Call, DeskRoom, at_desk
 from tocsin.web.console.gate import Door
@@ -51,12 +52,13 @@ async def record(call: Call) -> Response:
     start = int(before) if before.isdigit() and len(before) < 16 else head.seq + 1
     kind, subject = form.get("kind").strip()[:60], form.get("subject").strip()[:120]
     found, on = await asyncio.to_thread(newest, room, kind, subject, start)
-    checked, broken = None, ""
+    checked: int | None = None
+    broken: Remark | str = ""
     if "check" in form:
         try:
             checked = await asyncio.to_thread(lambda: verify(follow(room.house.store, 0), head))
         except JournalBrokenError as wrong:
-            broken = wrong.detail
+            broken = wrong.said or wrong.detail
     return call.page(
         "record.html",
         "record",

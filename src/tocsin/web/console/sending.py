@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from tocsin.errors import IllegalStepError, TocsinError
 from tocsin.journal import Entry, Fact
+from tocsin.remark import Remark, remark
 from tocsin.warn.draft import DRAFT_CHANGED, DRAFT_PUBLISHED, DRAFT_REJECTED, DRAFT_WITHDRAWN
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Sendings:
     def __init__(self, room: DeskRoom) -> None:
         self.room = room
         self.waiting: dict[str, Sending] = {}
-        self.failed: dict[str, str] = {}
+        self.failed: dict[str, Remark | str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def apply(self, entry: Entry) -> None:
@@ -84,7 +85,7 @@ class Sendings:
 
         def step() -> list[Fact]:
             if name not in self.waiting:
-                raise IllegalStepError("it has been sent already; retract it")
+                raise IllegalStepError(remark("approve.sent", "it has been sent already; retract it"))
             return [self.room.fact(DRAFT_STOPPED, name, Unsent(person))]
 
         await self.room.record(step)
@@ -112,7 +113,7 @@ class Sendings:
                 return []
             at = room.house.now()
             if room.desk.draft(name).digest != sending.digest:
-                raise IllegalStepError("it has changed since")
+                raise IllegalStepError(remark("desk.changed", "it has changed since you looked at it; look again"))
             facts = room.desk.publish(name, sending.person, sending.fresh, room.sign, at)
             return [*facts, room.stopped(name, began, at)]
 
@@ -122,3 +123,5 @@ class Sendings:
             reason = wrong.detail or str(wrong)
             log.error("a warning that was to be sent could not be: %s %s", wrong.code, reason)
             await room.record(lambda: [room.fact(DRAFT_UNSENT, name, Unsent(sending.person, reason))])
+            # The journal has it in English; while this process lives, people read it in their own language.
+            self.failed[name] = wrong.remark

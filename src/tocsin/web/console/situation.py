@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
@@ -16,6 +17,7 @@ from tocsin.cap.limits import TRUSTED
 from tocsin.cap.phase import Phase
 from tocsin.cap.xml import read
 from tocsin.errors import IllegalStepError, TocsinError
+from tocsin.remark import Remark
 from tocsin.sense.report import SIGNAL_JSON
 from tocsin.warn.draft import Draft, DraftState
 from tocsin.warn.handover import (
@@ -85,7 +87,7 @@ def rows(room: DeskRoom, language: str, at: datetime) -> tuple[list[Row], list[R
             live.phase,
             room.title(live, language),
             ", ".join(names[:4]) + (" …" if len(names) > 4 else "") or drawn,
-            draft.content.owner if draft else "",
+            room.watch.owner(done.event_id) or (draft.content.owner if draft else ""),
             room.ends(live),
             room.promised(live),
             room.is_own(done),
@@ -128,8 +130,6 @@ def _title(room: DeskRoom, report: str, language: str) -> str:
         return report
     try:
         if known.media_type == SIGNAL_JSON:
-            import msgspec
-
             from tocsin.sense.signal import Signal
 
             signal = msgspec.json.decode(known.content, type=Signal)
@@ -184,7 +184,7 @@ def _asks(room: DeskRoom, one: Draft, call: Call) -> bool:
     )
 
 
-def _keys(room: DeskRoom, at: datetime) -> list[str]:
+def _keys(room: DeskRoom, at: datetime) -> list[Remark]:
     """What is the matter with the signing keys, as sentences; nothing is the matter when it is empty."""
     certificates = getattr(room.house, "certificates", None)
     return list(certificates.faults(at)) if certificates is not None else []
@@ -238,8 +238,8 @@ async def hand_over(call: Call) -> Response:
     if form.get("offered"):
         offered = _offered(room, call.person)
         if offered is None or offered.subject != form.get("offered"):
-            raise IllegalStepError("nothing is offered to you any more")
-        signed = Signed(offered.body["person"], offered.body["to"], tuple(offered.body["acknowledged"]))
+            raise IllegalStepError(Remark("handover.nothing", "nothing is offered to you any more"))
+        signed = msgspec.convert(offered.body, Signed)
         await room.record(lambda: accept(offered.subject, signed, call.person, people, call.at, realm))
         return call.back("/console/")
     left = open_things(room, call.t.language, call.at)

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from starlette.responses import Response
 
+from tocsin.errors import ParameterError, SettingsError
 from tocsin.warn.adoption import difference
 from tocsin.warn.person import Act
 from tocsin.web.console.desk_room import Call, DeskRoom, at_desk
@@ -73,7 +74,11 @@ async def propose(call: Call) -> Response:
     """Propose a new approval table; it holds when another administrator adopts it."""
     room, text = call.room, call.form.get("table").replace("\r\n", "\n")
     realm = room.house.settings.realm
-    await room.record(lambda: room.desk.bylaws.propose(call.person, text, call.at, realm))
+    try:
+        await room.record(lambda: room.desk.bylaws.propose(call.person, text, call.at, realm))
+    except SettingsError as wrong:
+        # Whoever writes the table is who can put it right, so they are told what is wrong with it.
+        raise ParameterError(wrong.said or wrong.detail) from None
     return call.back("/console/team#policy")
 
 

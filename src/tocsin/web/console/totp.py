@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from tocsin.errors import ForgedFormError, NotFreshError, ParameterError
 from tocsin.journal import EXERCISE, Fact
+from tocsin.remark import remark
 from tocsin.warn.enrolment import CREDENTIAL_ADDED, Credential, Held, Way
 from tocsin.web.console.identity import Identity, number
 
@@ -70,12 +71,14 @@ class Codes:
         try:
             text = self.identity.unsealed(f"totp {for_what}", token)
         except ForgedFormError:
-            raise ParameterError("app: the secret on the page is too old; use the new one") from None
+            raise ParameterError(
+                remark("totp.old", "app: the secret on the page is too old; use the new one")
+            ) from None
         at = self.identity.now()
         secret = base64.b32decode(text)
         step = matching(secret, code, at, -1)
         if step is None:
-            raise ParameterError("code: it does not fit; is the time right on your phone?")
+            raise ParameterError(remark("totp.wrong", "code: it does not fit; is the time right on your phone?"))
         made = number()
         return Credential(made, person, Way.TOTP, at, secret, counter=step), made.encode()
 

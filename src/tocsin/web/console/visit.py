@@ -24,6 +24,7 @@ from tocsin.journal import EXERCISE
 from tocsin.warn.enrolment import Way
 from tocsin.warn.person import Act
 from tocsin.web.console.session import COOKIE, Signed
+from tocsin.web.console.tell import tell, whole
 from tocsin.web.console.text import offered, words
 from tocsin.web.text import Texts
 
@@ -38,7 +39,7 @@ LANGUAGE_COOKIE, DOOR_COOKIE = "tocsin-language", "door"
 @cache
 def environment() -> Environment:
     """The console's templates; every value is escaped, and a name that is not there is an error."""
-    return Environment(
+    made = Environment(
         loader=PackageLoader("tocsin.web"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -46,6 +47,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    made.filters.update(tell=tell, whole=whole)
+    return made
 
 
 @dataclass

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from tocsin.assess.clause import MARKS, Statement
 from tocsin.assess.indirect import IndirectSpeech
 from tocsin.assess.pack import Hit
 from tocsin.assess.sentence import Quotation, Sentence
-from tocsin.assess.speaker import MARKS, Statement
 
-_SPEAKING = ("say", "think", "confirm", "deny", "correct", "advise", "act")
+_SPEAKING = ("say", "think", "confirm", "deny", "correct", "advise", "act", "confirm_to", "deny_to")
 
 
 class Attribution(IndirectSpeech):
@@ -31,7 +31,9 @@ class Attribution(IndirectSpeech):
                     spoken = replace(spoken, sure=False)
                 paragraph = sentence.paragraph
             self.spoken = spoken if spoken is not None and spoken.sure else None
-            here = self._sentence(sentence, spoken, quoted)
+            here = []
+            for part in self._parts(sentence):
+                here += self._sentence(part, spoken, quoted)
             by_sentence.append(here)
             voices = [one for one in here if one.kind not in ("narration", "no-comment") and one.named is not None]
             if voices:
@@ -39,6 +41,33 @@ class Attribution(IndirectSpeech):
             elif not any(one.kind == "quote" for one in here):
                 spoken = None
         return [one for here in by_sentence for one in here]
+
+    def _parts(self, sentence: Sentence) -> list[Sentence]:
+        """A sentence in which, after "but" or "while", somebody else has the word, in two."""
+        words, pack = self.words, self.pack
+        cues = [
+            hit.first
+            for kind in ("speech", "decline")
+            for hit in self.hits[kind]
+            if sentence.first <= hit.first < sentence.last and hit.first not in self.inside and hit.name != "nominal"
+        ]
+        if len(cues) < 2:
+            return [sentence]
+        for index in range(sentence.first + 3, sentence.last - 3):
+            if words[index].raw not in ",;" or index in self.inside:
+                continue
+            joint = words[index + 1].low
+            if words[index].raw == "," and joint not in pack.words["adversative"] | pack.words["contrast"]:
+                continue
+            behind = [at for at in cues if at > index]
+            own = [m for m in self.mentions if index < m.first and behind and m.last <= min(behind) and m.subject]
+            spoken_of = any(words[i].low in pack.words.get("subjunctive", ()) for i in range(index, sentence.last))
+            if not own or not any(at < index for at in cues) or spoken_of:
+                continue
+            first = Sentence(sentence.start, words[index].start, sentence.first, index, sentence.paragraph)
+            rest = Sentence(words[index + 1].start, sentence.end, index + 1, sentence.last, sentence.paragraph)
+            return [first, *self._parts(rest)]
+        return [sentence]
 
     def _sentence(
         self, sentence: Sentence, spoken: Statement | None, quoted: dict[Quotation, Statement]
@@ -99,7 +128,36 @@ class Attribution(IndirectSpeech):
             found = self._narration(first, last)
         elif not quotations:
             found += self._tail(sentence, found)
+            found += self._before(sentence, found)
         return found
+
+    def _before(self, sentence: Sentence, found: list[Statement]) -> list[Statement]:
+        """The clause before "and urged", which the reporter tells: "Germany closed its consulate and urged ..."."""
+        first = min((one.first for one in found), default=sentence.first)
+        cue = min((one.cue[0][0] for one in found if one.cue), default=sentence.first)
+        first = min(first, cue)
+        joint = next((h for h in self.hits["speech"] if h.first == cue), None)
+        at = self._joint(joint) if joint is not None else None
+        if at is None:
+            contrast = self.pack.words["adversative"] | self.pack.words["contrast"]
+            at = next(
+                (
+                    i
+                    for i in range(sentence.first + 4, min(first + 1, sentence.last - 1))
+                    if self.words[i].raw == "," and self.words[i + 1].low in contrast
+                ),
+                None,
+            )
+            if at is None:
+                return []
+            begin, end = self._trim(sentence.first, at)
+            return [Statement(begin, end, "narration", None, "")] if at <= first else []
+        if at - sentence.first < 5 or first < at:
+            return []
+        if any(at < m.last <= cue for m in self.mentions):
+            return []
+        begin, end = self._trim(sentence.first, at)
+        return [Statement(begin, end, "narration", None, "")]
 
     def _quotation(
         self,
@@ -152,6 +210,10 @@ class Attribution(IndirectSpeech):
         if after and after[0].first - quotation.last <= 10:
             cue = after[0]
             mention = self._right(cue.head, closing.last) if cue.first - quotation.last <= 3 else None
+            if cue.first in self.stated:
+                mention = self._in_text(cue, closing)
+                if mention is None:
+                    return blank
             if mention is None:
                 between = [m for m in self.mentions if quotation.last <= m.first and m.last <= cue.first and m.subject]
                 mention = between[0] if between else self._right(cue.head, closing.last) or self._phrase(cue, closing)
@@ -240,3 +302,47 @@ class Attribution(IndirectSpeech):
         if sentence.last - last > 6 and not elsewhere:
             added += self._narration(last + 1, sentence.last)
         return added
+
+    def _declined(self, sentence: Sentence, hit: Hit) -> list[Statement]:
+        """One statement for each institution or person that declines."""
+        first, last = self._trim(sentence.first, sentence.last)
+        before = [m for m in self.mentions if sentence.first <= m.first and m.last <= hit.first]
+        subjects = (
+            [m for m in before if m.subject]
+            or [m for m in self.mentions if hit.head <= m.first < sentence.last and m.subject]
+            or [m for m in before if self._hosted(m)]
+        )
+        if not subjects:
+            return [Statement(first, last, "no-comment", None, "decline", (), ((hit.first, hit.last),), False)]
+        chosen = [subjects[-1]]
+        for earlier in reversed(subjects[:-1]):
+            between = [self.words[i] for i in range(earlier.last, chosen[0].first)]
+            listed = any(word.raw == "," or word.low in self.pack.words["conjunctions"] for word in between)
+            if listed and len(between) <= 4:
+                chosen.insert(0, earlier)
+            else:
+                break
+        found = []
+        for mention in chosen:
+            who, candidates = self._who(mention, sentence)
+            found.append(
+                Statement(
+                    first, last, "no-comment", who, "decline", candidates, ((hit.first, hit.last),), who is not None
+                )
+            )
+        return found
+
+    def _subjunctive(self, sentence: Sentence) -> bool:
+        """Whether a German main clause reports speech: its verb is in the first subjunctive."""
+        hearsay = False
+        for i in range(sentence.first, sentence.last):
+            low = self.words[i].low
+            if i in self.inside:
+                continue
+            if low in self.pack.words["subjunctive"]:
+                return True
+            if low in ("soll", "sollen"):
+                hearsay = True
+            if hearsay and low in ("haben", "sein", "worden") and i > sentence.last - 4:
+                return True
+        return False

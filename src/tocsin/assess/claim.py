@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Literal
 
 from msgspec import Struct, field
@@ -118,3 +119,20 @@ class Claim(Struct, frozen=True):
     made_by: str = "rule"
     noise: tuple[str, ...] = ()
     protective: tuple[Protective, ...] = field(default=())
+
+
+def nights(value: str) -> tuple[str, str]:
+    """First and last day of an ISO value; a month or a year is its whole length."""
+    first, _, last = value.partition("/")
+    if not last:
+        last = first
+    if len(first) == 4:
+        first += "-01-01"
+    if len(first) == 7:
+        first += "-01"
+    if len(last) == 4:
+        last += "-12-31"
+    if len(last) == 7:
+        year, month = int(last[:4]), int(last[5:7])
+        last = (date(year + month // 12, month % 12 + 1, 1) - timedelta(1)).isoformat()
+    return first[:10], last[:10]

@@ -7,8 +7,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -45,13 +47,23 @@ def same_days(one: Claim, other: Claim) -> bool | None:
 def _quarters(claim: Claim) -> tuple[int, int]:
     """When a claim speaks of, in quarters of days: a night is the last of one day and the first of the next."""
     assert claim.when is not None
-    first, last = (date.fromisoformat(day).toordinal() * 4 for day in nights(claim.when.value))
-    return (first + 3, last) if claim.when.precision == "night" else (first, last + 3)
+    return _span_of(claim.when.value, claim.when.precision)
+
+
+@lru_cache(maxsize=4096)
+def _span_of(value: str, precision: str) -> tuple[int, int]:
+    first, last = (date.fromisoformat(day).toordinal() * 4 for day in nights(value))
+    return (first + 3, last) if precision == "night" else (first, last + 3)
+
+
+@lru_cache(maxsize=8192)
+def _named_countries(places: tuple[str, ...], actors: tuple[str, ...]) -> frozenset[str]:
+    found = {place.split("/")[0] for place in places} | {actor.split(":")[0] for actor in actors}
+    return frozenset(code for code in found if len(code) == 2)
 
 
 def _countries(claim: Claim) -> frozenset[str]:
-    found = {place.split("/")[0] for place in claim.places} | {actor.split(":")[0] for actor in claim.actors}
-    return frozenset(code for code in found if len(code) == 2)
+    return _named_countries(claim.places, claim.actors)
 
 
 def _common_ground(one: Claim, other: Claim) -> bool:
@@ -63,20 +75,26 @@ def _common_ground(one: Claim, other: Claim) -> bool:
     return not mine or not theirs or bool(mine & theirs)
 
 
+_Ground = tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]
+
+
 def alike(one: Claim, other: Claim) -> float:
     """How much two claims are about the same, 0 to 1: shared topics, a little for shared places and actors."""
-    shared = one.topics & other.topics
-    if not shared:
+    if one.topics.isdisjoint(other.topics):
         return 0.0
-    weight = sum(0.6 if topic in _COMMON else 1.0 for topic in shared)
-    whole = (
-        sum(0.6 if t in _COMMON else 1.0 for t in one.topics),
-        sum(0.6 if t in _COMMON else 1.0 for t in other.topics),
-    )
+    return _alike((one.topics, one.places, one.actors), (other.topics, other.places, other.actors))
+
+
+@lru_cache(maxsize=65536)
+def _alike(one: _Ground, other: _Ground) -> float:
+    # A hot incident is built anew with each report: what was compared once is not compared again.
+    weight = _weight(one[0] & other[0])
+    whole = _weight(one[0]), _weight(other[0])
     topical = weight / max(1.0, min(whole)) * (0.5 + 0.5 * weight / max(1.0, max(whole)))
-    ground = bool(set(one.places) & set(other.places)) or bool(_countries(one) & _countries(other))
-    close = any("/" in place for place in set(one.places) & set(other.places)) or any(
-        actor.startswith("person:") for actor in set(one.actors) & set(other.actors)
+    places = set(one[1]) & set(other[1])
+    ground = bool(places) or bool(_named_countries(*one[1:]) & _named_countries(*other[1:]))
+    close = any("/" in place for place in places) or any(
+        actor.startswith("person:") for actor in set(one[2]) & set(other[2])
     )
     if weight < 1.6 and not (close and weight >= 1.0):
         # One word in common is a subject and not yet a statement.
@@ -84,16 +102,39 @@ def alike(one: Claim, other: Claim) -> float:
     return topical * (1.0 if ground else 0.75)
 
 
+def _weight(topics: frozenset[str]) -> float:
+    return sum(0.6 if topic in _COMMON else 1.0 for topic in topics)
+
+
 def relations(claims: Sequence[Claim]) -> list[Evidence]:
-    """Every relation between claims of different reports, and contradictions also within one."""
+    """Every relation between claims of different reports, and contradictions also within one.
+
+    Only claims that share a topic or a facility are compared, and those that tell of no harm with those that count it.
+    """
     found: list[Evidence] = []
+    holders: dict[str, list[int]] = defaultdict(list)
     for index, one in enumerate(claims):
-        for place in range(index + 1, len(claims)):
-            other = claims[place]
-            evidence = relate(one, other, index, place)
+        names = _grounds(one)
+        near: set[int] = set()
+        for name in names:
+            near.update(holders[name])
+        for place in sorted(near):
+            evidence = relate(claims[place], one, place, index)
             if evidence is not None:
                 found.append(evidence)
-    return found
+        for name in names:
+            holders[name].append(index)
+    return sorted(found, key=lambda evidence: (evidence.one, evidence.other))
+
+
+def _grounds(claim: Claim) -> list[str]:
+    """What a claim can meet another on."""
+    names = [*claim.topics, *(f"facility:{one.facility}" for one in claim.protective if one.facility)]
+    names += [f"count:{one.referent}" for one in claim.quantities]
+    quiet = claim.negated and not claim.quantities and "incident" in claim.topics
+    if quiet or any(one.referent in _HARM for one in claim.quantities):
+        names.append("harm")
+    return list(dict.fromkeys(names))
 
 
 def relate(one: Claim, other: Claim, index: int, place: int) -> Evidence | None:
@@ -138,18 +179,12 @@ def _status_conflict(one: Claim, other: Claim) -> str:
     """Approved against considered (or rejected) about the same thing."""
     for first, second in ((one, other), (other, one)):
         decided = "approve" in first.topics and "consider" not in first.topics and not first.negated
-        open_yet = "consider" in second.topics and "approve" not in (
-            second.topics if not _split_object(second) else set()
-        )
+        open_yet = "consider" in second.topics and "approve" not in second.topics
         refused = "reject" in second.topics and "approve" not in second.topics and second.stance == "asserts"
         shared = (_object(first) & _object(second)) - {"missile"} or (_object(first) & _object(second))
         if decided and (open_yet or refused) and shared and first.report != second.report:
             return sorted(shared)[0]
     return ""
-
-
-def _split_object(claim: Claim) -> bool:
-    return False
 
 
 def _count_conflict(one: Claim, other: Claim) -> str:

@@ -15,11 +15,11 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tocsin.assess.actor import places as gazetteer
-from tocsin.assess.claim import Action, Claim, Span
+from tocsin.assess.claim import Action, Claim, Span, nights
 from tocsin.assess.evidence import Evidence, alike, relations, same_days
-from tocsin.assess.extract import Reading, nights
 from tocsin.assess.origin import Groups, claim_origin, count_origins, report_origins
+from tocsin.assess.reading import Reading
+from tocsin.assess.setting import places_named, titles, when
 
 
 class Pointer(Struct, frozen=True):
@@ -129,9 +129,9 @@ def build(number: int, readings: Sequence[Reading], limit: int = 400) -> Inciden
     )
     return Incident(
         id=f"incident-{number}",
-        title=_titles(readings),
-        when=_when(claims, readings, days),
-        places=_places(readings),
+        title=titles(readings),
+        when=when(claims, readings, days),
+        places=places_named(readings),
         reports=tuple(reading.source.report for reading in readings),
         claims=tuple(claims),
         actions=actions,
@@ -144,46 +144,6 @@ def build(number: int, readings: Sequence[Reading], limit: int = 400) -> Inciden
         timeline=_timeline(claims),
         evidence=tuple(found),
     )
-
-
-def _titles(readings: Sequence[Reading]) -> dict[str, str]:
-    titles: dict[str, str] = {}
-    for reading in readings:
-        if reading.source.title:
-            titles.setdefault(reading.language, reading.source.title)
-    return titles
-
-
-def _when(claims: Sequence[Claim], readings: Sequence[Reading], days: list[str]) -> str:
-    """The days that most claims speak of, near the first report's publication."""
-    published = sorted(r.source.published.isoformat() for r in readings if r.source.published is not None)
-    counted: Counter[str] = Counter()
-    for claim in claims:
-        if claim.when is not None and claim.when.precision in ("day", "part", "night", "time"):
-            counted[claim.when.last] += 1
-    if published:
-        near = {day: n for day, n in counted.items() if abs(_gap(day, published[0])) <= 7}
-        if near:
-            first = min(near)
-            last = max(max(near), published[-1])
-            return first if first == last else f"{first}/{last}"
-        return published[0] if published[0] == published[-1] else f"{published[0]}/{published[-1]}"
-    return days[0] if days else ""
-
-
-def _gap(one: str, other: str) -> int:
-    from datetime import date
-
-    return (date.fromisoformat(one) - date.fromisoformat(other)).days
-
-
-def _places(readings: Sequence[Reading]) -> tuple[tuple[str, str], ...]:
-    _, about = gazetteer()
-    counted: Counter[str] = Counter()
-    for reading in readings:
-        for rank, place in enumerate(reading.places):
-            counted[place] += 3 if rank < 3 else 1
-    return tuple((code, about[code][1]) for code, _ in counted.most_common(12) if code in about)
 
 
 # --- corrections ------------------------------------------------------------------------------------------------------
@@ -344,6 +304,9 @@ def _with_actions(
 def _actions(claims: Sequence[Claim], reports: Groups) -> tuple[ActionLine, ...]:
     lines: dict[tuple[str, ...], list[tuple[Claim, int]]] = {}
     for claim in claims:
+        if claim.standing == "corrected":
+            # What was corrected tells nobody anything any more.
+            continue
         for place, action in enumerate(claim.protective):
             key = (action.action, action.facility) if action.facility else (action.action, action.audience)
             lines.setdefault(key, []).append((claim, place))
@@ -388,7 +351,8 @@ def _same_origin(
             continue
         one, other = claims[evidence.one], claims[evidence.other]
         first, second = claim_origin(one, reports), claim_origin(other, reports)
-        if first == second and one.speaker.kind in ("named", "office", "anonymous"):
+        # Two authorities of which nothing more is known are not one for that.
+        if first == second and one.speaker.kind in ("named", "office", "anonymous") and first[:1] != ":":
             spoken[first].update((one.report, other.report))
     lines: dict[str, set[str]] = defaultdict(set)
     for claim in claims:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from tocsin.assess.actor import Mention
+from tocsin.assess.clause import MARKS, Statement
 from tocsin.assess.pack import Hit
 from tocsin.assess.sentence import Sentence
-from tocsin.assess.speaker import MARKS, Speakers, Statement
+from tocsin.assess.speaker import Speakers
 
 
 class IndirectSpeech(Speakers):
@@ -34,6 +35,10 @@ class IndirectSpeech(Speakers):
         if not has_quotes and (whole := self._closing(sentence, cues)) is not None:
             return [whole]
         for place, cue in enumerate(cues):
+            if cue.name.startswith(("confirm", "deny")) and self._refuted(cue, sentence):
+                cue = replace(cue, name="unconfirmed")
+            elif cue.name.endswith("_to"):
+                continue
             if any(
                 one.first <= cue.first < one.last and one.verb in ("say", "think", "confirm") for one in found
             ) and not self._joined(cue):
@@ -99,9 +104,31 @@ class IndirectSpeech(Speakers):
             if has_quotes and any(index in covered for index in range(cue.head, min(cue.head + 14, sentence.last))):
                 # The cue introduces the quotation, which has its statement already.
                 continue
-            if has_quotes and any(index in covered for index in range(max(sentence.first, cue.first - 6), cue.first)):
+            if (
+                has_quotes
+                and any(index in covered for index in range(max(sentence.first, cue.first - 6), cue.first))
+                and not self._complemented(cue, sentence)
+            ):
                 continue
             if self._passive(cue):
+                agent = self._agent(cue, sentence)
+                if agent is not None:
+                    who, candidates = self._who(agent, sentence)
+                    start, end = self._trim(sentence.first, sentence.last)
+                    found.append(
+                        Statement(
+                            start,
+                            end,
+                            "indirect",
+                            who,
+                            cue.name,
+                            candidates,
+                            ((cue.first, cue.last),),
+                            who is not None,
+                            here=agent,
+                        )
+                    )
+                    return found
                 continue
             mention = self._subject(cue, sentence)
             joint = self._joint(cue)
@@ -111,11 +138,19 @@ class IndirectSpeech(Speakers):
                     mention = None
                 else:
                     mention = next(
-                        (m for m in self.mentions if sentence.first <= m.first < joint and m.subject), mention
+                        (
+                            m
+                            for m in self.mentions
+                            if sentence.first <= m.first < joint and m.subject and m.first not in self.inside
+                        ),
+                        mention,
                     )
             who, candidates = self._who(mention, sentence)
             if mention is None and joint is not None and previous is not None:
                 who, candidates = previous.named, previous.candidates
+            if mention is None and who is None and self._complemented(cue, sentence):
+                # "... de «ataque híbrido», aunque admitió que": a verb without a subject keeps the one before.
+                who = self._kept(cue, sentence, found)
             if who is None and not candidates and (relating or mention is None):
                 continue
             after = cue.head
@@ -131,6 +166,25 @@ class IndirectSpeech(Speakers):
                 previous = statement
         return found
 
+    def _complemented(self, cue: Hit, sentence: Sentence) -> bool:
+        """Whether "that" follows a verb at once."""
+        at = cue.head
+        if at < sentence.last and self.words[at].raw == ",":
+            at += 1
+        return at < sentence.last and self.words[at].low in self.pack.words["that"]
+
+    def _kept(self, cue: Hit, sentence: Sentence, found: list[Statement]) -> Mention | None:
+        """Who goes on speaking where a language needs no pronoun for it."""
+        if self.pack.language not in ("es", "pl", "uk", "ru"):
+            return None
+        start = self._clause_start(cue.first, sentence)
+        if start > sentence.first:
+            before = [m for m in self.mentions if sentence.first <= m.first < start and m.subject]
+            plain = [m for m in before if m.first not in self.inside and m.kind in ("person", "office", "institution")]
+            return plain[0] if plain and cue.first - start <= 2 else None
+        spoken = self.spoken.named if self.spoken is not None else None
+        return spoken if cue.first - sentence.first <= 1 else None
+
     def _closing(self, sentence: Sentence, cues: list[Hit]) -> Statement | None:
         """A whole sentence that ends with, or is broken by, ", said the official"."""
         words = self.words
@@ -145,7 +199,12 @@ class IndirectSpeech(Speakers):
                 if mention is None:
                     continue
             else:
-                mention = self._right(cue.head, sentence.last)
+                stated = cue.first in self.stated
+                mention = self._in_text(cue, sentence) if stated else self._right(cue.head, sentence.last)
+                mention = mention or self._house(cue, sentence)
+                if mention is None and front - 1 in self.mention_ends:
+                    # "X, the minister, said he feared": the comma closes what is told of the subject.
+                    continue
                 if mention is None and 1 < sentence.last - cue.head <= 5 and self.pack.language != "en":
                     # Somebody is named whom no list knows ("informó la legación"): unclear, with a candidate.
                     begin, end = self._trim(cue.head, sentence.last)
@@ -166,7 +225,7 @@ class IndirectSpeech(Speakers):
             who, candidates = self._who(mention, sentence)
             rest = sentence.last - max(cue.last, mention.last)
             start = sentence.first
-            end = min(front, mention.first)
+            end = min(front, self._begins(mention, sentence) if mention.first < cue.first else mention.first)
             if rest > 12 and words[max(cue.last, mention.last)].raw == ",":
                 end = sentence.last
             start, end = self._trim(start, end)
@@ -201,16 +260,24 @@ class IndirectSpeech(Speakers):
             if word.raw == ":":
                 start = index + 1
                 break
+            if word.raw == "," and not comma_first and cue.name in ("deny", "act", "correct", "unconfirmed"):
+                break
             if word.low in pack.words["that"] and (index == after or words[index - 1].raw == "," or not comma_first):
                 start = index if "subjunctive_speech" in pack.flags else index + 1
                 break
             if comma_first and word.raw == "," and index + 3 < limit and index - after < 12:
+                if cue.name in ("deny", "unconfirmed", "act") and any(
+                    hit.first == index + 1 for hit in self.hits["speech"]
+                ):
+                    # "... опровергло удары, заявив, что": another verb of saying begins a statement of its own.
+                    limit = index
+                    break
                 if any(hit.first == index and hit.name == "after" for hit in self.hits["split"]):
                     break
                 start = index + 1
                 break
         end = limit
-        kind_whole = cue.name in ("act", "deny", "correct") or (
+        kind_whole = cue.name in ("act", "deny", "correct", "unconfirmed") or (
             comma_first and cue.name in ("advise", "think", "say") and start is None
         )
         if start is None and not kind_whole and not comma_first:
@@ -223,7 +290,7 @@ class IndirectSpeech(Speakers):
             else:
                 # "Russia promised an appropriate response": without a clause of its own the whole is what is claimed.
                 kind_whole = True
-        if start is None or (cue.name == "act" and start - after > 0):
+        if start is None or (cue.name in ("act", "unconfirmed") and start - after >= 0):
             start = self._clause_start(cue.first, sentence) if kind_whole or start is None else after
             if joint is not None and kind_whole:
                 start = cue.first
@@ -253,11 +320,7 @@ class IndirectSpeech(Speakers):
                 begins, ends = hit.first, mention.last
             elif hit.name == "post":
                 mention = next(
-                    (
-                        m
-                        for m in reversed(self.mentions)
-                        if m.last <= hit.first and m.last >= hit.first - 3 and m.first >= first
-                    ),
+                    (m for m in reversed(self.mentions) if m.last == hit.first and m.first >= first),
                     None,
                 )
                 if mention is None:
@@ -269,7 +332,11 @@ class IndirectSpeech(Speakers):
                 if hit.first == first or words[hit.first - 1].raw != ",":
                     continue
                 mention = self._right(hit.last, last)
-                if mention is None or any(i in covered for i in range(hit.first - 3, hit.first)):
+                if (
+                    mention is None
+                    or mention.kind == "pronoun"
+                    or any(i in covered for i in range(hit.first - 3, hit.first))
+                ):
                     continue
                 begins, ends = hit.first, mention.last
             elif (
@@ -321,45 +388,3 @@ class IndirectSpeech(Speakers):
                 )
             ]
         return []
-
-    def _declined(self, sentence: Sentence, hit: Hit) -> list[Statement]:
-        """One statement for each institution or person that declines."""
-        first, last = self._trim(sentence.first, sentence.last)
-        before = [m for m in self.mentions if sentence.first <= m.first and m.last <= hit.first]
-        subjects = [m for m in before if m.subject] or [
-            m for m in self.mentions if hit.head <= m.first < sentence.last and m.subject
-        ]
-        if not subjects:
-            return [Statement(first, last, "no-comment", None, "decline", (), ((hit.first, hit.last),), False)]
-        chosen = [subjects[-1]]
-        for earlier in reversed(subjects[:-1]):
-            between = [self.words[i] for i in range(earlier.last, chosen[0].first)]
-            listed = any(word.raw == "," or word.low in self.pack.words["conjunctions"] for word in between)
-            if listed and len(between) <= 4:
-                chosen.insert(0, earlier)
-            else:
-                break
-        found = []
-        for mention in chosen:
-            who, candidates = self._who(mention, sentence)
-            found.append(
-                Statement(
-                    first, last, "no-comment", who, "decline", candidates, ((hit.first, hit.last),), who is not None
-                )
-            )
-        return found
-
-    def _subjunctive(self, sentence: Sentence) -> bool:
-        """Whether a German main clause reports speech: its verb is in the first subjunctive."""
-        hearsay = False
-        for i in range(sentence.first, sentence.last):
-            low = self.words[i].low
-            if i in self.inside:
-                continue
-            if low in self.pack.words["subjunctive"]:
-                return True
-            if low in ("soll", "sollen"):
-                hearsay = True
-            if hearsay and low in ("haben", "sein", "worden") and i > sentence.last - 4:
-                return True
-        return False

@@ -18,10 +18,23 @@ from datetime import date
 from tocsin.assess.extract import Reading
 from tocsin.assess.pack import pack
 from tocsin.assess.sentence import small
+from tocsin.assess.spelling import spelt
 
-JOIN = 0.20
+JOIN = 0.22
 SUGGEST = 0.15
-MERGE = 0.20
+MERGE = 0.22
+ELSEWHERE = 0.35
+"""What is left of a likeness between reports that name cities and have none in common."""
+ANOTHER = 0.4
+"""What is left of a likeness between reports of different kinds of event."""
+EVENTS = frozenset(
+    {"flood", "quake", "storm", "wildfire", "volcano", "landslide", "tsunami", "heat", "chemical", "gas", "plane",
+     "ship", "bomb", "shooting", "contamination", "collapse", "radiation", "disease", "cyber", "election", "protest",
+     "power", "airattack", "court", "talks"}
+)  # fmt: skip
+"""Topics that say what kind of event a report tells of."""
+VOCABULARY = 100_000
+"""From so many different features on, those seen once are let go: a stream has no end, and memory has."""
 _PRIOR = 40.0
 _KIND = {
     "t": (1.0, 6.0),
@@ -33,63 +46,6 @@ _KIND = {
     "d": (0.5, 4.0),
     "w": (0.7, 2.0),
 }
-_CYRILLIC = dict(
-    zip(
-        "абвгґдеєжзиіїйклмнопрстуфхцчшщьъыэюя",
-        [
-            "a",
-            "b",
-            "v",
-            "g",
-            "g",
-            "d",
-            "e",
-            "e",
-            "zh",
-            "z",
-            "i",
-            "i",
-            "i",
-            "i",
-            "k",
-            "l",
-            "m",
-            "n",
-            "o",
-            "p",
-            "r",
-            "s",
-            "t",
-            "u",
-            "f",
-            "h",
-            "ts",
-            "ch",
-            "sh",
-            "sh",
-            "_",
-            "_",
-            "i",
-            "e",
-            "u",
-            "a",
-        ],
-        strict=True,
-    )
-)
-
-
-def spelt(name: str) -> str:
-    """A name as every script spells it alike: Latin letters, without vowels' differences ("Sybiha", "Сибіга": sbg)."""
-    latin = "".join(_CYRILLIC.get(letter, letter) for letter in small(name)).replace("_", "")
-    for old, new in (
-        ("sch", "sh"), ("tsch", "ch"), ("ż", "zh"), ("sz", "sh"), ("cz", "ch"), ("kh", "h"), ("ch", "h"), ("sh", "s"),
-        ("zh", "z"), ("j", "i"), ("y", "i"), ("w", "v"), ("ph", "f"), ("ck", "k"), ("x", "ks"), ("c", "k"), ("q", "k"),
-        ("ts", "s"), ("z", "s"), ("h", "g"), ("ł", "l"), ("ń", "n"), ("ś", "s"), ("ć", "s"),
-    ):  # fmt: skip
-        latin = latin.replace(old, new)
-    bones = re.sub(r"[^bdfgklmnprstv]", "", latin)
-    return re.sub(r"(.)\1+", r"\1", bones)
 
 
 def features(reading: Reading) -> dict[str, float]:
@@ -136,7 +92,7 @@ def lexical(reading: Reading) -> dict[str, float]:
 
 
 class _Member:
-    __slots__ = ("epoch", "features", "language", "lexical", "published", "report", "weighed")
+    __slots__ = ("cities", "epoch", "features", "kinds", "language", "lexical", "published", "report", "weighed")
 
     def __init__(self, reading: Reading) -> None:
         self.report = reading.source.report
@@ -144,6 +100,8 @@ class _Member:
         self.published = reading.source.published
         self.features = features(reading)
         self.lexical = lexical(reading)
+        self.cities = frozenset(name for name in self.features if name[0] == "p")
+        self.kinds = EVENTS & reading.topics.keys()
         self.epoch = -1
         self.weighed: tuple[dict[str, float], dict[str, float]] = ({}, {})
 
@@ -203,6 +161,12 @@ class Matcher:
         shared = self._cosine(mine[0], theirs[0])
         if one.language == other.language:
             shared = 0.55 * shared + 0.45 * min(1.0, self._cosine(mine[1], theirs[1]) * 1.6)
+        if one.cities and other.cities and one.cities.isdisjoint(other.cities):
+            # The same kind of event, told in the same words, in another city is another event.
+            shared *= ELSEWHERE
+        if one.kinds and other.kinds and one.kinds.isdisjoint(other.kinds):
+            # A flood is no earthquake, however alike the advice.
+            shared *= ANOTHER
         if one.published is not None and other.published is not None:
             apart = abs((one.published - other.published).days)
             if apart > self.horizon:
@@ -233,6 +197,8 @@ class Matcher:
             if any(frozenset((report, other)) in self.parted for other in self.incidents[number]):
                 continue
             value = self._linked(scores)
+            if self._elsewhere(member.cities, self._cities(self.incidents[number])):
+                value *= ELSEWHERE
             if value > score:
                 best, score = number, value
         if score >= self.join_at:
@@ -256,6 +222,21 @@ class Matcher:
         """How strongly a report is linked to an incident: the mean of its best ties, the best one counting double."""
         best = sorted(scores, reverse=True)[:3]
         return 0.6 * best[0] + 0.4 * sum(best) / len(best) if best else 0.0
+
+    def _cities(self, reports: Sequence[str]) -> frozenset[str]:
+        """The cities that a fifth of an incident's reports name: where it is, whoever names no city."""
+        counted: dict[str, int] = defaultdict(int)
+        told = 0
+        for report in reports[-40:]:
+            cities = self.members[report].cities
+            told += bool(cities)
+            for city in cities:
+                counted[city] += 1
+        return frozenset(city for city, count in counted.items() if 5 * count >= told)
+
+    @staticmethod
+    def _elsewhere(one: frozenset[str], other: frozenset[str]) -> bool:
+        return bool(one) and bool(other) and one.isdisjoint(other)
 
     def _candidates(self, member: _Member, limit: int = 60) -> list[str]:
         overlap: dict[str, float] = defaultdict(float)
@@ -302,6 +283,8 @@ class Matcher:
             return False
         tied = any(frozenset((a, b)) in self.tied for a in mine for b in theirs)
         if not tied:
+            if self._elsewhere(self._cities(mine), self._cities(theirs)):
+                return False
             scores = [self.similarity(self.members[a], self.members[b]) for a in mine[:12] for b in theirs[:12]]
             mean = sum(scores) / len(scores)
             best = sorted(scores, reverse=True)[: max(1, len(scores) // 3)]
@@ -313,10 +296,19 @@ class Matcher:
         del self.incidents[other]
         return True
 
+    def size(self) -> int:
+        """How many features and counts are held: what the memory grows with."""
+        return len(self._seen) + sum(len(member.features) + len(member.lexical) for member in self.members.values())
+
     def forget(self, before: date) -> int:
         """Let go of reports published before a day; how many. Their incidents stay known by number."""
         old = [r for r, m in self.members.items() if m.published is not None and m.published < before]
         self.drop(old)
+        if len(self._seen) > VOCABULARY:
+            # What was seen once in so many reports tells as much as what was never seen.
+            for name in [name for name, count in self._seen.items() if count < 2]:
+                del self._seen[name]
+        self.suggestions = [one for one in self.suggestions if one[0] in self.members]
         return len(old)
 
     def drop(self, reports: Iterable[str]) -> None:

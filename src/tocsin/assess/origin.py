@@ -11,23 +11,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
 
 from tocsin.assess.claim import Claim
 from tocsin.assess.extract import Reading
+from tocsin.assess.spelling import spelt
 
 COPY = 0.30
 """From this share of common shingles on, the smaller report is a copy of the other with little of its own."""
-_PERMUTATIONS = 64
-_PRIME = (1 << 61) - 1
-_RANDOM = np.random.default_rng(20241120)
-_A = _RANDOM.integers(1, 1 << 31, _PERMUTATIONS, dtype=np.uint64)
-_B = _RANDOM.integers(0, 1 << 31, _PERMUTATIONS, dtype=np.uint64)
 _WORDS = re.compile(r"\w+")
 
 
+@lru_cache(maxsize=2048)
 def shingles(text: str, size: int = 4, limit: int = 20_000) -> np.ndarray:
     """Hashes of every run of ``size`` words, without repeats."""
     words = _WORDS.findall(text[:limit].lower())
@@ -37,13 +35,6 @@ def shingles(text: str, size: int = 4, limit: int = 20_000) -> np.ndarray:
         else set()
     )
     return np.fromiter(sorted(runs), dtype=np.uint64, count=len(runs))
-
-
-def signature(hashes: np.ndarray) -> np.ndarray:
-    """The MinHash of a set of shingles: equal places of two signatures estimate their common share."""
-    if not len(hashes):
-        return np.zeros(_PERMUTATIONS, dtype=np.uint64)
-    return ((hashes[:, None] * _A + _B) % np.uint64(4294967291)).min(axis=0)  # type: ignore[no-any-return]
 
 
 def contained(one: np.ndarray, other: np.ndarray) -> float:
@@ -133,6 +124,9 @@ def institution(claim: Claim) -> str:
     actor = _SPEAKS_FOR.get(claim.speaker.actor, claim.speaker.actor)
     if claim.speaker.function and claim.speaker.country and actor.startswith("person:"):
         return f"{claim.speaker.country}:{claim.speaker.function}"
+    if actor.startswith("person:") and claim.speaker.name:
+        # Олег Кіпер and Oleh Kiper are one mouth.
+        return f"person:{spelt(claim.speaker.name.split()[-1]) or actor}"
     return actor
 
 
@@ -156,4 +150,4 @@ def count_origins(claims: Sequence[Claim], reports: Groups) -> int:
     return max(1, len(narrated))
 
 
-__all__ = ["Groups", "claim_origin", "contained", "count_origins", "report_origins", "shingles", "signature"]
+__all__ = ["Groups", "claim_origin", "contained", "count_origins", "report_origins", "shingles"]

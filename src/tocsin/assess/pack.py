@@ -19,7 +19,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tocsin.assess.sentence import Text, Word
+from tocsin.assess.sentence import Text, Word, small
 
 LANGUAGES = ("de", "en", "uk", "ru", "fr", "es", "pl")
 _GAP = 8
@@ -48,13 +48,17 @@ def _variants(cue: str) -> list[str]:
 
 
 class Entry(Struct, frozen=True):
-    """A cue as it is looked for: each word of it as a way to compare and a text. ``second`` lets it give up early."""
+    """A cue as it is looked for: each word of it as a way to compare and a text.
+
+    ``second`` (the word that must follow) and ``needs`` (one that must be in the sentence) let it give up early.
+    """
 
     steps: tuple[tuple[int, str], ...]
     kind: str
     name: str
     size: int
     second: str
+    needs: str
 
 
 _EXACT, _BEGINS, _ENDS, _RAW, _RAW_BEGINS, _ANY, _FAR, _NEAR = range(8)
@@ -104,7 +108,8 @@ class Cues:
                 continue
             steps = tuple(_step(word) for word in pattern)
             second = steps[1][1] if len(steps) > 1 and steps[1][0] == _EXACT else ""
-            entry = Entry(steps, kind, name, sum(map(len, pattern)), second)
+            needs = next((small(text) for how, text in reversed(steps[1:]) if how in (_EXACT, _RAW)), "")
+            entry = Entry(steps, kind, name, sum(map(len, pattern)), second, needs)
             how, head = steps[0]
             table = self._ends if how == _ENDS else self._begins if how in (_BEGINS, _RAW_BEGINS) else self._exact
             table.setdefault(head.lower(), []).append(entry)
@@ -145,12 +150,15 @@ class Cues:
         hits: list[Hit] = []
         for sentence in text.sentences:
             last = sentence.last
+            present = {word.low for word in words[sentence.first : last]}
             for index in range(sentence.first, last):
                 word = words[index]
                 names, single, longer = self._candidates(word.low)
                 matched: list[tuple[Entry, int, int]] = []
                 for entry in longer:
                     if entry.second and (index + 1 >= last or words[index + 1].low != entry.second):
+                        continue
+                    if entry.needs and entry.needs not in present:
                         continue
                     ends = self._match(entry.steps, words, index, last)
                     if ends is not None:
@@ -276,8 +284,6 @@ def guess(text: str) -> tuple[str, float]:
 
     A share below about 0.5 means that no pack's language was recognised, and another detector should be asked.
     """
-    from tocsin.assess.sentence import small
-
     seen = [small(word) for word in re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", text[:4000])][:400]
     if not seen:
         return "und", 0.0

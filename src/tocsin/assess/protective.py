@@ -11,9 +11,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 
-from tocsin.assess.actor import PlaceName
 from tocsin.assess.claim import Protective, Span
 from tocsin.assess.pack import Hit, Pack
+from tocsin.assess.placename import PlaceName
 from tocsin.assess.sentence import Sentence, Text
 
 _NEEDS_ADVICE = frozenset({"shelter", "stay_away", "be_ready", "monitor_media"})
@@ -72,6 +72,8 @@ class Protection:
             if kept is None or hit.last - hit.first > kept.last - kept.first:
                 best[hit.name] = hit
         advised = self._in("advice", sentence.first, sentence.last)
+        if advised and "evacuate" not in best and (leave := self._leave(sentence)) is not None:
+            best["evacuate"] = leave
         condition = self._condition(sentence)
         for action, hit in best.items():
             if action == "closed":
@@ -101,7 +103,7 @@ class Protection:
                     span,
                     self._audience(sentence, hit),
                     condition if action != "all_clear" else "",
-                    self._area(sentence),
+                    self._area(sentence, hit),
                 )
             )
         actions = {one.action for one in found}
@@ -110,7 +112,7 @@ class Protection:
             ready = next(one for one in found if one.action == "be_ready")
             shelter = best["shelter"]
             if (
-                best["be_ready"].first <= shelter.first
+                (best["be_ready"].first <= shelter.first or best["be_ready"].first < shelter.last)
                 and not any(
                     words[i].raw in ".;" or words[i].low in self.pack.words["conjunctions"]
                     for i in range(best["be_ready"].last, shelter.first)
@@ -123,6 +125,24 @@ class Protection:
                 )
                 found.append(Protective("be_ready", span, ready.audience, ready.condition, ready.area))
         return found
+
+    def _leave(self, sentence: Sentence) -> Hit | None:
+        """ "Leave Iran", "quitter le Liban": a verb of leaving and a country or "the country" straight behind it."""
+        words = self.text.words
+        leaving, country = self.pack.words.get("leave", frozenset()), self.pack.words.get("country", frozenset())
+        reach = 4 if "capital_nouns" in self.pack.flags else 0
+        for index in range(sentence.first, sentence.last):
+            if words[index].low not in leaving:
+                continue
+            # In German the country stands before the verb.
+            near = range(max(sentence.first, index - reach), index) if reach else range(index + 1, index + 4)
+            for at in near:
+                if at >= sentence.last:
+                    break
+                if words[at].low in country or any(place.first == at for place in self.places):
+                    first, last = min(index, at), max(index, at) + 1
+                    return Hit(first, last, "protect", "evacuate", last)
+        return None
 
     def _status(self, sentence: Sentence) -> list[Protective]:
         words = self.text.words
@@ -144,9 +164,15 @@ class Protection:
                 for one in self._in("status", sentence.first, sentence.last)
             ):
                 continue
-            near = [f for f in facilities if self._same_clause(f, hit) and not self._housed(f, sentence)]
-            if not near:
+            if any(one.first <= hit.first < one.last for one in self._in("protect", sentence.first, sentence.last)):
+                # "Keep windows shut" closes no house.
                 continue
+            near = [f for f in facilities if self._same_clause(f, hit) and not self._housed(f, sentence)]
+            near = [f for f in near if not self._comma(f, hit)] or near
+            if not near or self._maybe(sentence, hit):
+                continue
+            # "The office closes its embassy": what stands behind the verb is what closes.
+            near = [f for f in near if hit.last <= f.first <= hit.last + 3 and self._object(hit, f)] or near
             facility = min(near, key=lambda f: (abs(f.first - hit.first), f.first))
             if self._negated(sentence, hit, 4) or self._in("negation", hit.last, min(hit.last + 1, sentence.last)):
                 continue
@@ -167,7 +193,7 @@ class Protection:
                 span,
                 "",
                 "",
-                self._area(sentence),
+                self._area(sentence, hit),
                 called,
             )
             if not any(other.action == one.action and other.facility == one.facility for other in found):
@@ -201,6 +227,22 @@ class Protection:
             for i in range(first, last)
         )
 
+    def _maybe(self, sentence: Sentence, hit: Hit) -> bool:
+        """Whether it is only possible: "could close", «podría cerrar»."""
+        hedges = self._in("hedge", max(sentence.first, hit.first - 4), hit.first)
+        return any(one.name == "possible" for one in hedges)
+
+    def _object(self, hit: Hit, facility: Hit) -> bool:
+        """Whether only articles and adjectives stand between a verb and what follows it."""
+        closed = self.pack.words["prepositions"] | self.pack.words["conjunctions"]
+        articles = self.pack.words["articles"]
+        between = self.text.words[hit.last : facility.first]
+        return all(word.raw[0].isalpha() and (word.low in articles or word.low not in closed) for word in between)
+
+    def _comma(self, one: Hit, other: Hit) -> bool:
+        """Whether a comma stands between: "schools stay closed, as the office said" closes no office."""
+        return any(self.text.words[i].raw == "," for i in range(min(one.last, other.last), max(one.first, other.first)))
+
     def _audience(self, sentence: Sentence, hit: Hit) -> str:
         audience = self._in("audience", sentence.first, sentence.last)
         words = self.text.words
@@ -211,7 +253,8 @@ class Protection:
         before = [one for one in audience if one.first <= hit.first]
         chosen = before[-1] if before else audience[0]
         if chosen.name == "citizens":
-            for country in self._in("country", max(sentence.first, chosen.first - 2), chosen.last):
+            # "US citizens", «громадянам США»: whose they are stands before or behind.
+            for country in self._in("country", max(sentence.first, chosen.first - 2), chosen.last + 1):
                 return f"{country.name.rstrip('~')} citizens"
         return chosen.name
 
@@ -238,13 +281,17 @@ class Protection:
                 return self.text.slice(hit.first, end)
         return ""
 
-    def _area(self, sentence: Sentence) -> str:
+    def _area(self, sentence: Sentence, action: Hit) -> str:
+        """Where: "all of Ukraine", else the place nearest to the action that a preposition governs."""
         for hit in self._in("area", sentence.first, sentence.last):
             for place in self.places:
                 if hit.last <= place.first <= hit.last + 2:
                     return self.text.slice(hit.first, place.last)
-        inside = [place for place in self.places if sentence.first <= place.first < sentence.last]
-        for place in inside:
-            if place.first and self.text.words[place.first - 1].low in self.pack.words["prepositions"]:
-                return place.name
-        return ""
+        inside = [
+            place
+            for place in self.places
+            if sentence.first <= place.first < sentence.last
+            and place.first
+            and self.text.words[place.first - 1].low in self.pack.words["prepositions"]
+        ]
+        return min(inside, key=lambda place: abs(place.first - action.first)).name if inside else ""

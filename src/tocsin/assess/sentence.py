@@ -21,7 +21,7 @@ MAX_WORDS = 240
 """A sentence longer than this is none: it is parted, so that no text can cost more than its length."""
 
 _WORD = re.compile(
-    r"\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?(?![^\W\d_])|[^\W_]+(?:['’ʼ`.&‑-][^\W_]+)*|[^\s\w\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]"
+    r"(?:[^\W\d_]\.){2,}(?![^\W_])|\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?(?![^\W\d_])|[^\W_]+(?:['’ʼ`.&‑-][^\W_]+)*|[^\s\w\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]"
 )
 _ELISION = re.compile(r"(?i)^((?:l|d|s|n|j|m|t|c|qu|lorsqu|puisqu|jusqu|quoiqu)['’])(?=\w)")
 OPENING = {"„": '“”"', "“": "”", "«": "»", "»": "«", "‚": "‘", "‹": "›", "‟": "”", "”": "”"}
@@ -84,6 +84,10 @@ def _words(text: str, elision: bool) -> list[Word]:
     for match in _WORD.finditer(text):
         start, end = match.span()
         raw = match.group()
+        if raw[-1] == "." and len(raw) > 1:
+            # "U.S." is one word, written without its last point like any other.
+            found.append(Word(start, end, raw[:-1], small(raw[:-1])))
+            continue
         if elision and len(raw) > 2:
             while head := _ELISION.match(raw):
                 found.append(Word(start, start + head.end(), head.group(), small(head.group())))

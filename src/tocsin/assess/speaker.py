@@ -7,125 +7,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from tocsin.assess.actor import Mention
+from tocsin.assess.clause import MARKS, Clauses
+from tocsin.assess.pack import Hit
+from tocsin.assess.sentence import Quotation, Sentence
 
-from msgspec import Struct
-
-from tocsin.assess.actor import Known, Mention
-from tocsin.assess.pack import Hit, Pack
-from tocsin.assess.sentence import Quotation, Sentence, Text
-
-MARKS = frozenset('„“”"«»‚‘‹›')
+_OF_WHOM = frozenset({"der", "des", "dem", "den", "einer", "eines", "seiner", "ihrer", "von", "vom"})
+_JUDGING = ("confirm", "deny", "unconfirmed")
 
 
-class Statement(Struct, frozen=True):
-    """Words ``first`` up to ``last`` and whose they are. ``cue`` are word ranges; ``named`` the mention that speaks."""
-
-    first: int
-    last: int
-    kind: str
-    named: Mention | None
-    verb: str = ""
-    candidates: tuple[str, ...] = ()
-    cue: tuple[tuple[int, int], ...] = ()
-    sure: bool = True
-    quotation: Quotation | None = None
-    via: tuple[str, ...] = ()
-    here: Mention | None = None
-    """The mention in the sentence itself, which may be a pronoun or only "the official"."""
-
-
-class Speakers:
+class Speakers(Clauses):
     """One report's mentions and cues, and who speaks by them."""
-
-    def __init__(self, text: Text, pack: Pack, hits: list[Hit], mentions: list[Mention], known: Known) -> None:
-        self.text, self.pack, self.known = text, pack, known
-        self.words = text.words
-        self.hits: dict[str, list[Hit]] = defaultdict(list)
-        capital = "capital_nouns" in pack.flags
-        for hit in hits:
-            if hit.kind in ("speech", "according", "decline", "split", "pronoun_self", "country"):
-                if (
-                    capital
-                    and hit.kind == "speech"
-                    and self.words[hit.first].raw[0].isupper()
-                    and not self._starts(hit.first)
-                ):
-                    continue
-                self.hits[hit.kind].append(hit)
-        self.mentions = mentions
-        self.spoken: Statement | None = None
-        self.rivals: tuple[Mention, ...] = ()
-        """Who else could be the subject that was found last."""
-        # Whom advice is for does not give it: "US citizens were told", «громадян США закликали».
-        told = {index for hit in hits if hit.kind == "audience" for index in range(hit.first, hit.last)}
-        self.addressed = {
-            m.first for m in mentions if m.kind in ("country", "people") and ({m.first - 1, m.first, m.last} & told)
-        }
-        self.by_first = {mention.first: mention for mention in mentions}
-        self.quote_at: dict[int, Quotation] = {}
-        self.full: set[Quotation] = set()
-        for quotation in text.quotations:
-            full = self._is_full(quotation)
-            if full:
-                self.full.add(quotation)
-                for index in range(quotation.first, quotation.last):
-                    self.quote_at[index] = quotation
-        self.inside = {i for q in text.quotations for i in range(q.first, q.last)}
-
-    def _starts(self, index: int) -> bool:
-        return (
-            index == 0
-            or self.words[index - 1].raw in MARKS
-            or self.words[index - 1].raw in ".!?:"
-            or any(sentence.first == index for sentence in self.text.sentences)
-        )
-
-    def _is_full(self, quotation: Quotation) -> bool:
-        """Whether a quotation is a statement and not a few words in quotation marks."""
-        size = quotation.last - quotation.first
-        if size >= 7 or quotation.continued:
-            return True
-        words = self.words
-        before = words[quotation.first - 2].raw if quotation.first >= 2 else ""
-        inner = words[quotation.last - 1].raw
-        if size >= 2 and (before == ":" or inner in ".!?,"):
-            return True
-        # A comma or a dash and then "said": short as it is, it is a statement.
-        at = quotation.last + 1
-        marks = 0
-        while at < len(words) and marks < 2 and words[at].raw in ",–—-":
-            at += 1
-            marks += 1
-        return size >= 2 and marks > 0 and any(hit.first in (at, at + 1) for hit in self.hits["speech"])
-
-    def _distinct(self, cues: list[Hit]) -> list[Hit]:
-        """One cue a place: the longest, and of equals the one the pack names first."""
-        kept: list[Hit] = []
-        for hit in sorted(cues, key=lambda h: (h.first, -(h.last - h.first))):
-            if kept and hit.first < kept[-1].head:
-                continue
-            kept.append(hit)
-        return kept
-
-    def _trim(self, first: int, last: int) -> tuple[int, int]:
-        """Without the marks around a clause."""
-        while first < last and (self.words[first].raw in ",;:–—-" or (self.words[first].raw in MARKS and False)):
-            first += 1
-        while last > first and self.words[last - 1].raw in ".,;:!?…–—":
-            last -= 1
-        return first, last
-
-    def _clear(self, first: int, last: int) -> bool:
-        """Only articles, adverbs and adjectives in small letters between a verb and its subject."""
-        words, pack = self.words, self.pack
-        for index in range(first, last):
-            word = words[index]
-            if word.raw in ",:;" or word.raw in MARKS or word.low in pack.words["that"]:
-                return False
-            if word.low in pack.words["prepositions"] and word.low not in pack.words["articles"]:
-                return False
-        return True
 
     def _right(self, at: int, limit: int) -> Mention | None:
         reach = 2 if self.pack.language == "en" else 6
@@ -136,14 +28,17 @@ class Speakers:
                 if follows and self.pack.language != "de":
                     # "said the US was considering": what stands behind the verb begins what is said.
                     return None
+                if self.pack.language == "de" and not mention.subject:
+                    # "Werfen den Behörden vor": whom it is said to.
+                    return None
                 return mention if self._clear(at, index) else None
         return None
 
     def _left(self, cue: Hit, sentence: Sentence) -> Mention | None:
         """The subject before a cue: the first mention of its clause that no preposition governs."""
         words, pack = self.words, self.pack
-        start = cue.first
-        end = cue.first
+        aside = self._aside_before(cue, sentence)
+        start = end = cue.first if aside is None else aside
         best: Mention | None = None
         while start > sentence.first:
             start -= 1
@@ -169,6 +64,10 @@ class Speakers:
                     # "a lawmaker, Park Sun-won, said": a subject between commas may only be a part of it.
                     pass
                 return best
+            if self._relates(start):
+                # "An official who asked not to be named said": the clause between is the subject's own.
+                end = start
+                continue
             if joint or word.raw in ";:" or word.raw in MARKS:
                 if joint and not self._verb(low, end):
                     end = start
@@ -181,12 +80,56 @@ class Speakers:
                 end = start
         return best
 
-    def _pair(self, joint: int, mention: Mention) -> bool:
-        """Whether a conjunction joins two subjects ("Sonia und Willy Bogner teilten mit")."""
-        return any(m.last == joint and m.kind == mention.kind for m in self.mentions)
+    def _agent(self, cue: Hit, sentence: Sentence) -> Mention | None:
+        """By whom something was said: "was denied by the army", "wurde von der Armee dementiert"."""
+        words = self.words
+        by = self.pack.words.get("by", frozenset())
+        if self.pack.language == "de":
+            reach = range(self._clause_start(cue.first, sentence), cue.first)
+        else:
+            reach = range(cue.head, min(cue.head + 6, sentence.last))
+        for index in reach:
+            if words[index].raw in ",;:":
+                break
+            if words[index].low in by:
+                for place in range(index + 1, min(index + 5, sentence.last)):
+                    if (mention := self.by_first.get(place)) is not None:
+                        return mention
+        return None
 
-    def _verb(self, first: int, last: int) -> bool:
-        return any(self.words[i].low in self.pack.words["finite"] for i in range(first, last))
+    def _hosted(self, mention: Mention) -> bool:
+        """Whether a mention stands as a house in which somebody speaks: «у Кремлі», «в администрации порта»."""
+        at = mention.first - 1
+        while at >= 0 and mention.first - at < 4:
+            if self.words[at].low in self.pack.words["hosts"]:
+                return True
+            if not self.words[at].raw[0].islower() and self.words[at].raw not in MARKS:
+                break
+            at -= 1
+        return False
+
+    def _house(self, cue: Hit, sentence: Sentence) -> Mention | None:
+        """The house that speaks where nobody is named: «в посольстве сообщили», «уточнили в полиции»."""
+        if self.pack.language not in ("uk", "ru", "pl"):
+            return None
+        kinds = ("institution", "organisation", "media")
+        start = self._clause_start(cue.first, sentence)
+        near = [
+            m
+            for m in self.mentions
+            if (start <= m.first < cue.first or cue.head <= m.first < min(cue.head + 4, sentence.last))
+            and m.kind in kinds
+        ]
+        return next((m for m in near if self._hosted(m)), None)
+
+    def _in_text(self, cue: Hit, sentence: Sentence) -> Mention | None:
+        """Whose text it is in which "it says": named behind the verb, else before it."""
+        kinds = ("institution", "organisation", "office", "person", "official", "media", "country")
+        named = [m for m in self.mentions if m.kind in kinds and m.first not in self.inside]
+        behind = [m for m in named if cue.head <= m.first < min(cue.head + 10, sentence.last)]
+        before = [m for m in named if max(sentence.first, cue.first - 10) <= m.first and m.last <= cue.first]
+        chosen = [m for m in behind if m.kind != "media"] or [m for m in reversed(before) if m.kind != "media"]
+        return next(iter(chosen or behind or before), None)
 
     def _who(
         self, mention: Mention | None, sentence: Sentence, quotation: Quotation | None = None
@@ -213,7 +156,11 @@ class Speakers:
 
     def _subject(self, cue: Hit, sentence: Sentence) -> Mention | None:
         """The subject of a cue, wherever it stands; words that no list knows where nothing else can be it."""
+        if cue.first in self.stated:
+            return self._in_text(cue, sentence)
         found = self._mentioned(cue, sentence)
+        if found is None:
+            found = self._house(cue, sentence)
         if found is None:
             found = self._phrase(cue, sentence)
         return found
@@ -268,15 +215,6 @@ class Speakers:
             return None
         return Mention(start + skip, start + size, "phrase", f"phrase:{head.low}", "", "", "")
 
-    def _articled(self, first: int, last: int) -> bool:
-        """Whether a noun phrase with an article, which could be the subject, stands before the verb."""
-        words, pack = self.words, self.pack
-        return any(
-            words[i].low in pack.words["articles"]
-            and (i == first or words[i - 1].low not in pack.words["prepositions"])
-            for i in range(first, last)
-        )
-
     def _genitive(self, at: int, limit: int) -> int:
         """Past "des Flughafens" behind a noun."""
         words, pack = self.words, self.pack
@@ -293,92 +231,26 @@ class Speakers:
         before = words[front - 1].raw if front > sentence.first else ""
         inverted = front == sentence.first or (before in "," and bool(before)) or (before in MARKS and bool(before))
         right = self._right(cue.head, sentence.last)
+        if before == "," and self._aside_before(cue, sentence) is not None:
+            return self._left(cue, sentence)
         if inverted and right is not None:
-            return right
+            told = before == "," and (right.kind == "media" or self._that_after(cue, right, sentence))
+            # "The envoy, who hid his name, told Reuters that": whom it is told to stands behind the verb.
+            named = self._left(cue, sentence) if told else None
+            return named or right
         left = self._left(cue, sentence)
+        if left is not None and right is not None and left.kind == "media" and cue.name in _JUDGING:
+            # "Berichte über einen Dammbruch bestätigte die Feuerwehr nicht": reports confirm nothing.
+            return right
+        if left is not None and right is not None and left.kind == "media" and right.kind == "person":
+            # "Der Zeitung sagte Filep Karma": whom it is told to may come first.
+            return right if right.first - cue.head < 2 else left
         if left is not None and self.pack.language == "de" and right is not None:
             # A verb in second place with an adverbial before it has its subject behind it.
             gap = words[left.last : cue.first] if left.last <= cue.first else []
             if not left.subject or (any(word.raw == "," for word in gap) and not self._aside(left.last, cue.first)):
                 return right
         return left or right
-
-    def _aside(self, first: int, last: int) -> bool:
-        """Whether the words are asides between commas only."""
-        return self.words[last - 1].raw == "," or sum(self.words[i].raw == "," for i in range(first, last)) != 1
-
-    @property
-    def _as(self) -> frozenset[str]:
-        return self.pack.words.get("as", frozenset())
-
-    def _as_clause(self, cue: Hit, sentence: Sentence) -> int | None:
-        """Where a clause like ", wie die Polizei mitteilte" begins, when the cue stands in one."""
-        words = self.words
-        for index in range(cue.first - 1, max(sentence.first - 1, cue.first - 12), -1):
-            if words[index].low in self._as and (
-                index == sentence.first or words[index - 1].raw in ",(" or words[index - 1].raw in "–—"
-            ):
-                return index
-            if words[index].raw in ",;:":
-                return None
-        return None
-
-    def _clause_start(self, index: int, sentence: Sentence) -> int:
-        while index > sentence.first and self.words[index - 1].raw not in ",;:":
-            index -= 1
-        return index
-
-    def _that_after(self, cue: Hit, right: Mention, sentence: Sentence) -> bool:
-        """Whether words follow a subject that stands behind its verb: then they are what is said, not those before."""
-        at = right.last
-        for index in range(at, min(at + 3, sentence.last - 1)):
-            if self.words[index].raw in ",:" and self.words[index + 1].low in self.pack.words["that"]:
-                return True
-            if self.words[index].raw == ":":
-                return True
-        return False
-
-    def _joint(self, cue: Hit) -> int | None:
-        """The conjunction by which a cue goes on with the subject of the one before ("and accused", ", believing")."""
-        for index in range(cue.first - 1, max(-1, cue.first - 4), -1):
-            word = self.words[index]
-            if word.low in self.pack.words["conjunctions"]:
-                return index
-            if word.raw in ",;:." or word.raw in MARKS:
-                break
-        low = self.words[cue.first].low
-        if (
-            cue.first
-            and self.words[cue.first - 1].raw == ","
-            and low.endswith(tuple(self.pack.words.get("participle", ("\0",))))
-        ):
-            return cue.first - 1
-        return None
-
-    def _front(self, cue: Hit, sentence: Sentence) -> int:
-        """Where a verb begins with its auxiliaries ("a annoncé", "ha dicho")."""
-        at = cue.first
-        if self.pack.language in ("fr", "es"):
-            while at > sentence.first and self.words[at - 1].low in self.pack.words["auxiliaries"]:
-                at -= 1
-        return at
-
-    def _joined(self, cue: Hit) -> bool:
-        return self._joint(cue) is not None
-
-    def _passive(self, cue: Hit) -> bool:
-        """Whether a cue is a passive ("is feared", "was criticised by") and so has another subject than its speaker."""
-        passive = self.pack.words.get("passive", frozenset())
-        if self.pack.language == "de":
-            first = next((s.first for s in self.text.sentences if s.first <= cue.first < s.last), cue.first)
-            if self.words[cue.first].low.endswith(("te", "ten", "tet")):
-                return False
-            end = cue.last >= len(self.words) or not self.words[cue.last].raw[0].isalpha()
-            return end and any(
-                self.words[i].low in ("wird", "wurde", "werden", "wurden")
-                for i in range(max(first, cue.first - 14), cue.first)
-            )
-        return any(self.words[i].low in passive for i in range(max(0, cue.first - 2), cue.first))
 
     def _behind(self, hit: Hit, last: int) -> Mention | None:
         """Who stands behind "according to": a mention after articles and adjectives, else the plain words there."""
@@ -388,6 +260,9 @@ class Speakers:
             if (mention := self.by_first.get(index)) is not None:
                 return mention
             word = words[index]
+            if index == at and pack.language == "de" and word.raw[0].islower() and word.low not in _OF_WHOM:
+                # "Nach ersten Angaben neun Beamte": without an article or "von" nobody is named.
+                return None
             if word.low in pack.words["articles"] or word.low in pack.words["links"]:
                 continue
             if not word.raw[0].isalpha():
@@ -405,6 +280,20 @@ class Speakers:
             return Mention(index, end, "phrase", f"phrase:{word.low}", "", "", "")
         return None
 
+    def _begins(self, mention: Mention, sentence: Sentence) -> int:
+        """Where the noun phrase of a mention begins, with its article and adjectives."""
+        words, pack = self.words, self.pack
+        at = mention.first
+        while at > sentence.first and mention.first - at < 4:
+            word = words[at - 1]
+            if word.low in pack.words["articles"]:
+                return at - 1
+            plain = word.raw[0].islower() or (at - 2 >= sentence.first and word.raw[0].isalpha())
+            if not plain or word.low in pack.words["prepositions"] | pack.words["finite"] | pack.words["conjunctions"]:
+                break
+            at -= 1
+        return at if words[at - 1].raw == "," else mention.first
+
     def _ends_with(self, sentence: Sentence, cue: Hit) -> Mention | None:
         """The subject in a closing ", the official said": a comma, a mention, the cue, and little more."""
         words = self.words
@@ -412,10 +301,17 @@ class Speakers:
             return None
         for mention in reversed(self.mentions):
             if mention.last <= cue.first and mention.first > sentence.first + 3:
-                at = mention.first
-                while at > sentence.first and (words[at - 1].low in self.pack.words["articles"]):
-                    at -= 1
-                plain = all(words[i].low in self.pack.words["auxiliaries"] for i in range(mention.last, cue.first))
+                if mention.kind == "country" and not mention.subject:
+                    # "Officials in Berlin and Bern said": where they are is no speaker.
+                    continue
+                at = self._begins(mention, sentence)
+                places = self.pack.words["prepositions"] | self.pack.words["conjunctions"]
+                plain = all(
+                    words[i].low in self.pack.words["auxiliaries"]
+                    or words[i].low in places
+                    or (i > mention.last and words[i].raw[0].isupper())
+                    for i in range(mention.last, cue.first)
+                )
                 if words[at - 1].raw == "," and plain and mention.subject:
                     after = words[cue.last].raw if cue.last < sentence.last else "."
                     if after in ",:" or (cue.last < sentence.last and words[cue.last].low in self.pack.words["that"]):

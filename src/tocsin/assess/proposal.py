@@ -15,12 +15,12 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from tocsin.assess.actor import places as named_places
 from tocsin.assess.brief import area_code
 from tocsin.assess.claim import Claim
 from tocsin.assess.incident import Pointer, pointer
 from tocsin.assess.known import sentence
 from tocsin.assess.origin import Groups, count_origins
+from tocsin.assess.placename import places as named_places
 from tocsin.assess.story import Story
 
 FIELDS = ("phase", "hazard", "where", "times", "audience", "facility", "actions", "notes")

@@ -127,5 +127,12 @@ def cut(text: str, most: int) -> str:
 
 # A hold takes the place of the act under the same topic, and may be the first that a phone gets which was off.
 # A calm one is a letter about the subscription itself: a test that may wait would not prove that an alarm wakes the phone.
-URGENCY = {"act": "high", "retracted": "high", "hold": "high", "prepare": "normal", "all-clear": "normal", "calm": "high"}
+URGENCY = {
+    "act": "high",
+    "retracted": "high",
+    "hold": "high",
+    "prepare": "normal",
+    "all-clear": "normal",
+    "calm": "high",
+}
 """How urgent a notice of a phase is (RFC 8030, section 5.3); low for any other."""

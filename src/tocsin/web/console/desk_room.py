@@ -81,12 +81,17 @@ WATCH_SECONDS = 5.0
 MENU = (
     "/console/",
     "/console/write",
-    "/console/rollcalls",
-    "/console/roster",
-    "/console/facilities",
     "/console/incidents",
+    "/console/rollcalls",
+    "/console/facilities",
+    "/console/shelters",
+    "/console/calls",
+    "/console/channels",
+    "/console/subscribers",
+    "/console/roster",
     "/console/team",
     "/console/people",
+    "/console/reviews",
     "/console/record",
     "/console/account",
 )
@@ -414,6 +419,7 @@ class DeskRoom:
             elif row.failed and not row.sent:
                 found.append((call.t.say("call.bell.lost", sentence=row.sentence), "/console/calls"))
         return list(dict.fromkeys(found))
+
     def _flagged(self, flag: Flagged, t: Texts) -> str:
         """What a corrected draft or alert is called: what people shall do and where."""
         draft = self.desk.drafts.get(flag.draft)

@@ -143,7 +143,8 @@ def take(call: Call, one: Draft, key: str) -> tuple[list[Fact], str, str]:
 
 def put(call: Call, content: Content, option: Option) -> tuple[Content | None, str]:
     """``content`` with the option's value; None with the reason where it cannot be taken."""
-    from tocsin.web.console.compose import timed, zone_of
+    from tocsin.web.console.compose import timed
+    from tocsin.web.console.sheet import zone_of
 
     t, room, value = call.t, call.room, option.value
     gazetteer = room.house.gazetteer

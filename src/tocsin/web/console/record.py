@@ -82,6 +82,13 @@ async def record(call: Call) -> Response:
             "handover:",
             "stopwatch:",
             "loopback:",
+            "page:",
+            "incident:",
+            "correction:",
+            "rollcall:",
+            "answer:",
+            "facility:",
+            "shelter:",
             "view:",
         ),
     )

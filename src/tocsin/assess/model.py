@@ -292,6 +292,17 @@ class Proposals:
             for one in recalled(body, reading)
         )
 
+    def asked(self, readings: Iterable[Reading]) -> tuple[tuple[str, int, int, int], ...]:
+        """Each model that was given some of these reports: how many, and how many proposals were kept and dropped."""
+        found: dict[str, list[int]] = {}
+        for reading in readings:
+            for body in self._by_report.get(reading.source.report, {}).values():
+                sums = found.setdefault(body.model, [0, 0, 0])
+                sums[0] += 1
+                sums[1] += len(body.places)
+                sums[2] += sum(body.dropped.values())
+        return tuple((model, one, two, three) for model, (one, two, three) in found.items())
+
 
 def as_json(proposed: Proposed) -> dict[str, Any]:
     """A proposal as the briefing shows it: ``made_by`` is ``model``, and ``proposed_by`` says which."""

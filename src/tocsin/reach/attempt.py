@@ -31,7 +31,11 @@ _log = logging.getLogger(__name__)
 
 
 class Attempts:
-    """Makes the attempts of one dispatch. ``noted`` is told of each batch that changed, ``gone`` of whom is not there."""
+    """Makes the attempts of one dispatch.
+
+    ``noted`` is told of each batch that changed, ``taken`` of how many more of one were accepted, ``gone`` of whom is not
+    there any more.
+    """
 
     def __init__(
         self,
@@ -47,10 +51,11 @@ class Attempts:
         before: Callable[[Published], tuple[str, ...]],
         noted: Callable[[Work], object],
         gone: Callable[[int], object],
+        taken: Callable[[Work, int], object],
     ) -> None:
         self.journal, self.book, self.clock, self.realm = journal, book, clock, realm
         self.parse, self.public_url, self.patience, self.chance = parse, public_url, patience, chance
-        self.before, self.noted, self.gone = before, noted, gone
+        self.before, self.noted, self.gone, self.taken = before, noted, gone, taken
         self.carriers = Carriers()
         self._bodies: dict[str, bytes] = {}
 
@@ -133,11 +138,13 @@ class Attempts:
         if places and all(outcome is ACCEPTED for outcome in outcomes):
             work.accept(places)
             lane.count(Mark.ACCEPTED, len(places))
+            self.taken(work, len(places))
             places, outcomes = [], []
         for place, outcome in zip(places, outcomes, strict=True):
             if outcome.kind == "accepted":
                 work.settle(place, Mark.ACCEPTED)
                 lane.count(Mark.ACCEPTED)
+                self.taken(work, 1)
             elif outcome.kind == "later":
                 self._again(lane, work, place, outcome, now)
             else:

@@ -27,6 +27,7 @@ from tocsin.journal import Fact, fact
 from tocsin.reach.delivery import (
     BATCH,
     DELIVERY_SETTLED,
+    PROVEN,
     REACHED_CODES,
     WARNINGS,
     Batch,
@@ -40,6 +41,7 @@ from tocsin.reach.delivery import (
     raised,
     receipt,
 )
+from tocsin.reach.pace import Pace
 from tocsin.store.sqlite import SqliteStore
 
 SCHEMA = """
@@ -84,6 +86,8 @@ SELECT alert, event_id, version, phase, channel, recipients, marks, id
 FROM batches WHERE first <= ? AND last >= ? ORDER BY id DESC
 """
 _TALLY = "SELECT channel, event_id, version, phase, realm, settled, marks FROM batches WHERE alert = ?"
+_UNSEEN: Mapping[tuple[str, str], Pace] = {}
+_PROVEN = tuple(mark.name.lower() for mark in PROVEN)
 _SUBJECTS = "SELECT DISTINCT alert, channel FROM batches WHERE realm = ? AND id > ?"
 
 
@@ -251,7 +255,7 @@ class SqlBatches:
                 warned = np.union1d(warned, numbers) if phase in WARNINGS else np.setdiff1d(warned, numbers)
         return warned
 
-    def announce(self, alerts: Sequence[str]) -> None:
+    def announce(self, alerts: Sequence[str], paces: Mapping[tuple[str, str], Pace] = _UNSEEN) -> None:
         """Record ``delivery:settled`` where all is settled, once for each alert and channel."""
         facts = []
         for alert in alerts:
@@ -267,7 +271,10 @@ class SqlBatches:
                     counts = count(np.frombuffer(b"".join(row[3] for row in rows), dtype=np.uint8))
                     # Who was told by another channel was never a recipient of this one.
                     counts.pop(Mark.SPARED.name.lower(), None)
-                    told = Settled(alert, event_id, version, phase, channel, counts)
+                    pace = paces.get((alert, channel))
+                    partial = sum(counts.get(name, 0) for name in _PROVEN) > (pace.count if pace is not None else 0)
+                    curve = pace.curve() if pace is not None else {}
+                    told = Settled(alert, event_id, version, phase, channel, counts, curve, partial)
                     facts.append(fact(DELIVERY_SETTLED, f"{alert}@{channel}", told, self.realm))
         if facts:
             self.store.append_new(facts)

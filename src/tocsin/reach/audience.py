@@ -93,7 +93,7 @@ class Audience:
         with self._lock:
             return self._ledger.of_person(person)
 
-    def whose(self, numbers: Iterable[int]) -> dict[int, tuple[str, int]]:
+    def whose(self, numbers: Sequence[int]) -> dict[int, tuple[str, int]]:
         """Of ``numbers`` those that share a person with others, or could: the person, and their order there."""
         with self._lock:
             return self._ledger.whose(numbers)
@@ -268,7 +268,11 @@ class Audience:
             for number in self._tuned.intersection(numbers):
                 one = self._ledger.get(number)
                 assert one is not None
-                places = [place for place, _ in self._reasons.of(one, areas, shape)]
+                if not any(w.level != LOUD and (not w.phases or phase in w.phases) for w in one.loudness):
+                    continue
+                # Where a place is not asked about, why it is concerned need not be found out.
+                named = any(w.place for w in one.loudness)
+                places = [place for place, _ in self._reasons.of(one, areas, shape)] if named else []
                 level = loudest(one.loudness, places, phase)
                 if level != LOUD:
                     found[number] = level

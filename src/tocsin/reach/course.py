@@ -21,7 +21,6 @@ from tocsin.reach.ladder import Ladder, Places
 from tocsin.reach.lane import Work
 from tocsin.reach.pace import Pace
 from tocsin.reach.standing import DELIVERY_COUNTED, Counted, Curve, Levels, Standing, levels, standing
-from tocsin.reach.subscriber import Subscription
 from tocsin.warn.publish import Published
 
 MINUTE = timedelta(minutes=1)
@@ -51,14 +50,14 @@ class Course:
 
     def climb(
         self,
-        subscription: Callable[[int], Subscription | None],
+        whose: Callable[[Sequence[int]], dict[int, tuple[str, int]]],
         proves: Callable[[str], Receipt],
         patience_s: float,
         at: datetime,
     ) -> None:
         """Have a ladder for those who are held in reserve, if there are any."""
         if any((work.marks == Mark.RESERVED).any() for work in self.works if work.batch.rung):
-            self.ladder = Ladder(self.works, subscription, proves, patience_s, at.timestamp())
+            self.ladder = Ladder(self.works, whose, proves, patience_s, at.timestamp())
 
     def step(self, at: datetime) -> tuple[Places, Places]:
         """Whom to try by the next channel now, and who is spared; see :meth:`.ladder.Ladder.step`."""

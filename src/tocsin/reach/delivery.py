@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from tocsin.journal import Fact
 from tocsin.reach.pace import Pace
+from tocsin.reach.wanted import LOUD
 
 DELIVERY_SEALED = "delivery:sealed"
 DELIVERY_SETTLED = "delivery:settled"
@@ -96,7 +97,10 @@ class Address(Struct, frozen=True):
 
 
 class Delivery(Struct, frozen=True):
-    """One alert for one subscriber; ``body`` is the bulletin's JSON, ``deadline`` its last moment."""
+    """One alert for one subscriber; ``body`` is the bulletin's JSON, ``deadline`` its last moment.
+
+    ``loudness`` is how loud the subscriber wants it there (:mod:`tocsin.reach.wanted`).
+    """
 
     alert: str
     event_id: str
@@ -106,6 +110,7 @@ class Delivery(Struct, frozen=True):
     deadline: datetime
     body: bytes
     to: Address
+    loudness: str = LOUD
 
 
 class Batch(Struct, frozen=True):
@@ -233,6 +238,14 @@ class Batches(Protocol):
 
     def warned(self, event_id: str) -> Numbers:
         """Those of :meth:`reached` for whom the last that they may have seen of this event is a warning."""
+        ...
+
+    def knowing(self, event_id: str, phase: str) -> Numbers:
+        """Those who surely have the newest that this event had for them, and for whom that was of ``phase``."""
+        ...
+
+    def latest(self, event_id: str, below: int) -> int | None:
+        """The number of the entry that published the newest version ``below`` this one that went to anybody."""
         ...
 
     def announce(self, alerts: Sequence[str], paces: Mapping[tuple[str, str], Pace] = {}) -> None:

@@ -109,6 +109,7 @@ class Dispatch:
             noted=self._noted,
             gone=self._end_subscription,
             taken=self._taken,
+            quieter=self.recipients.quieter,
         )
         self.stops: dict[str, Stop] = {}
         self._works: dict[int, Work] = {}
@@ -374,7 +375,7 @@ class Dispatch:
             # Otherwise its channel is not installed now; it waits for the channel or for its end, and doctor shows it.
         for course in courses.values():
             course.climb(
-                self.audience.subscription,
+                self.audience.whose,
                 self._proves,
                 self.patience.receipt(course.phase),
                 at,

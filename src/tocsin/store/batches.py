@@ -28,6 +28,7 @@ from tocsin.reach.delivery import (
     BATCH,
     DELIVERY_SETTLED,
     PROVEN,
+    PROVEN_CODES,
     REACHED_CODES,
     WARNINGS,
     Batch,
@@ -86,6 +87,9 @@ SELECT alert, event_id, version, phase, channel, recipients, marks, id
 FROM batches WHERE first <= ? AND last >= ? ORDER BY id DESC
 """
 _TALLY = "SELECT channel, event_id, version, phase, realm, settled, marks FROM batches WHERE alert = ?"
+_LATEST = """
+SELECT seq FROM batches WHERE event_id = ? AND realm = ? AND version < ? ORDER BY version DESC, id DESC LIMIT 1
+"""
 _UNSEEN: Mapping[tuple[str, str], Pace] = {}
 _PROVEN = tuple(mark.name.lower() for mark in PROVEN)
 _SUBJECTS = "SELECT DISTINCT alert, channel FROM batches WHERE realm = ? AND id > ?"
@@ -254,6 +258,25 @@ class SqlBatches:
                 numbers = np.frombuffer(recipients, dtype=np.int64)[told]
                 warned = np.union1d(warned, numbers) if phase in WARNINGS else np.setdiff1d(warned, numbers)
         return warned
+
+    def knowing(self, event_id: str, phase: str) -> Numbers:
+        """Those who surely have the newest that this event had for them, and for whom that was of ``phase``."""
+        knowing = np.empty(0, dtype=np.int64)
+        with self.store.reader() as connection:
+            for said, recipients, kept in connection.execute(_OF_EVENT, (event_id, self.realm)):
+                numbers, marks = np.frombuffer(recipients, dtype=np.int64), np.frombuffer(kept, dtype=np.uint8)
+                has = np.isin(marks, PROVEN_CODES)
+                if said != phase:
+                    has = np.zeros(len(marks), dtype=np.bool_)
+                # Who was spared has it by another channel, which stands in another batch.
+                knowing = np.union1d(np.setdiff1d(knowing, numbers[~has & (marks != Mark.SPARED)]), numbers[has])
+        return knowing
+
+    def latest(self, event_id: str, below: int) -> int | None:
+        """The number of the entry that published the newest version ``below`` this one that went to anybody."""
+        with self.store.reader() as connection:
+            row = connection.execute(_LATEST, (event_id, self.realm, below)).fetchone()
+        return int(row[0]) if row else None
 
     def announce(self, alerts: Sequence[str], paces: Mapping[tuple[str, str], Pace] = _UNSEEN) -> None:
         """Record ``delivery:settled`` where all is settled, once for each alert and channel."""

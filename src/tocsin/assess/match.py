@@ -38,6 +38,8 @@ EVENTS = frozenset(
      "power", "airattack", "court", "talks"}
 )  # fmt: skip
 """Topics that say what kind of event a report tells of."""
+GATHERINGS = frozenset({"election", "protest", "court", "talks"})
+"""Kinds of event of which a country has several at once: it is the persons who tell them apart."""
 TRACES = frozenset(
     {"drone", "missile", "fire", "explosion", "train", "bridge", "embassy", "mine", "sabotage", "accident", "water"}
 )
@@ -209,7 +211,13 @@ class Matcher:
                 shared *= ANOTHER
         elif one.traces and other.traces and one.traces.isdisjoint(other.traces):
             shared *= UNLIKE
-        if one.leading and other.leading and one.leading.isdisjoint(other.leading) and one.cities.isdisjoint(other.cities):
+        if (
+            one.leading
+            and other.leading
+            and one.leading.isdisjoint(other.leading)
+            and one.cities.isdisjoint(other.cities)
+            and (one.traces & other.traces) <= GATHERINGS
+        ):
             # Two candidates asked the same questions, two runners of two races.
             shared *= UNLIKE
         if one.published is not None and other.published is not None:

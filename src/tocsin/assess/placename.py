@@ -232,10 +232,8 @@ def _called(low: str, endings: tuple[str, ...]) -> str | None:
 
 
 def _inflected(low: str, endings: tuple[str, ...], names: dict[str, str]) -> str | None:
-    for stem in _stem(low, endings):
-        if (code := names.get(stem)) is not None:
-            return code
-    return None
+    # The longest name first: «Валенсії» bends «Валенсія» and not «Валенс».
+    return next((names[stem] for stem in sorted(_stem(low, endings), key=len, reverse=True) if stem in names), None)
 
 
 @lru_cache(maxsize=20000)

@@ -27,8 +27,15 @@ async function call(method, address, secret, body) {
   throw new Error((await answer.json().catch(() => ({}))).detail || String(answer.status));
 }
 
+/** One change at a time, in whatever page or worker: two at once would make two subscriptions. */
+function alone(work) {
+  return navigator.locks ? navigator.locks.request("subscription", work) : work();
+}
+
 /** Have the server warn `given` (a PushSubscription) of all watched places. */
-export async function hold(given) {
+export const hold = (given) => alone(() => held(given));
+
+async function held(given) {
   const places = await all("places");
   const { languages = ["en"] } = await one("settings", {});
   const before = await one("subscription");
@@ -48,7 +55,9 @@ export async function hold(given) {
 }
 
 /** End what was wanted: here at once, on the server as soon as it can be told. */
-export async function release() {
+export const release = () => alone(released);
+
+async function released() {
   const before = await one("subscription");
   if (!before) return;
   await keep("ended", [...(await one("ended", [])), { id: before.id, secret: before.secret }]);

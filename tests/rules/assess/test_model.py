@@ -264,7 +264,7 @@ def test_no_order_of_a_model_joins_or_parts_incidents(order: list[int], vector: 
         brief([(texts[each], Source(f"{number}", date(2024, 11, 20), "en"))])[0][0] for number, each in enumerate(order)
     ]
     by_report = {one.source.report: one for one in found}
-    plain, helped = Matcher(suggest=0.05), Matcher(suggest=0.05)
+    plain, helped = Matcher(suggest=0.01), Matcher(suggest=0.01)
     helped.liken = Likeness(Scripted(vectors=lambda asked: [vector for _ in asked]), by_report.get)
     for one in found:
         plain.add(one)
@@ -273,4 +273,28 @@ def test_no_order_of_a_model_joins_or_parts_incidents(order: list[int], vector: 
     helped.settle()
     assert helped.incidents == plain.incidents
     assert {one[0] for one in plain.suggestions} == {one[0] for one in helped.suggestions}
-    assert all(0.05 <= score < helped.join_at for _, _, score in helped.suggestions)
+    assert all(0.01 <= score < helped.join_at for _, _, score in helped.suggestions)
+
+
+def test_within_the_band_the_matcher_asks_in_the_models_order() -> None:
+    """Where everything is within the band, the report that the model finds alike comes first, with its own score."""
+    texts = {
+        "x": "The governor of Lviv said that the bridge in Lviv was closed because of a flood.",
+        "a": "The mayor of Lviv said that the bridge in Lviv was closed because of a protest.",
+        "b": "A flood closed roads in the region of Lviv, the governor said.",
+    }
+    found = {name: brief([(text, Source(name, date(2024, 11, 20), "en"))])[0][0] for name, text in texts.items()}
+
+    def suggested(like: str) -> list[tuple[str, float]]:
+        matcher = Matcher(join=0.99, suggest=0.0, merge=0.99)
+        meant = {found["x"].text: [1.0, 0.0], found[like].text: [1.0, 0.1]}
+        model = Scripted(vectors=lambda asked: [meant.get(text.strip(), [0.0, 1.0]) for text in asked])
+        matcher.liken = Likeness(model, found.get)
+        for name in ("a", "b", "x"):
+            matcher.add(found[name])
+        assert len(matcher.incidents) == 3
+        return [(matcher.incidents[number][0], score) for report, number, score in matcher.suggestions if report == "x"]
+
+    one, other = suggested("a"), suggested("b")
+    assert [name for name, _ in one] == ["a", "b"]
+    assert other == one[::-1]

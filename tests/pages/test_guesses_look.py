@@ -34,8 +34,8 @@ def test_the_page_of_proposals_is_accessible_in_every_language(desk: Desk, pictu
     for language in ("en", "uk", "de", "fr"):
         page = desk.go(f"{HERE}/{desk.fire.id}/proposed?lang={language}")
         expect(page.locator("html")).to_have_attribute("lang", language)
-        lines = page.locator("main li.card")
+        lines = page.locator(".proposal")
         assert lines.count() > 0
-        assert lines.locator(".kind").count() == lines.count()
-        assert page.locator("main li.card").locator("button, input, form").count() == 0
+        assert lines.get_by_text("tiny (0f3a9c11d2e4)").count() == lines.count()
+        assert lines.locator("button, input, form").count() == 0
         look(page, pictures, f"guesses-{language}")

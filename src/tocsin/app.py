@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from tocsin.account.shelters import Shelters
+from tocsin.advising import Advising
 from tocsin.asking import Asking
 from tocsin.assess.newsroom import Newsroom
 from tocsin.clock import Clock
@@ -146,6 +147,7 @@ class Program(Rounds):
         )
         self.intake.on_heard(self.situation.heard)
         self.newsroom = Newsroom(self.gazetteer)
+        self.advising = Advising(self.store, self.newsroom, settings, self.data, self.clock)
         issuer = Issuer(settings.sender, settings.sender_name, realm, settings.languages)
         self.certificates = Certificates(self.data / "keys", realm, settings.sender, self.clock.now())
         self.certificates.renew(self.clock.now())
@@ -347,6 +349,8 @@ class Program(Rounds):
             "imports": partial(keep_answering, self),
             "asking": Asking(self.house, self.rolls).run,
         }
+        if self.advising.wanted:
+            works["models"] = self.advising.run
         if serve:
             self.opened.open = False
             works["readback"] = self.readback.run

@@ -245,6 +245,12 @@ class ChannelError(OtherSideError):
     code = "other-side.channel"
 
 
+class ModelEndpointError(OtherSideError):
+    """The model's endpoint gives no answer that can be used; nothing else waits for it."""
+
+    code = "other-side.model"
+
+
 # --- the operator must act -----------------------------------------------------------------------------------------
 
 
@@ -294,3 +300,15 @@ class NotReadyError(OperatorError):
     """This installation cannot warn right now."""
 
     code = "operator.not-ready"
+
+
+class ModelError(OperatorError):
+    """This model cannot be used; everything else works without it."""
+
+    code = "operator.model"
+
+
+class ModelChangedError(ModelError):
+    """The files of this model are not those that its list of SHA-256 sums names, so it is not loaded."""
+
+    code = "operator.model-changed"

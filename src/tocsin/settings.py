@@ -253,6 +253,43 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     visitor_days: Annotated[
         int, Meta(description="So many days after their end a visitor is erased from the roster.", ge=0, le=3650)
     ] = 7
+    models: Annotated[
+        str,
+        Meta(
+            description="The folder of an optional local model, relative to the data folder; empty for none. It only "
+            "proposes statements and puts in order what a person is asked anyway."
+        ),
+    ] = ""
+    model_endpoint: Annotated[
+        str,
+        Meta(
+            description="The OpenAI-compatible address that reports are sent to for proposals, such as "
+            "https://models.example/v1. Empty, and no report leaves this machine; `tocsin doctor` says which it is.",
+            pattern=r"^(|https://.+|http://(127\.0\.0\.1|localhost|\[::1\])([:/].*)?)$",
+        ),
+    ] = ""
+    model_endpoint_model: Annotated[
+        str, Meta(description="Which model the endpoint is asked for, by its name there.")
+    ] = ""
+    model_endpoint_key_file: Annotated[
+        str,
+        Meta(
+            description="The file with the endpoint's key, relative to the data folder, readable by its owner only. Empty "
+            "for an endpoint that asks for none."
+        ),
+    ] = ""
+    model_endpoint_seconds: Annotated[
+        float, Meta(description="The longest that one answer of the endpoint is waited for.", gt=0, le=120)
+    ] = 20.0
+    model_endpoint_per_hour: Annotated[
+        int,
+        Meta(
+            description="Reports an hour that are sent to the endpoint; those beyond are read by the rules alone, so "
+            "that a flood of reports costs no fortune.",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 60
 
 
 def load(data: Path | None = None, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:

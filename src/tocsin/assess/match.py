@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from tocsin.assess.extract import Reading
+from tocsin.assess.model import Likeness, ranked
 from tocsin.assess.pack import pack
 from tocsin.assess.placename import regions
 from tocsin.assess.sentence import small
@@ -160,6 +161,7 @@ class Matcher:
         self.suggestions: list[tuple[str, int, float]] = []
         self.parted: set[frozenset[str]] = set()
         self.tied: set[frozenset[str]] = set()
+        self.liken: Likeness | None = None
         self._count = 0
         self._seen: dict[str, int] = defaultdict(int)
         self._index: dict[str, set[str]] = defaultdict(set)
@@ -243,6 +245,7 @@ class Matcher:
             self._seen[name] += 1
         candidates = self._candidates(member)
         best, score = 0, 0.0
+        near: list[tuple[int, float]] = []
         by_incident: dict[int, list[float]] = defaultdict(list)
         for other in candidates:
             by_incident[self.incident_of[other]].append(self.similarity(member, self.members[other]))
@@ -255,6 +258,8 @@ class Matcher:
                 value *= ELSEWHERE
             if member.kinds and kinds and member.kinds.isdisjoint(kinds):
                 value *= ANOTHER
+            if self.suggest_at <= value < self.join_at:
+                near.append((number, value))
             if value > score:
                 best, score = number, value
         if score >= self.join_at:
@@ -264,8 +269,8 @@ class Matcher:
             number = self._next
             self._next += 1
             self.incidents[number] = [report]
-            if score >= self.suggest_at:
-                self.suggestions.append((report, best, score))
+            asked = ranked(self.liken, reading, near, self.incidents)
+            self.suggestions += [(report, other, value) for other, value in asked]
         self.members[report] = member
         self.incident_of[report] = number
         for name in member.features:

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from tocsin.assess.extract import Reading
 from tocsin.assess.incident import Incident, build
 from tocsin.assess.match import Matcher
+from tocsin.assess.model import Likeness, Model
 from tocsin.assess.ruling import (
     INCIDENT_CORRECTED,
     INCIDENT_MERGED,
@@ -92,6 +93,10 @@ class Newsroom:
         self.seq = self.shown = 0
 
     KINDS = (REPORT_RECEIVED, *RULINGS)
+
+    def advised_by(self, model: Model) -> None:
+        """Let a model put in order which incidents a person is asked about."""
+        self.matcher.liken = Likeness(model, self._readings.get)
 
     # --- what comes in ---------------------------------------------------------------------------------------------
 

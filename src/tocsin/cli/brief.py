@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
+from tocsin.assess.advice import Advice, added, advise, section
 from tocsin.assess.brief import as_json, brief
 from tocsin.assess.extract import Source
-from tocsin.assess.incident import Incident, Pointer
+from tocsin.assess.incident import Incident, Pointer, pointer
 from tocsin.assess.pack import guess
 from tocsin.errors import InputError, TooLargeError
 from tocsin.sense.page import article, decode
@@ -26,8 +27,17 @@ MAX_BYTES = 64 * 1024 * 1024
 @click.option("--lang", default="", help="Language of the reports, where it need not be guessed.")
 @click.option("--json", "as_json_", is_flag=True, help="The briefing as JSON.")
 @click.option("--html", "as_html", is_flag=True, help="The briefing as one HTML page.")
+@click.option(
+    "--models", type=click.Path(path_type=Path), help="Folder of an optional model; its proposals are marked."
+)
 def command(
-    files: tuple[Path, ...], published: str | None, manifest: Path | None, lang: str, as_json_: bool, as_html: bool
+    files: tuple[Path, ...],
+    published: str | None,
+    manifest: Path | None,
+    lang: str,
+    as_json_: bool,
+    as_html: bool,
+    models: Path | None,
 ) -> None:
     """Read news reports and tell which incidents they are about, who says what, what conflicts, and what to do.
 
@@ -48,16 +58,26 @@ def command(
             order=order,
         )
         texts.append((text, source))
+    model = None
+    if models is not None:
+        from tocsin.models.onnx import load
+
+        model = load(models)
     readings, incidents = brief(texts)
+    advice = advise(model, readings) if model is not None else None
     if as_json_:
-        click.echo(json.dumps(as_json(readings, incidents), ensure_ascii=False))
+        body = as_json(readings, incidents)
+        click.echo(json.dumps(added(body, incidents, advice) if advice else body, ensure_ascii=False))
     elif as_html:
         from tocsin.assess.page import page
 
-        click.echo(page(readings, incidents))
+        made = page(readings, incidents)
+        click.echo(made.removesuffix("</html>") + section(advice) + "</html>" if advice else made)
     else:
         for incident in incidents:
             _show(incident)
+            if advice is not None:
+                _advise(incident, advice)
 
 
 def _known(text: str) -> float:
@@ -134,3 +154,12 @@ def _show(incident: Incident) -> None:
         speaker = claim.speaker.name or f"unclear ({', '.join(claim.speaker.candidates) or 'nobody named'})"
         mark = "" if claim.standing == "claimed" else f" [{claim.standing}]"
         click.echo(f"  {speaker} {claim.stance}{mark}: {claim.text[:160]}")
+
+
+def _advise(incident: Incident, advice: Advice) -> None:
+    """What a model proposes, apart from what was found, and called so."""
+    if proposed := advice.of(incident):
+        click.echo(f"\nProposed by a model ({advice.model}), checked by nobody:")
+    for one in proposed:
+        where = _words((pointer(one.claim),))
+        click.echo(f"  {one.claim.speaker.name or 'unclear'}: {one.claim.text[:160]}  {where}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -38,7 +39,21 @@ def command(data: Path | None, url: str | None, as_json: bool) -> None:
         click.echo(f"Ready to warn ({found.realm}): {', '.join(found.checked)} are in order.")
     for one in () if as_json else found.faults:
         click.echo(f"{one.sentence} [{one.code}]")
+    for line in _models(data) if data is not None else ():
+        click.echo(line, err=as_json)
     sys.exit(0 if found.ready else 1)
+
+
+def _models(data: Path) -> Sequence[str]:
+    """What there is to know of optional models, and whether reports leave this machine; none is a fault."""
+    from tocsin.advising import said
+    from tocsin.errors import TocsinError
+    from tocsin.settings import load
+
+    try:
+        return said(load(data), data)
+    except TocsinError as wrong:
+        return [f"{wrong} [{wrong.code}]"]
 
 
 def ask(url: str) -> Readiness:

@@ -27,6 +27,7 @@ from tocsin.place.gazetteer import Gazetteer
 from tocsin.reach.channels.webhook import new_secret
 from tocsin.reach.delivery import Address
 from tocsin.reach.subscriber import Subscribers, Subscription, Wish, wanted
+from tocsin.remark import remark
 from tocsin.web.confirm import ADDRESSES
 
 SUBSCRIBERS_IMPORTED = "subscribers:imported"
@@ -173,7 +174,12 @@ class _Taking:
             f"{count:,} rows name {code}, which is not known here." for code, count in self.unknown.most_common(9)
         )
         return Change(
-            new, changed, same, len(gone), lines, too_many_gone(len(gone), before, what="people of this list")
+            new,
+            changed,
+            same,
+            len(gone),
+            lines,
+            too_many_gone(len(gone), before, what=remark("import.people-listed", "people of this list")),
         )
 
     def _met(self, people: dict[str, Listed]) -> Iterator[tuple[str, Listed, list[tuple[Subscription, Address]]]]:

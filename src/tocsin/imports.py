@@ -22,7 +22,7 @@ from typing import cast
 import msgspec
 from msgspec import Struct
 
-from tocsin.account.importing import MOST_BYTES, Change, Fault, Importer, Installation, mapping_of
+from tocsin.account.importing import MOST_BYTES, Change, Importer, Installation, mapping_of
 from tocsin.errors import ImportFileError, StoreError, TocsinError
 
 IMPORTERS: dict[str, str] = {
@@ -50,6 +50,26 @@ class Order(Struct, frozen=True, forbid_unknown_fields=True):
     force: bool = False
 
 
+class ToldFault(Struct, frozen=True):
+    """A :class:`tocsin.account.importing.Fault` as it crosses to another process: said in English."""
+
+    row: int
+    code: str
+    message: str
+    left_out: bool = False
+
+
+class ToldChange(Struct, frozen=True):
+    """A :class:`tocsin.account.importing.Change` as it crosses to another process: said in English."""
+
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    gone: int = 0
+    lines: tuple[str, ...] = ()
+    refused: str = ""
+
+
 class Outcome(Struct, frozen=True):
     """What was understood of a file and what it changed or would change; ``error`` and ``code`` where it failed.
 
@@ -62,9 +82,9 @@ class Outcome(Struct, frozen=True):
     done: bool = False
     lines: tuple[str, ...] = ()
     counts: dict[str, int] = {}
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[ToldFault, ...] = ()
     faults_by_code: dict[str, int] = {}
-    change: Change = Change()
+    change: ToldChange = ToldChange()
     error: str = ""
     code: str = ""
 
@@ -92,11 +112,18 @@ def take_in(there: Installation | None, order: Order, content: bytes, mapping: b
         understood.form,
         order.dry_run,
         not order.dry_run and not change.refused,
-        understood.lines,
+        tuple(map(str, understood.lines)),
         dict(understood.counts),
-        understood.faults[:FAULTS_TOLD],
+        tuple(ToldFault(one.row, one.code, str(one.message), one.left_out) for one in understood.faults[:FAULTS_TOLD]),
         understood.faults_by_code(),
-        change,
+        ToldChange(
+            change.new,
+            change.changed,
+            change.same,
+            change.gone,
+            tuple(map(str, change.lines)),
+            str(change.refused),
+        ),
     )
 
 

@@ -44,7 +44,7 @@ def test_a_dry_run_says_everything_and_makes_nothing(tmp_path: Path, listed: Pat
     assert result.exit_code == 0
     for said in (
         "11 rows, 10 shelters understood, 1 left out",
-        "lat from 'lat'",
+        "lat = 'lat'",
         "row 12: ",
         "[place.missing]",
         "10 new",

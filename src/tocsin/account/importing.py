@@ -22,6 +22,7 @@ from msgspec import Struct
 from tocsin.clock import Clock
 from tocsin.errors import ImportFileError
 from tocsin.place.gazetteer import Gazetteer
+from tocsin.remark import Remark, remark
 from tocsin.settings import Settings
 
 MOST_BYTES = 100_000_000
@@ -41,7 +42,7 @@ class Fault(Struct, frozen=True):
 
     row: int
     code: str
-    message: str
+    message: Remark | str
     left_out: bool = False
 
 
@@ -52,7 +53,7 @@ class Understood(Struct, frozen=True):
     """
 
     form: str
-    lines: tuple[str, ...]
+    lines: tuple[Remark | str, ...]
     counts: Mapping[str, int]
     faults: tuple[Fault, ...]
     found: Any = None
@@ -72,8 +73,8 @@ class Change(Struct, frozen=True):
     changed: int = 0
     same: int = 0
     gone: int = 0
-    lines: tuple[str, ...] = ()
-    refused: str = ""
+    lines: tuple[Remark | str, ...] = ()
+    refused: Remark | str = ""
 
 
 class Installation(Protocol):
@@ -122,9 +123,15 @@ def mapping_of(content: bytes) -> Mapped:
     return found
 
 
-def too_many_gone(gone: int, there: int, *, what: str) -> str:
+def too_many_gone(gone: int, there: int, *, what: Remark) -> Remark | str:
     """Why an import in which ``gone`` of ``there`` are missing is not taken without force; empty where it is."""
     # One of three is a third, and yet nobody means "half a file" by it.
     if gone <= 3 or gone <= there * GONE_PART:
         return ""
-    return f"{gone:,} of {there:,} {what} are not in this file; if that is meant, import it with --force"
+    return remark(
+        "import.many-gone",
+        "{gone} of {there} {what} are not in this file; if that is meant, import it with --force",
+        gone=gone,
+        there=there,
+        what=what,
+    )

@@ -22,6 +22,7 @@ from tocsin.account.importing import Fault, Mapped, Understood
 from tocsin.account.roster import Details, Kind, Member, Way
 from tocsin.errors import ImportFileError, ParameterError
 from tocsin.place.language import language
+from tocsin.remark import remark
 
 MOST_ROWS = 200_000
 MOST_LETTERS = 200
@@ -108,18 +109,34 @@ def read_sheet(content: bytes, mapping: Mapped, addresses: Mapping[str, Read], z
         if row is None:
             continue
         if row.details.key in keys:
-            faults.append(Fault(number, "roster.key-doubled", f"Row {keys[row.details.key]} has the same key.", True))
+            faults.append(
+                Fault(
+                    number,
+                    "roster.key-doubled",
+                    remark("import.key-doubled", "Row {row} has the same key.", row=keys[row.details.key]),
+                    True,
+                )
+            )
             continue
         keys[row.details.key] = number
         found.append(row)
     read = sum(1 for cells in rows[1:] if any(cells))
     unread = [rows[0][place] for place in range(len(rows[0])) if place not in places.values() and rows[0][place]]
     lines = [
-        f"A table in {encoding}, with {_called(delimiter)} between the cells.",
-        "Understood: " + ", ".join(f"{rows[0][place]} = {name}" for name, place in places.items()) + ".",
+        remark(
+            "import.table",
+            "A table in {encoding}, with {cells} between the cells.",
+            encoding=encoding,
+            cells=_called(delimiter),
+        ),
+        remark(
+            "import.understood",
+            "Understood: {columns}.",
+            columns=tuple(f"{rows[0][place]} = {name}" for name, place in places.items()),
+        ),
     ]
     if unread:
-        lines.append(f"Not read: {', '.join(unread)}.")
+        lines.append(remark("import.unused", "Not used: {columns}.", columns=tuple(unread)))
     counts = {"rows": read, "taken": len(found), "left_out": read - len(found)}
     return Understood("CSV", tuple(lines), counts, tuple(faults), tuple(found))
 
@@ -201,29 +218,49 @@ def _row(
 ) -> Row | None:
     key = said.get("key", "")
     name = said.get("name") or " ".join(part for part in (said.get("first", ""), said.get("last", "")) if part)
-    for what, code in ((key, "roster.no-key"), (name, "roster.no-name")):
+    for what, code, said_so in (
+        (key, "roster.no-key", remark("import.no-key", "There is no key here.")),
+        (name, "roster.no-name", remark("import.no-name", "There is no name here.")),
+    ):
         if not what or len(what) > MOST_LETTERS:
-            faults.append(Fault(number, code, f"There is no {code[10:]} here.", True))
+            faults.append(Fault(number, code, said_so, True))
             return None
     kind = KINDS.get(said.get("kind", "staff").casefold())
     if kind is None:
-        faults.append(Fault(number, "roster.kind", "It is not said whether staff, citizen or visitor.", True))
+        faults.append(
+            Fault(
+                number,
+                "roster.kind",
+                remark("import.no-who", "It is not said whether staff, citizen or visitor."),
+                True,
+            )
+        )
         return None
     try:
         starts, ends = _moment(said.get("starts", ""), zone), _moment(said.get("ends", ""), zone, over=True)
         verified = _moment(said.get("verified", ""), zone)
     except ValueError:
-        faults.append(Fault(number, "roster.date", "A date is not one; write it as 2024-11-20.", True))
+        faults.append(
+            Fault(number, "roster.date", remark("import.date", "A date is not one; write it as 2024-11-20."), True)
+        )
         return None
     if kind is Kind.VISITOR and ends is None:
-        faults.append(Fault(number, "roster.visitor-end", "A visitor needs a last day.", True))
+        faults.append(
+            Fault(number, "roster.visitor-end", remark("import.visitor-end", "A visitor needs a last day."), True)
+        )
         return None
     if starts is not None and ends is not None and ends <= starts:
-        faults.append(Fault(number, "roster.dates", "The last day is before the first.", True))
+        faults.append(Fault(number, "roster.dates", remark("import.dates", "The last day is before the first."), True))
         return None
     ways = _ways(number, said, addresses, faults)
     if not ways:
-        faults.append(Fault(number, "roster.no-way", "Nobody can reach this person: no telephone, no address."))
+        faults.append(
+            Fault(
+                number,
+                "roster.no-way",
+                remark("import.no-way", "Nobody can reach this person: no telephone, no address."),
+            )
+        )
     tags = (language(one) for one in re.split(r"[,;/ ]+", said.get("languages", "")) if one)
     tongues = tuple(dict.fromkeys(tag for tag in tags if re.fullmatch(r"[a-z]{2,3}", tag)))
     member = Member(
@@ -252,7 +289,13 @@ def _ways(number: int, said: Mapping[str, str], addresses: Mapping[str, Read], f
             # A leading apostrophe is how spreadsheets keep a number as text.
             way = Way(channel, addresses[channel](text.lstrip("'")))
         except (ParameterError, KeyError):
-            faults.append(Fault(number, f"roster.{channel}", f"This is no address for {channel}; it is left out."))
+            faults.append(
+                Fault(
+                    number,
+                    f"roster.{channel}",
+                    remark("import.way", "This is no address for {channel}; it is left out.", channel=channel),
+                )
+            )
             continue
         if way not in ways:
             ways.append(way)

@@ -19,6 +19,7 @@ from tocsin.account.importing import Fault
 from tocsin.errors import ImportFileError
 from tocsin.place.area import EARTH_M, swapped
 from tocsin.place.gazetteer import Gazetteer
+from tocsin.remark import remark
 
 NEAR_M, FAR_M = 100_000.0, 500_000.0
 FEW = 5
@@ -34,7 +35,11 @@ def put_right(points: Any, numbers: Sequence[int], said: Sequence[str], country:
     where = country or _written_in(said, points)
     if where and (why := file_swapped(points, where)):
         return points[:, ::-1], [
-            Fault(0, "place.axes-swapped", f"Latitude and longitude of all rows are exchanged: {why}.")
+            Fault(
+                0,
+                "place.axes-swapped",
+                remark("import.axes-all", "Latitude and longitude of all rows are exchanged: {why}.", why=why),
+            )
         ]
     if len(points) < FEW:
         return points, []
@@ -43,12 +48,18 @@ def put_right(points: Any, numbers: Sequence[int], said: Sequence[str], country:
     away, turned = distances(points, middle), distances(points[:, ::-1], middle)
     for index in np.flatnonzero((away > FAR_M) & (turned < NEAR_M)).tolist():
         points[index] = points[index, ::-1].copy()
-        text = "Latitude and longitude stand in each other's place; put right."
+        text = remark("import.axes", "Latitude and longitude stand in each other's place; put right.")
         faults.append(Fault(numbers[index], "place.axes-swapped", text))
     # Most lie in one city: what lies in another country is a slip of the pen, but nobody can say which.
     if float(np.quantile(away, 0.9)) < NEAR_M:
         for index in np.flatnonzero((away > FAR_M) & (turned >= NEAR_M)).tolist():
-            faults.append(Fault(numbers[index], "place.far", "This lies far from all others; look at its coordinates."))
+            faults.append(
+                Fault(
+                    numbers[index],
+                    "place.far",
+                    remark("import.far", "This lies far from all others; look at its coordinates."),
+                )
+            )
     return points, faults
 
 

@@ -17,6 +17,7 @@ from tocsin.account.shelter_row import Found, Rows
 from tocsin.account.shelter_xml import LIMITS, read_xml
 from tocsin.cap.envelope import unzipped
 from tocsin.errors import ImportFileError
+from tocsin.remark import remark
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -40,8 +41,8 @@ def read_rows(content: bytes, *, encoding: str = "", separator: str = "", named:
     if start.startswith((b"%PDF", b"\xd0\xcf\x11\xe0", b"SQLite")):
         raise ImportFileError("this is a PDF, a workbook or a database; save it as CSV")
     sheet = read_sheet(content, lambda name: name in KNOWN or name in named, encoding=encoding, separator=separator)
-    form = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}.get(sheet.separator, sheet.separator)
-    line = f"Text in {sheet.encoding}, columns parted by a {form}."
+    form = "TAB" if sheet.separator == "\t" else sheet.separator
+    line = remark("import.text", "Text in {encoding}, columns parted by: {sign}.", encoding=sheet.encoding, sign=form)
     return Rows(
         "CSV",
         tuple(Found(row.number, row.cells) for row in sheet.rows),

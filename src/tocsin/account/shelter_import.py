@@ -30,6 +30,7 @@ from tocsin.account.shelter_row import Found
 from tocsin.errors import ImportFileError
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.place.spelling import fold
+from tocsin.remark import Remark, remark
 
 _METRES = 400.0
 """Numbers above this are no degrees, however wrong: they are metres of some grid."""
@@ -102,7 +103,14 @@ class ShelterImporter:
             "closed": sum(one.closed for one in shelters),
         }
         lines = (
-            f"{rows.form}: {len(rows.rows):,} rows, {len(shelters):,} shelters understood, {counts['left_out']:,} left out.",
+            remark(
+                "import.counted",
+                "{form}: {rows} rows, {taken} shelters understood, {left} left out.",
+                form=rows.form,
+                rows=len(rows.rows),
+                taken=len(shelters),
+                left=counts["left_out"],
+            ),
             *rows.lines,
             *_columns_said(headers, columns | {f"name:{tag}": column for tag, column in names.items()}, rows.form),
         )
@@ -196,11 +204,13 @@ class _Maker:
         column = self.columns.get(field)
         text = _CONTROL.sub(" ", row.cells.get(column, "")).strip() if column else ""
         if text and _FORMULA.match(text) and field not in ("lat", "lon", "x", "y"):
-            self._fault(row, "value.formula", f"{field}: a formula is not taken as text.")
+            self._fault(
+                row, "value.formula", remark("import.formula", "{field}: a formula is not taken as text.", field=field)
+            )
             return ""
         return text
 
-    def _fault(self, row: Found, code: str, message: str, left_out: bool = False) -> None:
+    def _fault(self, row: Found, code: str, message: Remark, left_out: bool = False) -> None:
         self.faults.append(Fault(row.number, code, message, left_out))
 
     def _place(self, row: Found) -> tuple[float, float] | None:
@@ -210,17 +220,36 @@ class _Maker:
         if latitude is None or longitude is None:
             if not any(fault.row == row.number and fault.left_out for fault in self.faults[-3:]):
                 self._fault(
-                    row, "place.missing", "There are no coordinates, and addresses are not looked up here.", True
+                    row,
+                    "place.missing",
+                    remark("import.no-place", "There are no coordinates, and addresses are not looked up here."),
+                    True,
                 )
             return None
         if abs(latitude) > 90 and abs(longitude) <= 90 and abs(latitude) <= 180:
-            self._fault(row, "place.axes-swapped", "Latitude and longitude stand in each other's place; put right.")
+            self._fault(
+                row,
+                "place.axes-swapped",
+                remark("import.axes", "Latitude and longitude stand in each other's place; put right."),
+            )
             latitude, longitude = longitude, latitude
         if abs(latitude) > 90 or abs(longitude) > 180:
-            self._fault(row, "place.impossible", f"{latitude:g}, {longitude:g} is no place on the Earth.", True)
+            self._fault(
+                row,
+                "place.impossible",
+                remark(
+                    "import.impossible",
+                    "{latitude}, {longitude} is no place on the Earth.",
+                    latitude=f"{latitude:g}",
+                    longitude=f"{longitude:g}",
+                ),
+                True,
+            )
             return None
         if abs(latitude) < 0.01 and abs(longitude) < 0.01:
-            self._fault(row, "place.null", "0, 0 is what is written where nothing is known.", True)
+            self._fault(
+                row, "place.null", remark("import.null", "0, 0 is what is written where nothing is known."), True
+            )
             return None
         return latitude, longitude
 
@@ -244,7 +273,12 @@ class _Maker:
     def _from_grid(self, row: Found, x: float, y: float) -> tuple[float | None, float | None]:
         if not self.mapped.grid:
             # Metres of one grid are a place in another; a guess would send people to a wrong one.
-            self._fault(row, "place.grid", "Coordinates are in metres; say the EPSG code as grid in the mapping.", True)
+            self._fault(
+                row,
+                "place.grid",
+                remark("import.metres", "Coordinates are in metres; say the EPSG code as grid in the mapping."),
+                True,
+            )
             return None, None
         return degrees(x, y, self.mapped.grid)
 
@@ -280,7 +314,9 @@ class _Maker:
         text = self._cell(row, "hours")[:300]
         hours = opening.normal(text)
         if text and not hours:
-            self._fault(row, "value.hours", f"Hours not understood, so unknown: {text[:60]}")
+            self._fault(
+                row, "value.hours", remark("import.hours", "Hours not understood, so unknown: {text}", text=text[:60])
+            )
             return "", text
         return hours, ""
 
@@ -290,14 +326,14 @@ class _Maker:
             return Kind.SHELTER
         found = self.kinds.get(fold(text)) or fields.kind(text)
         if found is None:
-            self._fault(row, "value.kind", f"A kind not known here: {text[:60]}")
+            self._fault(row, "value.kind", remark("import.kind", "A kind not known here: {text}", text=text[:60]))
         return found or Kind.OTHER
 
     def _capacity(self, row: Found) -> int | None:
         text = self._cell(row, "capacity")
         found = fields.whole(text)
         if text and found is None:
-            self._fault(row, "value.capacity", f"No number of people: {text[:40]}")
+            self._fault(row, "value.capacity", remark("import.capacity", "No number of people: {text}", text=text[:40]))
         return found
 
     def _yes(self, row: Found, field: str) -> bool | None:
@@ -306,14 +342,18 @@ class _Maker:
             return None
         found = self.words[fold(text)] if fold(text) in self.words else fields.yes(text)
         if found is None:
-            self._fault(row, f"value.{field.replace('_', '-')}", f"Neither yes nor no: {text[:40]}")
+            self._fault(
+                row,
+                f"value.{field.replace('_', '-')}",
+                remark("import.yes-no", "Neither yes nor no: {text}", text=text[:40]),
+            )
         return found
 
     def _seen(self, row: Found) -> datetime | None:
         text = self._cell(row, "verified")
         found = fields.moment(text) if text else None
         if text and found is None:
-            self._fault(row, "value.verified", f"No date: {text[:40]}")
+            self._fault(row, "value.verified", remark("import.verified", "No date: {text}", text=text[:40]))
         return found.astimezone(UTC) if found is not None else None
 
 
@@ -350,14 +390,22 @@ def _name_columns(headers: Iterable[str], plain: str) -> dict[str, str]:
     return found
 
 
-def _columns_said(headers: Sequence[str], columns: Mapping[str, str], form: str) -> tuple[str, ...]:
+def _columns_said(headers: Sequence[str], columns: Mapping[str, str], form: str) -> tuple[Remark, ...]:
     if form.startswith(("OSM", "Overpass")):
         return ()
-    said = ", ".join(f"{field} from {column!r}" for field, column in columns.items() if column in headers)
+    said = tuple(f"{field} = {column!r}" for field, column in columns.items() if column in headers)
     unused = [header for header in headers if header not in columns.values()]
-    lines = [f"Understood: {said}." if said else "No column is understood by its name."]
+    lines = [
+        remark("import.understood", "Understood: {columns}.", columns=said)
+        if said
+        else remark("import.no-column", "No column is understood by its name.")
+    ]
     if unused:
-        lines.append(f"Not used: {', '.join(unused[:20])}{' and more' if len(unused) > 20 else ''}.")
+        lines.append(
+            remark(
+                "import.unused", "Not used: {columns}.", columns=(*unused[:20], *(["…"] if len(unused) > 20 else []))
+            )
+        )
     return tuple(lines)
 
 
@@ -374,18 +422,28 @@ def _distinct(made: Sequence[_Made], dataset: str) -> tuple[list[Shelter], list[
         if identity in by_id:
             same = msgspec.structs.replace(by_id[identity], id="") == shelter
             code, said = (
-                ("row.repeated", "This row is there twice.")
+                ("row.repeated", remark("import.row-twice", "This row is there twice."))
                 if same
-                else ("row.id-repeated", "Another row has this id; the first is taken.")
+                else ("row.id-repeated", remark("import.id-twice", "Another row has this id; the first is taken."))
             )
             faults.append(
                 Fault(
-                    one.number, code if key else "row.repeated", said if key else "This shelter is there twice.", True
+                    one.number,
+                    code if key else "row.repeated",
+                    said if key else remark("import.shelter-twice", "This shelter is there twice."),
+                    True,
                 )
             )
             continue
         if place in by_place and not key:
-            faults.append(Fault(one.number, "row.repeated", f"The same place and name as row {by_place[place]}.", True))
+            faults.append(
+                Fault(
+                    one.number,
+                    "row.repeated",
+                    remark("import.place-twice", "The same place and name as row {row}.", row=by_place[place]),
+                    True,
+                )
+            )
             continue
         by_place.setdefault(place, one.number)
         by_id[identity] = msgspec.structs.replace(shelter, id=identity)

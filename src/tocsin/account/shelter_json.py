@@ -21,6 +21,7 @@ from tocsin.account.importing import Fault
 from tocsin.account.shelter_osm import DATASET, osm_row
 from tocsin.account.shelter_row import Found, Point, Rows, placed, plain, point_of
 from tocsin.errors import ImportFileError
+from tocsin.remark import remark
 
 _DEPTH = 4
 
@@ -91,7 +92,13 @@ def _geojson(whole: Mapping[str, Any]) -> Rows:
     rows = []
     for number, feature in enumerate(features, 1):
         if not isinstance(feature, dict):
-            rows.append(Found(number, {}, faults=(Fault(number, "row.unreadable", "This is no feature.", True),)))
+            rows.append(
+                Found(
+                    number,
+                    {},
+                    faults=(Fault(number, "row.unreadable", remark("import.no-feature", "This is no feature."), True),),
+                )
+            )
             continue
         properties = feature.get("properties")
         cells = _cells(properties if isinstance(properties, dict) else {})
@@ -108,7 +115,11 @@ def _geojson(whole: Mapping[str, Any]) -> Rows:
     if rows and all(re.fullmatch(r"(node|way|relation)/\d+", row.id) for row in rows):
         return Rows("GeoJSON of OpenStreetMap", tuple(rows), dataset=DATASET)
     partial = whole.get("exceededTransferLimit") is True or _exceeded(whole.get("properties"))
-    lines = (f"Coordinates are in EPSG:{grid}.",) if grid not in projection.DEGREES else ()
+    lines = (
+        (remark("import.in-grid", "Coordinates are in EPSG:{grid}, converted to degrees.", grid=str(grid)),)
+        if grid not in projection.DEGREES
+        else ()
+    )
     return Rows("GeoJSON", tuple(rows), lines, _cut(partial), partial=partial)
 
 
@@ -146,7 +157,13 @@ def _cells(properties: Mapping[str, Any], depth: int = 0) -> dict[str, str]:
 def _cut(partial: bool) -> tuple[Fault, ...]:
     if not partial:
         return ()
-    return (Fault(0, "file.cut-off", "The server says that there are more rows than it gave; nothing counts as gone."),)
+    return (
+        Fault(
+            0,
+            "file.cut-off",
+            remark("import.cut-off", "The server says that there are more rows than it gave; nothing counts as gone."),
+        ),
+    )
 
 
 # --- ArcGIS ----------------------------------------------------------------------------------------------------------
@@ -179,7 +196,13 @@ def _arcgis(whole: Mapping[str, Any]) -> Rows:
     for number, feature in enumerate(whole["features"], 1):
         attributes = feature.get("attributes") if isinstance(feature, dict) else None
         if not isinstance(attributes, dict):
-            rows.append(Found(number, {}, faults=(Fault(number, "row.unreadable", "This is no feature.", True),)))
+            rows.append(
+                Found(
+                    number,
+                    {},
+                    faults=(Fault(number, "row.unreadable", remark("import.no-feature", "This is no feature."), True),),
+                )
+            )
             continue
         cells: dict[str, str] = {}
         faults: list[Fault] = []
@@ -190,7 +213,18 @@ def _arcgis(whole: Mapping[str, Any]) -> Rows:
                 if text in domain:
                     text = domain[text]
                 else:
-                    faults.append(Fault(number, "value.domain", f"{name}: {text[:40]!r} is in no list of the layer."))
+                    faults.append(
+                        Fault(
+                            number,
+                            "value.domain",
+                            remark(
+                                "import.domain",
+                                "{name}: {text} is in no list of the layer.",
+                                name=name,
+                                text=repr(text[:40]),
+                            ),
+                        )
+                    )
             if "Date" in str(fields.get(name, {}).get("type")) and isinstance(value, int | float) and abs(value) < 1e14:
                 text = str(int(value)) if len(str(int(value))) in (10, 13) else ""
             cells[name] = text
@@ -207,7 +241,9 @@ def _arcgis(whole: Mapping[str, Any]) -> Rows:
         )
     partial = whole.get("exceededTransferLimit") is True
     lines = (
-        (f"Coordinates are in grid {grid}, converted to degrees.",) if grid and grid not in projection.DEGREES else ()
+        (remark("import.in-grid", "Coordinates are in EPSG:{grid}, converted to degrees.", grid=str(grid)),)
+        if grid and grid not in projection.DEGREES
+        else ()
     )
     return Rows("ArcGIS JSON", tuple(rows), lines, _cut(partial), partial=partial)
 
@@ -263,10 +299,20 @@ def _overpass(whole: Mapping[str, Any]) -> Rows:
         row = osm_row(number, f"{plain(one.get('type'))}/{plain(one.get('id'))}", cells, _where(one, nodes))
         if row is not None:
             rows.append(row)
-    remark = plain(whole.get("remark"))
+    said = plain(whole.get("remark"))
     # Overpass ends a query that runs too long with 200, what it has, and a remark.
-    partial = "error" in remark.lower()
-    faults = (Fault(0, "file.cut-off", f"Overpass says: {remark[:200]}; nothing counts as gone."),) if partial else ()
+    partial = "error" in said.lower()
+    faults = (
+        (
+            Fault(
+                0,
+                "file.cut-off",
+                remark("import.overpass", "Overpass says: {text}; nothing counts as gone.", text=said[:200]),
+            ),
+        )
+        if partial
+        else ()
+    )
     return Rows("Overpass JSON", tuple(rows), (), faults, DATASET, partial)
 
 
@@ -309,4 +355,8 @@ def _each(listed: Sequence[Any]) -> Iterator[Found]:
             latitude, longitude, faults = placed(number, at, said, 4326)
             yield Found(number, _cells(one), latitude, longitude, faults=tuple(faults))
         else:
-            yield Found(number, {}, faults=(Fault(number, "row.unreadable", "This is no object.", True),))
+            yield Found(
+                number,
+                {},
+                faults=(Fault(number, "row.unreadable", remark("import.no-object", "This is no object."), True),),
+            )

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from tocsin.account import projection
 from tocsin.account.importing import Fault
+from tocsin.remark import Remark, remark
 
 
 class Found(Struct, frozen=True):
@@ -37,7 +38,7 @@ class Rows(Struct, frozen=True):
 
     form: str
     rows: tuple[Found, ...]
-    lines: tuple[str, ...] = ()
+    lines: tuple[Remark | str, ...] = ()
     faults: tuple[Fault, ...] = ()
     dataset: str = ""
     partial: bool = False
@@ -55,7 +56,14 @@ def placed(number: int, at: Point | None, said: str, grid: int) -> tuple[float |
     try:
         latitude, longitude = projection.degrees(at[0], at[1], grid)
     except ValueError as wrong:
-        faults.append(Fault(number, "place.grid", f"Coordinates in {wrong} are not understood here.", True))
+        faults.append(
+            Fault(
+                number,
+                "place.grid",
+                remark("import.grid", "Coordinates in {grid} are not understood here.", grid=str(wrong)),
+                True,
+            )
+        )
         return None, None, faults
     return latitude, longitude, faults
 

@@ -21,6 +21,7 @@ from tocsin.cap.envelope import local
 from tocsin.cap.limits import Limits
 from tocsin.cap.tree import Element, grow, inner, line
 from tocsin.errors import HostileXmlError, ImportFileError
+from tocsin.remark import remark
 
 LIMITS = Limits(size=MOST_BYTES, elements=2_000_000, attributes=6_000_000, each=64, alerts=2_000)
 _HOSTILE = frozenset({"xml.doctype", "xml.elements", "xml.attributes", "xml.depth", "xml.too-large"})
@@ -69,7 +70,11 @@ def _kml(root: Element) -> Rows:
         latitude, longitude, faults = placed(number, at, said, 4326)
         rows.append(Found(number, cells, latitude, longitude, mark.get("id") or "", True, tuple(faults)))
     links = sum(1 for _ in root.iter("{*}NetworkLink"))
-    unread = (Fault(0, "file.links", f"{links} links to other files are not followed."),) if links else ()
+    unread = (
+        (Fault(0, "file.links", remark("import.links", "{count} links to other files are not followed.", count=links)),)
+        if links
+        else ()
+    )
     return Rows("KML", tuple(rows), (), unread, partial=bool(links))
 
 

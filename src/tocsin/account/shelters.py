@@ -36,6 +36,7 @@ from tocsin.errors import NotFoundError
 from tocsin.journal import Fact, fact
 from tocsin.place.area import Shape
 from tocsin.place.spelling import fold
+from tocsin.remark import remark
 
 SHELTERS_IMPORTED = "shelters:imported"
 SHELTER_REPORTED = "shelter:reported"
@@ -235,11 +236,20 @@ class Shelters:
         was_gone = frozenset(row.id for row in rows if row.gone)
         found = match(known, was_gone, file.shelters, file.partial)
         there = len(known) - len(was_gone)
-        refused = too_many_gone(len(found.gone), there, what=f"shelters of {file.dataset!r}")
+        refused = too_many_gone(
+            len(found.gone), there, what=remark("import.shelters-of", "shelters of {name}", name=repr(file.dataset))
+        )
         if not file.shelters and there and not file.partial:
-            refused = f"no shelter was understood, and {there:,} are there; if they are gone, import it with --force"
-        lines = tuple(f"Gone: {known[one].name('en') or one} [{one}]" for one in found.gone[:5]) + (
-            (f"and {len(found.gone) - 5:,} more.",) if len(found.gone) > 5 else ()
+            refused = remark(
+                "import.none-left",
+                "no shelter was understood, and {there} are there; if they are gone, import it with --force",
+                there=there,
+            )
+        lines = tuple(
+            remark("import.gone", "Gone: {name} [{id}]", name=known[one].name("en") or one, id=one)
+            for one in found.gone[:5]
+        ) + (
+            (remark("import.gone-more", "and {count} more.", count=len(found.gone) - 5),) if len(found.gone) > 5 else ()
         )
         change = Change(len(found.new), len(found.changed), found.same, len(found.gone), lines, refused)
         return found, change, known

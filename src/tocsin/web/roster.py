@@ -16,6 +16,7 @@ from tocsin.account.importing import Change, Installation, Mapped, Understood, t
 from tocsin.account.roster import MEMBER_ERASED, ROSTER_IMPORTED, Erased, Imported
 from tocsin.account.roster_file import Row, read_sheet
 from tocsin.journal import fact
+from tocsin.remark import remark
 from tocsin.web.confirm import ADDRESSES
 from tocsin.web.rolls import Rolls, of
 
@@ -65,12 +66,21 @@ class RosterImporter:
         gone = [one.id for one in there_now if one.id in set(missing)]
         # A visitor whose stay is over is gone anyway; only who is still expected can be missing from half a file.
         current = [one for one in there_now if one.here(at)]
-        refused = too_many_gone(sum(one.id in set(gone) for one in current), len(current), what="people")
+        refused = too_many_gone(
+            sum(one.id in set(gone) for one in current), len(current), what=remark("import.people", "people")
+        )
         zones = sorted({row.member.zone for row in rows if row.member.zone})
         wardens = {zone for row in rows for zone in row.member.wards}
-        lines = [f"{len(zones)} zones, {len(set(zones) & wardens)} of them with a warden on this sheet."]
+        lines = [
+            remark(
+                "import.zones",
+                "{zones} zones, {watched} of them with a warden on this sheet.",
+                zones=len(zones),
+                watched=len(set(zones) & wardens),
+            )
+        ]
         if loose := sorted(wardens - set(zones))[:5]:
-            lines.append(f"Wardens of zones that nobody is in: {', '.join(loose)}.")
+            lines.append(remark("import.loose", "Wardens of zones that nobody is in: {zones}.", zones=tuple(loose)))
         return Change(len(new), len(changed), same, len(gone), tuple(lines), refused), [*new, *changed], gone
 
 

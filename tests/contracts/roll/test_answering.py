@@ -409,7 +409,7 @@ def test_a_sheet_is_taken_in_by_the_importer(mission: Mission) -> None:
     assert len(mission.rolls.roster.find("5")) == 1, "a sheet of staff says nothing of visitors"
     half = "\n".join(many.splitlines()[:20])
     refused = IMPORTER.apply(there, IMPORTER.read(half.encode(), {}))
-    assert "31 of 50 people" in refused.refused
+    assert "31 of 50 people" in str(refused.refused)
     assert len(mission.rolls.roster.members()) == 51
     again = IMPORTER.apply(there, IMPORTER.read(many.encode(), {}))
     assert (again.new, again.changed, again.same) == (0, 0, 50)

@@ -53,6 +53,11 @@ def tell(said: Remark | str, t: Texts) -> Markup:
     return Markup.escape(pattern).format(**values)
 
 
+def number(value: int) -> str:
+    """``3 200 000``. The space keeps the groups in their order also in a line that is read from the right."""
+    return f"{value:,}".replace(",", "\u00a0")
+
+
 def whole(said: Remark | str, t: Texts) -> Markup:
     """``said`` as a sentence that stands by itself: with a capital and a stop, however it was begun."""
     text = tell(said, t)
@@ -69,9 +74,7 @@ def _told(value: Value, t: Texts) -> object:
         return Markup(" ").join(parts) if isinstance(value, list) else Markup(", ").join(parts)
     if isinstance(value, datetime):
         return value
-    if isinstance(value, int):
-        return f"{value:,}".replace(",", "\u00a0")
-    return value
+    return number(value) if isinstance(value, int) else value
 
 
 def _pattern(said: Remark, language: str) -> str | None:

@@ -136,3 +136,25 @@ async def test_what_is_no_list_is_a_sentence(office: Office) -> None:
     assert (await browser.submit("/console/shelters/preview", fields)).status == 400
     _, auditor = await office.hire(Role.AUDITOR)
     assert 'id="import"' not in (await auditor.get("/console/shelters")).text
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ("Hours not understood, so unknown: maybe", "Understood: id = &#39;id&#39;")),
+        ("uk", ("Години не зрозуміло, тож невідомо: maybe", "Зрозуміло: id = &#39;id&#39;")),
+        ("de", ("Zeiten nicht verstanden, also unbekannt: maybe", "Verstanden: id = &#39;id&#39;")),
+        ("fr", ("Horaires non compris, donc inconnus : maybe", "Compris : id = &#39;id&#39;")),
+    ],
+)
+async def test_what_was_understood_is_said_in_the_readers_language(
+    office: Office, language: str, said: tuple[str, str]
+) -> None:
+    """Lines, faults and why a list is refused are in the operator's language, with the file's own words in them."""
+    _, browser = await office.hire(Role.DUTY_OFFICER)
+    await browser.get(f"/console/shelters?lang={language}")
+    shown = await browser.submit("/console/shelters/preview", packed(LIST.replace("24/7", "maybe")))
+    assert f'lang="{language}"' in shown.text
+    for sentence in said:
+        assert sentence in shown.text, sentence
+    assert '<span lang="en">' not in shown.text

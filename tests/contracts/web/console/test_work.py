@@ -345,7 +345,7 @@ async def test_the_approval_table_changes_with_two_administrators(desk: Desk) ->
         await fay.prove("administer", "/console/policy/adopt", [("digest", digest[1])])
     ).code == "person.not-allowed"
     assert (await gus.prove("administer", "/console/policy/adopt", [("digest", digest[1])])).status == 303
-    assert "400 000" in (await gus.get("/console/team")).text
+    assert "400\u00a0000" in (await gus.get("/console/team")).text
 
 
 async def test_a_shift_is_handed_over_and_taken(desk: Desk) -> None:

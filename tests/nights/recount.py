@@ -164,14 +164,13 @@ class Recount:
                 )
                 first[e.subject] = min(first.get(e.subject, at), at)
             state = {
-                seat: "by-proxy" if (last[4], last[5]) == ("safe", "proxy") else last[4] for seat, last in latest.items()
+                seat: "by-proxy" if (last[4], last[5]) == ("safe", "proxy") else last[4]
+                for seat, last in latest.items()
             }
             states = ("safe", "by-proxy", "out-of-area", "needs-help")
             everybody = Counter(state.values())
             assert one.people == len(zone_of)
-            assert one.counts == {name: everybody[name] for name in states} | {
-                "unaccounted": len(zone_of) - len(state)
-            }
+            assert one.counts == {name: everybody[name] for name in states} | {"unaccounted": len(zone_of) - len(state)}
             by_zone: dict[str, Counter[str]] = defaultdict(Counter)
             for seat, zone in zone_of.items():
                 by_zone[zone][state.get(seat, "unaccounted")] += 1
@@ -228,9 +227,9 @@ class Recount:
 
     def _claims(self, made: Any, drafts: set[str]) -> None:
         taken = [(e, b) for e, b in self.of("draft:backed") if e.subject in drafts]
-        assert [
-            (one.draft, one.field, [(c.report, c.start, c.end) for c in one.claims]) for one in made.bases
-        ] == [(e.subject, b["field"], [(c["report"], c["start"], c["end"]) for c in b["claims"]]) for e, b in taken]
+        assert [(one.draft, one.field, [(c.report, c.start, c.end) for c in one.claims]) for one in made.bases] == [
+            (e.subject, b["field"], [(c["report"], c["start"], c["end"]) for c in b["claims"]]) for e, b in taken
+        ]
         flags = {e.subject: (e, b) for e, b in reversed(self.of("correction:flagged")) if b["draft"] in drafts}
         weighed = {e.subject: e.at for e, _ in reversed(self.of("correction:weighed"))}
         assert sorted((one.at, one.draft, one.now, one.weighed) for one in made.turns) == sorted(
@@ -244,9 +243,15 @@ class Recount:
             return bare in names or bare.split("@")[0] in names
 
         due = [(e, b) for e, b in self.of("page:due") if ours(b["about"])]
-        assert [(one.about, one.person, one.at) for one in made.calls] == [(b["about"], b["person"], e.at) for e, b in due]
+        assert [(one.about, one.person, one.at) for one in made.calls] == [
+            (b["about"], b["person"], e.at) for e, b in due
+        ]
         for one, (e, b) in zip(made.calls, due, strict=True):
-            tried = [(t.at, t.kind == "page:failed") for t, _ in self.of("page:sent", "page:failed") if t.subject == e.subject]
+            tried = [
+                (t.at, t.kind == "page:failed")
+                for t, _ in self.of("page:sent", "page:failed")
+                if t.subject == e.subject
+            ]
             assert [(one_.at, bool(one_.wrong)) for one_ in one.tries] == tried
             answers = [
                 a.at for a, said in self.of("page:answered")

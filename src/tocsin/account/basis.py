@@ -76,7 +76,9 @@ class Turn(Struct, frozen=True):
 
     def public(self) -> Turn:
         """Without persons, reasons and words."""
-        return replace(self, draft="", owner="", weighed_by="", reason="", claim=replace(self.claim, words=""))
+        return replace(
+            self, draft="", alert="", owner="", weighed_by="", reason="", claim=replace(self.claim, words="")
+        )
 
 
 class Ruled(Struct, frozen=True):

@@ -113,17 +113,12 @@ def delivered(found: Chronicle) -> tuple[Delivered, ...]:
         if entry.kind == DELIVERY_SEALED:
             sealed = entry.read(Sealed)
             more: dict[str, Any] = msgspec.json.decode(entry.body)
-            made[sealed.alert, sealed.channel] = Delivered(
-                sealed.alert,
-                sealed.channel,
-                entry.at,
-                None,
-                sealed.recipients,
-                0,
-                0,
-                0,
-                0,
-                {},
+            key = sealed.alert, sealed.channel
+            known = made.get(key) or Delivered(*key, entry.at, None, 0, 0, 0, 0, 0, {})
+            made[key] = replace(
+                known,
+                sealed=entry.at,
+                recipients=sealed.recipients,
                 areas=more.get("areas", {}),
                 languages=more.get("languages", {}),
             )

@@ -100,14 +100,15 @@ def headcounts(found: Chronicle) -> tuple[Headcount, ...]:
     entries = [entry for entry in found.entries if entry.kind in KINDS]
     for entry in entries:
         calls.apply(entry)
-    answers: dict[str, list[tuple[datetime, Answer]]] = {}
+    answers: dict[str, dict[str, tuple[datetime, Answer]]] = {}
     for entry in entries:
         if entry.kind == ANSWER_GIVEN:
             given = entry.read(Answer)
             call = calls.by_id.get(given.rollcall)
-            if call is not None and call.known.get(given.id(entry.subject)) == entry.at:
-                answers.setdefault(given.rollcall, []).append((entry.at, given))
-    return tuple(_headcount(call, answers.get(call.id, [])) for call in calls.by_id.values())
+            if call is not None and entry.subject in call.zones:
+                # The same answer that was recorded twice is one answer.
+                answers.setdefault(given.rollcall, {}).setdefault(given.id(entry.subject), (entry.at, given))
+    return tuple(_headcount(call, tuple(answers.get(call.id, {}).values())) for call in calls.by_id.values())
 
 
 def _headcount(call: RollCall, answers: Sequence[tuple[datetime, Answer]]) -> Headcount:

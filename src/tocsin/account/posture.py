@@ -47,7 +47,7 @@ def postures(found: Chronicle, at: datetime) -> tuple[Posture, ...]:
             continue
         before = standing.get(entry.subject)
         if before is not None:
-            made[before] = _ended(made[before], entry.at)
+            made[before] = replace(made[before], until=entry.at)
         state = entry.read(FacilityState)
         standing[entry.subject] = len(made)
         made.append(
@@ -65,16 +65,9 @@ def postures(found: Chronicle, at: datetime) -> tuple[Posture, ...]:
                 0.0,
             )
         )
-    known = {alert.identifier for _, alert in found.alerts} | set(found.events)
-    for place in standing.values():
-        # What ended ours and has another reason is another event's to mind from then on.
-        if made[place].alert in known:
-            made[place] = replace(made[place], overdue_s=_overdue(made[place], at))
-    return tuple(made)
-
-
-def _ended(one: Posture, at: datetime) -> Posture:
-    return replace(one, until=at, overdue_s=_overdue(one, at))
+    ours = {alert.identifier for _, alert in found.alerts} | set(found.events)
+    # What ended ours and has another reason is another event's to mind from then on.
+    return tuple(replace(one, overdue_s=_overdue(one, one.until or at)) if one.alert in ours else one for one in made)
 
 
 def _overdue(one: Posture, until: datetime) -> float:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from msgspec import Struct
@@ -133,7 +133,7 @@ class Mirror:
 
     def _started(self, event_id: str) -> datetime:
         """When the source says the alert of this event started; it stands in the event's id."""
-        return datetime.strptime(event_id.rsplit(".", 1)[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return datetime.fromisoformat(event_id.rsplit(".", 1)[1])
 
     def _publish(self, done: Published) -> Fact:
         self._learn(done)

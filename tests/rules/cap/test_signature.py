@@ -15,7 +15,12 @@ from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
 from signxml.signer import XMLSigner
 
+from tocsin.bench.intake import message
+from tocsin.cap.geometry import Budget
+from tocsin.cap.limits import TRUSTED
 from tocsin.cap.signature import DSIG, Outcome, Pinned, PrivateKey, key_id, sign, trust_from_pem, verify
+from tocsin.cap.tree import grow
+from tocsin.cap.xml import _alert, _unsigned, read
 from tocsin.errors import ImportFileError, KeyMissingError, UnreadableError
 
 AT = datetime(2024, 11, 20, 1, 5, tzinfo=UTC)
@@ -201,3 +206,41 @@ def test_any_curve_and_any_prefix_holds(curve: ec.EllipticCurve, prefix: str) ->
     signed = sign(message, key, certificate, AT)
     assert verify(signed, [Pinned(certificate)]).outcome is Outcome.VALID
     assert verify(signed.replace(b"a.1", b"a.2"), [Pinned(certificate)]).outcome is Outcome.ALTERED
+
+
+COMPLETE = message(2, 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"", b""),
+        (b"<ds:SignedInfo>", b"<!-- <ds:Signature --><ds:SignedInfo>"),
+        (b'<ds:Signature xmlns:ds="', b'<ds:Signature\n xmlns:ds="'),
+        (b"<headline>", b"<headline>&lt;ds:Signature "),
+        (b"<headline>", b"<headline><![CDATA[<ds:Signature ]]>"),
+        (b"</info>\n<ds:", b"</info><!-- <ds:Signature --><ds:"),
+        (b"<ds:KeyInfo>", b"<ds:Object><alert><headline>false</headline></alert></ds:Object><ds:KeyInfo>"),
+        (b"<ds:KeyInfo>", b'<ds:Object><ds:Signature Id="x"></ds:Signature></ds:Object><ds:KeyInfo>'),
+    ],
+)
+def test_a_signed_message_is_read_quickly_and_no_otherwise_than_carefully(old: bytes, new: bytes) -> None:
+    """Whatever stands in or before the signature: the quick way says what the careful walk says, and that it is signed."""
+    key, certificate = signer("Office", start=datetime(2024, 1, 1, tzinfo=UTC))
+    signed = sign(COMPLETE, key, certificate, AT).replace(old, new)
+    root = grow(signed, TRUSTED).root
+    assert root is not None
+    careful, problems = _alert(root, signed, Budget(1_000_000))
+    reading = read(signed)
+    assert reading.alerts == (careful,)
+    assert reading.problems == problems
+    assert careful.signed
+    assert careful.original == signed
+
+
+def test_a_message_that_we_signed_needs_no_careful_walk() -> None:
+    key, certificate = signer("Office")
+    signed = sign(COMPLETE, key, certificate, AT)
+    quick = _unsigned(signed, signed)
+    assert quick is not None
+    assert quick == read(signed).alerts[0]

@@ -97,7 +97,7 @@ function age(pack) {
   const form = { dateStyle: "medium", timeStyle: "short", timeZone: pack.zone };
   const told = by("age");
   told.hidden = false;
-  told.textContent = main.dataset.old.replace("{time}", new Intl.DateTimeFormat(main.dataset.lang, form).format(Date.parse(pack.as_of)));
+  told.textContent = main.dataset.old.replace("{time}", new Intl.DateTimeFormat(main.dataset.lang === "en" ? "en-GB" : main.dataset.lang, form).format(Date.parse(pack.as_of)));
 }
 
 async function find() {

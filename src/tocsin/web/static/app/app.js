@@ -14,7 +14,7 @@ import { Places } from "./places.js";
 import { real } from "./real.js";
 import { agreed, hold, release, tidy, trial } from "./subscription.js";
 
-const MONTH_DAYS = 30, DAY_MS = 86400000, TEST_MS = 60000;
+const MONTH_DAYS = 30, DAY_MS = 86400000, TEST_MS = 60000, AGAIN_MS = 5000;
 const main = document.getElementById("main");
 const by = (id) => document.getElementById(id);
 const say = (key, values = {}) => {
@@ -27,7 +27,8 @@ const beat = Number(main.dataset.beat) * 1000;
 let registration = null;
 
 const word = (phase) => main.getAttribute(`data-phase-${phase}`) ?? phase;
-const time = (at) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(at);
+// 24 hours and the day first, so that nobody takes a morning for an evening.
+const time = (at) => new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { dateStyle: "medium", timeStyle: "short" }).format(at);
 
 function tell(text, loud = false) {
   const [place, other] = loud ? [by("loud"), by("soft")] : [by("soft"), by("loud")];
@@ -265,8 +266,14 @@ async function answer(says) {
   await post();
 }
 
+let again = 0;
+
+/** Send what waits now, and again and again while this page is open. */
 async function post() {
-  await sendAll().catch(() => {});
+  clearTimeout(again);
+  await sendAll().catch(() => {
+    again = setTimeout(post, AGAIN_MS);
+  });
   await answers();
 }
 

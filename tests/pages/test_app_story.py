@@ -245,6 +245,10 @@ def test_waking_is_proved_with_a_date_and_asked_for_again(town: Town) -> None:
 
 def test_stream_poll_and_push_are_one_gate(town: Town) -> None:
     """What the open page heard on the stream does not sound again by push, and the step is shown at once."""
+    town.context.add_init_script(
+        """let held = 0; WakeLock.prototype.request = async () => (held += 1, { released: false, release: async () => { held -= 1; } });
+        Object.defineProperty(navigator, "held", { get: () => held });"""
+    )
     page = ready(town.context)
     expect(page.locator(".place")).to_have_attribute("data-phase", "calm")
     made = town.building.publish("act", event_id="night")
@@ -253,7 +257,13 @@ def test_stream_poll_and_push_are_one_gate(town: Town) -> None:
     waker.push(**notice(identifier=made.identifier))
     (shown,) = waker.shown(lambda all: len(all) == 1 and all[0]["silent"])
     assert shown["tag"] == "night"
-    assert page.get_by_role("button", name="Keep the screen on").is_visible()
+    keep = page.get_by_role("button", name="Keep the screen on")
+    keep.tap()
+    expect(keep).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate("navigator.held") == 1
+    town.building.publish("all-clear", event_id="night", version=2, headline="It is over.")
+    expect(keep).to_be_hidden(timeout=8000)
+    assert page.evaluate("navigator.held") == 0, "nobody's screen stays on when it is over"
 
 
 def test_whose_word_it_is(town: Town) -> None:
@@ -262,11 +272,11 @@ def test_whose_word_it_is(town: Town) -> None:
     expect(page.locator("#signature")).to_contain_text("Signed with the sender’s key")
     found = page.evaluate(
         """async () => {
-          const { heartbeat, verify, keys } = await import("/static/app/signed.js");
+          const { heartbeat } = await import("/static/app/signed.js");
           const { Places } = await import("/static/app/places.js");
           const head = await (await fetch("/v1/journal/head")).json();
-          const last = head.payload.slice(-1) === "Q" ? "g" : "Q";
-          const bad = { ...head, payload: btoa(atob(head.payload.replace(/-/g, "+").replace(/_/g, "/")).replace("2024", "2025")) };
+          const plain = atob(head.payload.replace(/-/g, "+").replace(/_/g, "/"));
+          const bad = { ...head, payload: btoa(plain.replace("2024", "2025")) };
           const places = new Places({ language: "en", beat: 30000, realm: "actual", words: {}, say: { changed() {} } });
           places.states.set("UA-30", { phase: "calm", alerts: [] });
           places.contact.set("UA-30", Date.now());

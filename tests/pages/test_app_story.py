@@ -246,7 +246,9 @@ def test_waking_is_proved_with_a_date_and_asked_for_again(town: Town) -> None:
 def test_stream_poll_and_push_are_one_gate(town: Town) -> None:
     """What the open page heard on the stream does not sound again by push, and the step is shown at once."""
     town.context.add_init_script(
-        """let held = 0; WakeLock.prototype.request = async () => (held += 1, { released: false, release: async () => { held -= 1; } });
+        """let held = 0;
+        const release = async () => { held -= 1; };
+        WakeLock.prototype.request = async () => (held += 1, { released: false, release });
         Object.defineProperty(navigator, "held", { get: () => held });"""
     )
     page = ready(town.context)

@@ -23,6 +23,7 @@ export function card(shelter, kind = "card") {
   const { words } = shelter;
   const part = document.createElement("section");
   part.className = `${kind} mine`;
+  part.style.marginBlock = ".5rem";
   const add = (name, text, parent = part) => {
     const made = document.createElement(name);
     made.textContent = text;

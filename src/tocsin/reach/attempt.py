@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
 
+from tocsin.cap.alert import Alert
 from tocsin.clock import Clock
 from tocsin.journal import Journal
 from tocsin.reach.bulletin import Parse, body, bulletin
@@ -25,13 +26,21 @@ from tocsin.reach.delivery import Address, AddressBook, Batch, Delivery, Mark
 from tocsin.reach.lane import Lane, Work
 from tocsin.reach.leaving import LEFT, left
 from tocsin.reach.patience import Patience
+from tocsin.reach.wanted import LOUD
 from tocsin.warn.publish import Published
+
+Quieter = Callable[[Sequence[int]], Mapping[int, str]]
+"""Says how loud an alert is for those of some numbers who do not want it aloud."""
 
 _log = logging.getLogger(__name__)
 
 
 class Attempts:
-    """Makes the attempts of one dispatch. ``noted`` is told of each batch that changed, ``gone`` of whom is not there."""
+    """Makes the attempts of one dispatch.
+
+    ``noted`` is told of each batch that changed, ``taken`` of how many more of one were accepted, ``gone`` of whom is not
+    there any more; ``quieter`` makes what says who does not want an alert aloud.
+    """
 
     def __init__(
         self,
@@ -47,24 +56,28 @@ class Attempts:
         before: Callable[[Published], tuple[str, ...]],
         noted: Callable[[Work], object],
         gone: Callable[[int], object],
+        taken: Callable[[Work, int], object],
+        quieter: Callable[[Published, Alert, Batch], Quieter],
     ) -> None:
         self.journal, self.book, self.clock, self.realm = journal, book, clock, realm
         self.parse, self.public_url, self.patience, self.chance = parse, public_url, patience, chance
-        self.before, self.noted, self.gone = before, noted, gone
+        self.before, self.noted, self.gone, self.taken = before, noted, gone, taken
+        self.quieter = quieter
         self.carriers = Carriers()
-        self._bodies: dict[str, bytes] = {}
+        self._bodies: dict[str, tuple[bytes, Quieter]] = {}
 
     async def send(self, lane: Lane, work: Work, places: list[int]) -> None:
         """Send to these places of a batch, and put down how it went."""
         batch = work.batch
         try:
-            content = self._bodies.get(batch.alert)
-            if content is None:
-                content = await asyncio.to_thread(self._body, batch)
+            said = self._bodies.get(batch.alert)
+            if said is None:
+                said = await asyncio.to_thread(self._body, batch)
                 if len(self._bodies) >= 100:
                     self._bodies.pop(next(iter(self._bodies)))
-                self._bodies[batch.alert] = content
-            found = await asyncio.to_thread(self.book.addresses, batch.recipients[places].tolist())
+                self._bodies[batch.alert] = said
+            content, quieter = said
+            found, quiet = await asyncio.to_thread(self._look_up, batch.recipients[places].tolist(), quieter)
         except Exception:
             _log.exception("a batch of %s could not be prepared", batch.alert)
             self._note(lane, work, places, [later(tried=False, reason="store")] * len(places))
@@ -83,7 +96,15 @@ class Attempts:
             here.append(place)
             deliveries.append(
                 Delivery(
-                    batch.alert, batch.event_id, batch.version, batch.phase, batch.realm, batch.deadline, content, to
+                    batch.alert,
+                    batch.event_id,
+                    batch.version,
+                    batch.phase,
+                    batch.realm,
+                    batch.deadline,
+                    content,
+                    to,
+                    quiet.get(number, LOUD),
                 )
             )
         if here:
@@ -106,7 +127,7 @@ class Attempts:
 
     async def prepare(self, make: Callable[[Delivery], Awaitable[None]], batch: Batch) -> None:
         """Have a channel make in advance what every delivery of a batch will need."""
-        content = await asyncio.to_thread(self._body, batch)
+        content, _ = await asyncio.to_thread(self._body, batch)
         nobody = Address(0, "", "")
         await make(
             Delivery(
@@ -114,12 +135,17 @@ class Attempts:
             )
         )
 
-    def _body(self, batch: Batch) -> bytes:
-        """The bulletin of a batch's alert, from the journal."""
+    def _look_up(self, numbers: list[int], quieter: Quieter) -> tuple[dict[int, Address], Mapping[int, str]]:
+        return self.book.addresses(numbers), quieter(numbers)
+
+    def _body(self, batch: Batch) -> tuple[bytes, Quieter]:
+        """The bulletin of a batch's alert, from the journal, and what says for whom it is quieter."""
         entry = self.journal.read(batch.seq - 1, 1)[0]
         published = entry.read(Published)
-        told = bulletin(published, self.parse(published.cap.encode()), self.realm, self.public_url)
-        return body(left(told, self.before(published)) if batch.alert.endswith(LEFT) else told)
+        alert = self.parse(published.cap.encode())
+        told = bulletin(published, alert, self.realm, self.public_url)
+        content = body(left(told, self.before(published)) if batch.alert.endswith(LEFT) else told)
+        return content, self.quieter(published, alert, batch)
 
     def _note(self, lane: Lane, work: Work, places: list[int], outcomes: Sequence[Outcome]) -> None:
         """Put down how an attempt went."""
@@ -133,11 +159,13 @@ class Attempts:
         if places and all(outcome is ACCEPTED for outcome in outcomes):
             work.accept(places)
             lane.count(Mark.ACCEPTED, len(places))
+            self.taken(work, len(places))
             places, outcomes = [], []
         for place, outcome in zip(places, outcomes, strict=True):
             if outcome.kind == "accepted":
                 work.settle(place, Mark.ACCEPTED)
                 lane.count(Mark.ACCEPTED)
+                self.taken(work, 1)
             elif outcome.kind == "later":
                 self._again(lane, work, place, outcome, now)
             else:

@@ -26,6 +26,7 @@ from tocsin.reach.fence import Truth
 from tocsin.reach.index import Asked, PointIndex
 from tocsin.reach.ledger import Ledger
 from tocsin.reach.live import NOWHERE, LiveAreas, spot
+from tocsin.reach.region import Regions
 from tocsin.reach.register import Register, Tally
 from tocsin.reach.spots import Roster, Spots
 from tocsin.reach.subscriber import Subscription
@@ -92,7 +93,7 @@ class Audience:
         with self._lock:
             return self._ledger.of_person(person)
 
-    def whose(self, numbers: Iterable[int]) -> dict[int, tuple[str, int]]:
+    def whose(self, numbers: Sequence[int]) -> dict[int, tuple[str, int]]:
         """Of ``numbers`` those that share a person with others, or could: the person, and their order there."""
         with self._lock:
             return self._ledger.whose(numbers)
@@ -215,6 +216,22 @@ class Audience:
             areas = sorted(((code, len(self._codes.of(code))) for code in list(self._codes)), key=lambda one: -one[1])
             return self._register.tally(marks), dict(areas)
 
+    def spread(self, numbers: Numbers, areas: Sequence[str] = ()) -> tuple[dict[str, int], dict[str, int]]:
+        """How many of ``numbers`` are where and read what: by the first-level region of a place, by first language.
+
+        Of several places one is counted, and one that ``areas`` concern before any other.
+        """
+        with self._lock:
+            regions = Regions(self.places, self._register.rows)
+            rosters, reach = (self._spots.settled, self._codes), related(self.places, areas)
+            # What is entered later stands, so whatever the alert concerns comes last.
+            for concerned in (False, True):
+                for roster in rosters:
+                    for code in roster:
+                        if (code in reach) is concerned:
+                            regions.enter(code, roster.of(code))
+            return regions.count(numbers), self._register.languages(numbers)
+
     def over(self, at: datetime) -> list[str]:
         """The subscriptions whose last moment has come by ``at``, for their end to be put on record."""
         with self._lock:
@@ -251,7 +268,11 @@ class Audience:
             for number in self._tuned.intersection(numbers):
                 one = self._ledger.get(number)
                 assert one is not None
-                places = [place for place, _ in self._reasons.of(one, areas, shape)]
+                if not any(w.level != LOUD and (not w.phases or phase in w.phases) for w in one.loudness):
+                    continue
+                # Where a place is not asked about, why it is concerned need not be found out.
+                named = any(w.place for w in one.loudness)
+                places = [place for place, _ in self._reasons.of(one, areas, shape)] if named else []
                 level = loudest(one.loudness, places, phase)
                 if level != LOUD:
                     found[number] = level

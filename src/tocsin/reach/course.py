@@ -19,8 +19,8 @@ from tocsin.reach.channel import Channel
 from tocsin.reach.delivery import Batch, Batches, Mark, Numbers, Receipt
 from tocsin.reach.ladder import Ladder, Places
 from tocsin.reach.lane import Work
+from tocsin.reach.pace import Pace
 from tocsin.reach.standing import DELIVERY_COUNTED, Counted, Curve, Levels, Standing, levels, standing
-from tocsin.reach.subscriber import Subscription
 from tocsin.warn.publish import Published
 
 MINUTE = timedelta(minutes=1)
@@ -31,13 +31,14 @@ AREAS = 60
 
 
 class Course:
-    """One alert on its way; ``began`` is when it was sealed."""
+    """One alert on its way; ``began`` is when it was sealed, ``published`` when the journal was told of it."""
 
-    def __init__(self, alert: str, seq: int, phase: str, began: datetime) -> None:
-        self.alert, self.seq, self.phase, self.began = alert, seq, phase, began
+    def __init__(self, alert: str, seq: int, phase: str, began: datetime, published: datetime) -> None:
+        self.alert, self.seq, self.phase, self.began, self.published = alert, seq, phase, began, published
         self.works: list[Work] = []
         self.ladder: Ladder | None = None
         self.curves: dict[str, Curve] = {}
+        self.paces: dict[str, Pace] = {}
         self.changed = False
         self._counted: dict[str, Levels] = {}
         self._counted_at = began
@@ -49,14 +50,14 @@ class Course:
 
     def climb(
         self,
-        subscription: Callable[[int], Subscription | None],
+        whose: Callable[[Sequence[int]], dict[int, tuple[str, int]]],
         proves: Callable[[str], Receipt],
         patience_s: float,
         at: datetime,
     ) -> None:
         """Have a ladder for those who are held in reserve, if there are any."""
         if any((work.marks == Mark.RESERVED).any() for work in self.works if work.batch.rung):
-            self.ladder = Ladder(self.works, subscription, proves, patience_s, at.timestamp())
+            self.ladder = Ladder(self.works, whose, proves, patience_s, at.timestamp())
 
     def step(self, at: datetime) -> tuple[Places, Places]:
         """Whom to try by the next channel now, and who is spared; see :meth:`.ladder.Ladder.step`."""
@@ -72,6 +73,10 @@ class Course:
             if place is not None and (before := work.receive(place, level)) is not None:
                 return work, before
         return None
+
+    def accepted(self, channel: str, at: datetime, number: int = 1) -> None:
+        """So many more have a first receipt by a channel."""
+        self.paces.setdefault(channel, Pace()).add((at - self.published).total_seconds(), number)
 
     def note(self, at: datetime) -> None:
         """Add how it stands to its curves."""
@@ -111,17 +116,22 @@ class Courses:
         """The course of an alert that is kept in memory."""
         return self._known.get(alert)
 
-    def of(self, batch: Batch) -> Course:
-        """The course that a batch belongs to, begun now if there is none."""
+    def of(self, batch: Batch, published: datetime) -> Course:
+        """The course that a batch of an alert ``published`` then belongs to, begun now if there is none."""
         course = self._known.get(batch.alert)
         if course is None:
-            course = self._known[batch.alert] = Course(batch.alert, batch.seq, batch.phase, self.clock.now())
+            course = self._known[batch.alert] = Course(batch.alert, batch.seq, batch.phase, self.clock.now(), published)
         return course
 
     def trim(self) -> None:
         """Forget the oldest of those that have arrived, when there are too many."""
         while len(self._known) > COURSES and (over := next((one for one in self if not one.open), None)):
             del self._known[over.alert]
+
+    def paces(self, alerts: Iterable[str]) -> dict[tuple[str, str], Pace]:
+        """How fast these alerts were accepted, by alert and channel, as far as that was seen."""
+        known = [course for alert in alerts if (course := self._known.get(alert)) is not None]
+        return {(course.alert, channel): pace for course in known for channel, pace in course.paces.items()}
 
     def count(self, changed: Iterable[str], realm: str) -> list[Fact]:
         """Note how the alerts that ``changed`` stand; the facts of those that are due to be put on record."""

@@ -19,6 +19,8 @@ import numpy as np
 from msgspec import Struct
 
 from tocsin.journal import Fact
+from tocsin.reach.pace import Pace
+from tocsin.reach.wanted import LOUD
 
 DELIVERY_SEALED = "delivery:sealed"
 DELIVERY_SETTLED = "delivery:settled"
@@ -95,7 +97,10 @@ class Address(Struct, frozen=True):
 
 
 class Delivery(Struct, frozen=True):
-    """One alert for one subscriber; ``body`` is the bulletin's JSON, ``deadline`` its last moment."""
+    """One alert for one subscriber; ``body`` is the bulletin's JSON, ``deadline`` its last moment.
+
+    ``loudness`` is how loud the subscriber wants it there (:mod:`tocsin.reach.wanted`).
+    """
 
     alert: str
     event_id: str
@@ -105,6 +110,7 @@ class Delivery(Struct, frozen=True):
     deadline: datetime
     body: bytes
     to: Address
+    loudness: str = LOUD
 
 
 class Batch(Struct, frozen=True):
@@ -148,7 +154,11 @@ class Plan(Struct, frozen=True):
 
 
 class Sealed(Struct, frozen=True):
-    """The body of ``delivery:sealed``; the entry's subject is ``<identifier>@<channel>``."""
+    """The body of ``delivery:sealed``; the entry's subject is ``<identifier>@<channel>``.
+
+    ``areas`` counts the recipients by the first-level region of their place, ``languages`` by their first language;
+    the empty name stands for a place that nobody knows and for no language named.
+    """
 
     alert: str
     event_id: str
@@ -156,10 +166,17 @@ class Sealed(Struct, frozen=True):
     phase: str
     channel: str
     recipients: int
+    areas: dict[str, int] = {}
+    languages: dict[str, int] = {}
 
 
 class Settled(Struct, frozen=True):
-    """The body of ``delivery:settled``: how many ended with which mark."""
+    """The body of ``delivery:settled``: how many ended with which mark, and how fast they were reached.
+
+    ``curve`` holds the seconds from publication until the ``first``, and until 50, 95 and 99 of 100 of those reached, were
+    accepted (``p50``, ``p95``, ``p99``); it is empty where nobody was. ``curve_partial``: some were accepted before a
+    restart, and are not in it.
+    """
 
     alert: str
     event_id: str
@@ -167,6 +184,8 @@ class Settled(Struct, frozen=True):
     phase: str
     channel: str
     outcomes: dict[str, int]
+    curve: dict[str, float] = {}
+    curve_partial: bool = False
 
 
 class Proof(Struct, frozen=True):
@@ -221,8 +240,19 @@ class Batches(Protocol):
         """Those of :meth:`reached` for whom the last that they may have seen of this event is a warning."""
         ...
 
-    def announce(self, alerts: Sequence[str]) -> None:
-        """Record ``delivery:settled`` for each of these alerts on each channel where all is settled; once each."""
+    def knowing(self, event_id: str, phase: str) -> Numbers:
+        """Those who surely have the newest that this event had for them, and for whom that was of ``phase``."""
+        ...
+
+    def latest(self, event_id: str, below: int) -> int | None:
+        """The number of the entry that published the newest version ``below`` this one that went to anybody."""
+        ...
+
+    def announce(self, alerts: Sequence[str], paces: Mapping[tuple[str, str], Pace] = {}) -> None:
+        """Record ``delivery:settled`` for each of these alerts on each channel where all is settled; once each.
+
+        ``paces`` says, by alert and channel, how fast they were accepted as far as that was seen.
+        """
         ...
 
     def unannounced(self) -> list[str]:

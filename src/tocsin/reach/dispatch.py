@@ -56,6 +56,9 @@ __all__ = ["PHASES", "Dispatch", "Patience"]
 
 PHASES = ("prepare", "act", "hold", "all-clear", "retracted")
 
+Origin = tuple[str, datetime]
+"""The source of an alert, and when the journal was told of it."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -105,6 +108,8 @@ class Dispatch:
             before=self.recipients.before,
             noted=self._noted,
             gone=self._end_subscription,
+            taken=self._taken,
+            quieter=self.recipients.quieter,
         )
         self.stops: dict[str, Stop] = {}
         self._works: dict[int, Work] = {}
@@ -228,6 +233,8 @@ class Dispatch:
             if before in (Mark.ACCEPTED, Mark.SHOWN):
                 lane.ended[before.name.lower()] -= 1
             lane.count(mark)
+        if before not in (Mark.ACCEPTED, Mark.SHOWN):
+            self._taken(work, 1)
         self._noted(work)
         await self.filing.kept()
         return True
@@ -268,8 +275,8 @@ class Dispatch:
                     if held is None or published.version > held.version:
                         newest[published.event_id] = published
             await self._supersede({event_id: published.version for event_id, published in newest.items()})
-            sources = {entry.seq: published.source for entry, published in read if published is not None}
-            self._enter(await asyncio.to_thread(self._seal, read, newest), sources)
+            origins = {entry.seq: (published.source, entry.at) for entry, published in read if published is not None}
+            self._enter(await asyncio.to_thread(self._seal, read, newest), origins)
             return True
         finally:
             self._sealing = False
@@ -297,7 +304,17 @@ class Dispatch:
             for plan in self.recipients.plans(entry, published):
                 plans.append(plan)
                 for channel, numbers in plan.recipients.items():
-                    sealed = Sealed(plan.alert, plan.event_id, plan.version, plan.phase, channel, len(numbers))
+                    areas, languages = self.audience.spread(numbers, published.areas)
+                    sealed = Sealed(
+                        plan.alert,
+                        plan.event_id,
+                        plan.version,
+                        plan.phase,
+                        channel,
+                        len(numbers),
+                        areas,
+                        languages,
+                    )
                     facts.append(fact(DELIVERY_SEALED, f"{plan.alert}@{channel}", sealed, self.realm))
         return self.batches.seal(self.follower, read[-1][0].seq, facts, plans, versions)
 
@@ -324,29 +341,29 @@ class Dispatch:
         for batch in found:
             # Nobody knows whether those in flight arrived, so they count as tried: they are sent to again.
             batch.marks[batch.marks == Mark.SENDING] = Mark.WAITING
-        ended, sources = await asyncio.to_thread(self._about, found)
-        self._enter(found, sources, ended)
+        ended, origins = await asyncio.to_thread(self._about, found)
+        self._enter(found, origins, ended)
         if missed := await asyncio.to_thread(self.batches.unannounced):
             await asyncio.to_thread(self.batches.announce, missed)
 
-    def _about(self, found: Sequence[Batch]) -> tuple[list[Batch], dict[int, str]]:
-        """What else is known of the alerts of these batches: their batches that are settled, and who published them."""
+    def _about(self, found: Sequence[Batch]) -> tuple[list[Batch], dict[int, Origin]]:
+        """What else is known of the alerts of these batches: their batches that are settled, and their origins."""
         here = {batch.id for batch in found}
         alerts = dict.fromkeys(batch.alert for batch in found)
         ended = [batch for alert in alerts for batch in self.batches.told(alert) if batch.id not in here]
         entries = {seq: self.journal.read(seq - 1, 1)[0] for seq in {batch.seq for batch in found}}
-        return ended, {seq: entry.read(Published).source for seq, entry in entries.items()}
+        return ended, {seq: (entry.read(Published).source, entry.at) for seq, entry in entries.items()}
 
-    def _enter(self, found: Sequence[Batch], sources: Mapping[int, str], ended: Sequence[Batch] = ()) -> None:
+    def _enter(self, found: Sequence[Batch], origins: Mapping[int, Origin], ended: Sequence[Batch] = ()) -> None:
         """Take up these batches, with what is already settled of their alerts."""
         at = self.clock.now()
-        courses = {batch.alert: self.courses.of(batch) for batch in (*ended, *found)}
+        courses = {batch.alert: self.courses.of(batch, origins[batch.seq][1]) for batch in (*ended, *found)}
         for batch in ended:
             work = Work(batch, batch.marks)
             work.closed = work.saved = True
             courses[batch.alert].works.append(work)
         for batch in found:
-            work = Work(batch, self.batches.marks(batch), sources.get(batch.seq, ""))
+            work = Work(batch, self.batches.marks(batch), origins[batch.seq][0])
             courses[batch.alert].works.append(work)
             self._works[batch.id] = work
             if work.open == 0:
@@ -358,7 +375,7 @@ class Dispatch:
             # Otherwise its channel is not installed now; it waits for the channel or for its end, and doctor shows it.
         for course in courses.values():
             course.climb(
-                self.audience.subscription,
+                self.audience.whose,
                 self._proves,
                 self.patience.receipt(course.phase),
                 at,
@@ -378,6 +395,10 @@ class Dispatch:
             if len(lane.prepared) > COURSES:
                 lane.prepared.popitem(last=False)
             self._start(self.attempts.prepare(make, batch))
+
+    def _taken(self, work: Work, number: int) -> None:
+        if (course := self.courses.get(work.batch.alert)) is not None:
+            course.accepted(work.batch.channel, self.clock.now(), number)
 
     def _end_subscription(self, number: int) -> None:
         one = self.audience.subscription(number)

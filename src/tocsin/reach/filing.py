@@ -79,4 +79,4 @@ class Filing:
             await asyncio.to_thread(self.journal.append, facts)
         alerts = list(dict.fromkeys(work.batch.alert for work in ended))
         if alerts:
-            await asyncio.to_thread(self.batches.announce, alerts)
+            await asyncio.to_thread(self.batches.announce, alerts, self.courses.paces(alerts))

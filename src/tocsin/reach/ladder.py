@@ -16,8 +16,6 @@ import numpy as np
 
 from tocsin.reach.delivery import FAILED_CODES, PROVEN_CODES, Mark, Marks, Numbers, Receipt
 from tocsin.reach.lane import Work
-from tocsin.reach.recipients import whose
-from tocsin.reach.subscriber import Subscription
 
 Places = dict[int, list[int]]
 """Places in batches, by the batch's id."""
@@ -28,13 +26,14 @@ _SHOWN = np.array([Mark.SHOWN, Mark.ANSWERED], dtype=np.uint8)
 class Ladder:
     """The persons of one alert who can be told by more than one channel.
 
-    ``proves`` says which receipt a channel can bring. ``now`` and ``patience_s`` are in seconds of one steady clock.
+    ``whose`` says of numbers that share a person whose they are and in which order, ``proves`` which receipt a channel can
+    bring. ``now`` and ``patience_s`` are in seconds of one steady clock.
     """
 
     def __init__(
         self,
         works: Sequence[Work],
-        subscription: Callable[[int], Subscription | None],
+        whose: Callable[[Sequence[int]], dict[int, tuple[str, int]]],
         proves: Callable[[str], Receipt],
         patience_s: float,
         now: float,
@@ -42,16 +41,21 @@ class Ladder:
         self.patience_s = patience_s
         self._works = list(works)
         rows: list[tuple[str, int, int, int, int]] = []
+        listed = [work.batch.recipients.tolist() for work in works]
+        # Whose subscription has ended meanwhile stands alone, and what is held back of it has no one above it.
+        owned = [whose(numbers) for numbers in listed]
         held = {
-            whose(subscription(number))[0]
-            for work in works
+            person
+            for work, theirs in zip(works, owned, strict=True)
             if work.batch.rung
-            for number in work.batch.recipients.tolist()
+            for person, _ in theirs.values()
+            if person
         }
-        for which, work in enumerate(works):
-            for place, number in enumerate(work.batch.recipients.tolist()):
-                person, order = whose(subscription(number))
-                # Whose subscription has ended meanwhile stands alone, and what is held back of it has no one above it.
+        for which, (work, numbers, theirs) in enumerate(zip(works, listed, owned, strict=True)):
+            if not theirs and not work.batch.rung:
+                continue
+            for place, number in enumerate(numbers):
+                person, order = theirs.get(number, ("", 0))
                 person = person or (f" {number}" if work.batch.rung else "")
                 if person in held or (work.batch.rung and person):
                     rows.append((person, work.batch.rung, order, which, place))

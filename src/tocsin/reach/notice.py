@@ -1,7 +1,8 @@
 """The notice: what one alert says to a person's own device, short, in the languages that the person reads.
 
-- It is made from the bulletin once for each set of languages and its bytes are the same for all who share them, so that
-  nothing is worded at the alarm; and it says nothing about the moment of sending, so that a resend is identical.
+- It is made from the bulletin once for each set of languages and each loudness, and its bytes are the same for all who
+  share these, so that nothing is worded at the alarm; and it says nothing about the moment of sending, so that a resend
+  is identical.
 - It is padded to a size that follows from how many languages the person asked for and from nothing else. Text that
   does not fit is cut at a sentence, never the phase, the event or the version; ``url`` leads to the whole.
 - In the exercise realm every title begins with the word for exercise (F16).
@@ -21,6 +22,7 @@ from tocsin.errors import TooLargeError
 from tocsin.journal import EXERCISE
 from tocsin.place.language import best, language
 from tocsin.reach.bulletin import Bulletin
+from tocsin.reach.wanted import LOUD
 from tocsin.warn.phrase import LANGUAGES, book
 
 ALL = 4
@@ -38,7 +40,10 @@ class Text(Struct, frozen=True, omit_defaults=True):
 
 
 class Notice(Struct, frozen=True, omit_defaults=True):
-    """One alert for a device. ``texts`` is by language tag, the subscriber's first language first."""
+    """One alert for a device. ``texts`` is by language tag, the subscriber's first language first.
+
+    ``loudness`` is the subscriber's own wish for the places that are concerned; what is wanted aloud does not say so.
+    """
 
     identifier: str
     event_id: str
@@ -51,6 +56,7 @@ class Notice(Struct, frozen=True, omit_defaults=True):
     next_update_by: datetime | None = None
     areas: tuple[str, ...] = ()
     more_areas: int = 0
+    loudness: str = LOUD
 
 
 def size(languages: Sequence[str]) -> int:
@@ -58,7 +64,7 @@ def size(languages: Sequence[str]) -> int:
     return SIZES[min(len(languages) or ALL, len(SIZES)) - 1]
 
 
-def notice(told: Bulletin, languages: Sequence[str]) -> bytes:
+def notice(told: Bulletin, languages: Sequence[str], loudness: str = LOUD) -> bytes:
     """The JSON of the notice, at most :func:`size` bytes; :class:`TooLargeError` if not even the bare facts fit."""
     most, texts = size(languages), _texts(told, languages)
     title, text, areas = TITLE, TEXT, AREAS
@@ -75,6 +81,7 @@ def notice(told: Bulletin, languages: Sequence[str]) -> bytes:
             told.next_update_by,
             told.areas[:areas],
             max(0, len(told.areas) - areas),
+            loudness,
         )
         content = msgspec.json.encode(made)
         if len(content) <= most:

@@ -5,7 +5,9 @@
   audience of the moment.
 - Subscriptions that share a ``person`` are that person's ways to be told, in their ``order``. The first of them that is
   concerned is a recipient; the others are held in reserve, and are tried by :mod:`tocsin.reach.ladder`.
-- Whom a newer version of a warning leaves out gets an all-clear in its place (:mod:`.leaving`).
+- Whom a newer version of a warning leaves out gets an all-clear in its place (:mod:`.leaving`). Those who stay in the
+  smaller area and surely have the earlier version get nothing new, unless the phase or what to do has changed (practice.md
+  requirement 43).
 - Whoever may have seen an alert by some channel gets its end by that channel, and none of these is held in reserve.
 """
 
@@ -20,9 +22,8 @@ from tocsin.clock import Clock
 from tocsin.journal import Entry, Journal
 from tocsin.reach.audience import Audience, Outline
 from tocsin.reach.bulletin import Parse, bulletin
-from tocsin.reach.delivery import WARNINGS, Batches, Numbers, Plan, rank
+from tocsin.reach.delivery import WARNINGS, Batch, Batches, Numbers, Plan, rank
 from tocsin.reach.leaving import ALL_CLEAR, LEFT
-from tocsin.reach.subscriber import Subscription
 from tocsin.warn.publish import Published
 
 
@@ -42,7 +43,6 @@ class Recipients:
     ) -> None:
         self.journal, self.batches, self.audience, self.clock, self.realm = journal, batches, audience, clock, realm
         self.parse, self.public_url, self.outline = parse, public_url, outline
-        self._alone = np.zeros(0, dtype=np.bool_)
 
     def plans(self, entry: Entry, published: Published) -> list[Plan]:
         """Whom an alert goes to, and whom it leaves out; nothing if it concerns nobody or has ended."""
@@ -52,8 +52,9 @@ class Recipients:
         told = bulletin(published, alert, self.realm, self.public_url)
         if told.deadline <= self.clock.now():
             return []
-        recipients, reserve = self._found(published, alert)
-        gone = self._left(published, alert) if published.phase in WARNINGS else {}
+        shape = self.outline(alert)
+        gone = self._left(published, shape) if published.phase in WARNINGS else {}
+        recipients, reserve = self._found(published, alert, shape, bool(gone))
         return [
             Plan(
                 name,
@@ -76,60 +77,79 @@ class Recipients:
 
     def before(self, published: Published) -> tuple[str, ...]:
         """The areas that the version before this one covered and this one does not."""
-        earlier = self.batches.told(published.supersedes) if published.supersedes else []
-        if not earlier:
-            return ()
-        areas = self.journal.read(earlier[0].seq - 1, 1)[0].read(Published).areas
-        return tuple(area for area in areas if area not in published.areas)
+        earlier = self._earlier(published)
+        return tuple(area for area in earlier.areas if area not in published.areas) if earlier is not None else ()
 
-    def _left(self, published: Published, alert: Alert) -> dict[str, Numbers]:
+    def quieter(self, published: Published, alert: Alert, batch: Batch) -> Callable[[Sequence[int]], dict[int, str]]:
+        """What says how loud a batch's alert is for those of some numbers who do not want it aloud."""
+        left = batch.alert.endswith(LEFT)
+        areas = self.before(published) if left else published.areas
+        shape = None if left else self.outline(alert)
+        return lambda numbers: self.audience.loudness(numbers, areas, batch.phase, shape)
+
+    def _earlier(self, published: Published) -> Published | None:
+        """The newest version before this one of which anybody was told."""
+        seq = self.batches.latest(published.event_id, published.version)
+        return None if seq is None else self.journal.read(seq - 1, 1)[0].read(Published)
+
+    def _left(self, published: Published, shape: Outline | None) -> dict[str, Numbers]:
         """Who may have seen an earlier version of a warning and is not concerned by this one, by channel."""
         seen = self.batches.warned(published.event_id)
-        if not seen.size:
-            return {}
-        shape = self.outline(alert)
-        exact = getattr(self.audience, "left", None)
-        if exact is not None:
-            found: dict[str, Numbers] = exact(seen, published.areas, shape)
-            return found
-        gone = [number for number in seen.tolist() if not self.audience.why(number, published.areas, shape)]
-        return self.audience.by_channel(gone)
+        return self.audience.left(seen, published.areas, shape) if seen.size else {}
 
-    def _found(self, published: Published, alert: Alert) -> tuple[dict[str, Numbers], dict[str, Numbers]]:
+    def _found(
+        self, published: Published, alert: Alert, shape: Outline | None, gone: bool
+    ) -> tuple[dict[str, Numbers], dict[str, Numbers]]:
         over = published.phase in ("retracted", "all-clear")
         seen = self.batches.reached(published.event_id) if over else np.empty(0, dtype=np.int64)
-        reached = self.audience.by_channel(seen.tolist()) if over else {}
+        reached = self.audience.by_channel(seen) if over else {}
         if published.phase == "retracted":
             return reached, {}
         present = self.audience.match(
             published.areas,
             published.phase,
             published.scope,
-            self.outline(alert),
+            shape,
             severity=worst(alert),
             at=self.clock.now(),
         )
         for channel, numbers in reached.items():
             present[channel] = np.union1d(present[channel], numbers) if channel in present else numbers
-        return split(present, self._owned(present), frozenset(seen.tolist()))
-
-    def _owned(self, found: Mapping[str, Numbers]) -> dict[int, tuple[str, int]]:
-        """Those of ``found`` who belong to a person with other channels, by number: whose, and in which order.
-
-        Most stand alone, and a number that does goes on doing so; a million are not looked at one by one each time.
-        """
-        most = max((int(numbers[-1]) for numbers in found.values() if numbers.size), default=-1)
-        if most >= len(self._alone):
-            self._alone = np.pad(self._alone, (0, most + 1 - len(self._alone) + most // 2))
         owned: dict[int, tuple[str, int]] = {}
-        for numbers in found.values():
-            for number in numbers[~self._alone[numbers]].tolist():
-                person, order = whose(self.audience.subscription(number))
-                if person:
-                    owned[number] = person, order
-                else:
-                    self._alone[number] = True
-        return owned
+        for numbers in present.values():
+            owned.update(self.audience.whose(numbers.tolist()))
+        if published.phase in WARNINGS:
+            present = without(present, owned, self._knowing(published, alert, gone))
+        return split(present, owned, frozenset(seen.tolist()))
+
+    def _knowing(self, published: Published, alert: Alert, gone: bool) -> Numbers:
+        """Who knows already all that a version with a smaller area has to say to them; nobody where it says more."""
+        nobody = np.empty(0, dtype=np.int64)
+        earlier = self._earlier(published)
+        if earlier is None or earlier.phase != published.phase:
+            return nobody
+        if not gone and set(earlier.areas) <= set(published.areas):
+            return nobody
+        if _says(self.parse(earlier.cap.encode())) != _says(alert):
+            return nobody
+        return self.batches.knowing(published.event_id, published.phase)
+
+
+def without(found: dict[str, Numbers], owned: Mapping[int, tuple[str, int]], knowing: Numbers) -> dict[str, Numbers]:
+    """``found`` without those who know already, by whichever channel of theirs."""
+    if not knowing.size:
+        return found
+    persons = {owned[number][0] for number in knowing.tolist() if number in owned}
+    theirs = [number for number, (person, _) in owned.items() if person and person in persons]
+    left = {channel: np.setdiff1d(numbers, knowing) for channel, numbers in found.items()}
+    if theirs:
+        left = {channel: np.setdiff1d(numbers, theirs) for channel, numbers in left.items()}
+    return {channel: numbers for channel, numbers in left.items() if numbers.size}
+
+
+def _says(alert: Alert) -> dict[str, str]:
+    """What an alert tells people to do, by language."""
+    return {info.language: info.instruction for info in alert.infos}
 
 
 def split(
@@ -148,7 +168,8 @@ def split(
     for channel, numbers in found.items():
         for number in numbers[np.isin(numbers, list(owned))].tolist():
             person, order = owned[number]
-            persons.append((person, -1 if number in seen else order, number, channel))
+            if person:
+                persons.append((person, -1 if number in seen else order, number, channel))
     for person, order, number, _ in persons:
         best = first.get(person)
         if best is None or (order, number) < best:
@@ -164,11 +185,6 @@ def split(
         for channel, numbers in found.items()
     }
     return {channel: numbers for channel, numbers in told.items() if numbers.size}, reserve
-
-
-def whose(one: Subscription | None) -> tuple[str, int]:
-    """Whose a subscription is, by an opaque name (empty where it stands alone), and its place among that person's."""
-    return getattr(one, "person", ""), getattr(one, "order", 0)
 
 
 def worst(alert: Alert) -> str:

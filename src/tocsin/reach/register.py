@@ -137,6 +137,10 @@ class Register:
             total - len(owned) + len(np.unique(owned)),
         )
 
+    def languages(self, numbers: Numbers) -> dict[str, int]:
+        """How many of ``numbers`` have which first language; the empty name stands for none."""
+        return _counts(self._language[numbers], self._languages)
+
     def every(self) -> Truth:
         """All who stand here, as marks."""
         return self._live[: self._rows].copy()

@@ -48,6 +48,10 @@ class Members:
         self._numbers.pop()
         return True
 
+    def numbers(self) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        """These numbers, as they are now."""
+        return np.array(self._numbers, dtype=np.uint32)
+
     def mark(self, marks: Truth) -> None:
         """Set ``marks`` at these numbers."""
         marks[np.frombuffer(self._numbers, dtype=np.uint32)] = True
@@ -122,6 +126,12 @@ class Spots:
         """Set ``marks`` at whoever has a point with one of ``areas`` as its innermost."""
         self.settle()
         self._settled.mark(areas, marks)
+
+    @property
+    def settled(self) -> Roster:
+        """Who has a point in which innermost area."""
+        self.settle()
+        return self._settled
 
     def settle(self) -> None:
         """Find the area of every point that has come."""

@@ -27,6 +27,8 @@ from tocsin.journal import Fact, fact
 from tocsin.reach.delivery import (
     BATCH,
     DELIVERY_SETTLED,
+    PROVEN,
+    PROVEN_CODES,
     REACHED_CODES,
     WARNINGS,
     Batch,
@@ -40,6 +42,7 @@ from tocsin.reach.delivery import (
     raised,
     receipt,
 )
+from tocsin.reach.pace import Pace
 from tocsin.store.sqlite import SqliteStore
 
 SCHEMA = """
@@ -84,6 +87,11 @@ SELECT alert, event_id, version, phase, channel, recipients, marks, id
 FROM batches WHERE first <= ? AND last >= ? ORDER BY id DESC
 """
 _TALLY = "SELECT channel, event_id, version, phase, realm, settled, marks FROM batches WHERE alert = ?"
+_LATEST = """
+SELECT seq FROM batches WHERE event_id = ? AND realm = ? AND version < ? ORDER BY version DESC, id DESC LIMIT 1
+"""
+_UNSEEN: Mapping[tuple[str, str], Pace] = {}
+_PROVEN = tuple(mark.name.lower() for mark in PROVEN)
 _SUBJECTS = "SELECT DISTINCT alert, channel FROM batches WHERE realm = ? AND id > ?"
 
 
@@ -251,7 +259,26 @@ class SqlBatches:
                 warned = np.union1d(warned, numbers) if phase in WARNINGS else np.setdiff1d(warned, numbers)
         return warned
 
-    def announce(self, alerts: Sequence[str]) -> None:
+    def knowing(self, event_id: str, phase: str) -> Numbers:
+        """Those who surely have the newest that this event had for them, and for whom that was of ``phase``."""
+        knowing = np.empty(0, dtype=np.int64)
+        with self.store.reader() as connection:
+            for said, recipients, kept in connection.execute(_OF_EVENT, (event_id, self.realm)):
+                numbers, marks = np.frombuffer(recipients, dtype=np.int64), np.frombuffer(kept, dtype=np.uint8)
+                has = np.isin(marks, PROVEN_CODES)
+                if said != phase:
+                    has = np.zeros(len(marks), dtype=np.bool_)
+                # Who was spared has it by another channel, which stands in another batch.
+                knowing = np.union1d(np.setdiff1d(knowing, numbers[~has & (marks != Mark.SPARED)]), numbers[has])
+        return knowing
+
+    def latest(self, event_id: str, below: int) -> int | None:
+        """The number of the entry that published the newest version ``below`` this one that went to anybody."""
+        with self.store.reader() as connection:
+            row = connection.execute(_LATEST, (event_id, self.realm, below)).fetchone()
+        return int(row[0]) if row else None
+
+    def announce(self, alerts: Sequence[str], paces: Mapping[tuple[str, str], Pace] = _UNSEEN) -> None:
         """Record ``delivery:settled`` where all is settled, once for each alert and channel."""
         facts = []
         for alert in alerts:
@@ -267,7 +294,10 @@ class SqlBatches:
                     counts = count(np.frombuffer(b"".join(row[3] for row in rows), dtype=np.uint8))
                     # Who was told by another channel was never a recipient of this one.
                     counts.pop(Mark.SPARED.name.lower(), None)
-                    told = Settled(alert, event_id, version, phase, channel, counts)
+                    pace = paces.get((alert, channel))
+                    partial = sum(counts.get(name, 0) for name in _PROVEN) > (pace.count if pace is not None else 0)
+                    curve = pace.curve() if pace is not None else {}
+                    told = Settled(alert, event_id, version, phase, channel, counts, curve, partial)
                     facts.append(fact(DELIVERY_SETTLED, f"{alert}@{channel}", told, self.realm))
         if facts:
             self.store.append_new(facts)

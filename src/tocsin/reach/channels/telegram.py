@@ -85,7 +85,7 @@ class Telegram:
         body = {
             "chat_id": delivery.to.address,
             "text": text,
-            "disable_notification": delivery.phase not in URGENT,
+            "disable_notification": delivery.phase not in URGENT or delivery.loudness == "silent",
             "link_preview_options": {"is_disabled": True},
         }
         return (await self.gateway.send({}, msgspec.json.encode(body), "application/json")).outcome

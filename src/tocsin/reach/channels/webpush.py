@@ -53,7 +53,7 @@ class Text:
     def __init__(self, delivery: Delivery) -> None:
         languages = delivery.to.languages
         told = _BULLETIN.decode(delivery.body)
-        self.padded = pad(notice(told, languages), size(languages))
+        self.padded = pad(notice(told, languages, delivery.loudness), size(languages))
         self.name = binding(delivery.alert, delivery.version, languages, self.padded)
         self.until = delivery.deadline
 
@@ -81,7 +81,7 @@ class Webpush:
         self.vapid = Vapid(signer, contact) if signer is not None else None
         self.courier = Courier(manners, loopback=loopback, authorities=authorities, agent=agent)
         self.prepared = self.on_the_spot = 0
-        self._texts: dict[tuple[bytes, tuple[str, ...]], Text] = {}
+        self._texts: dict[tuple[bytes, tuple[str, ...], str], Text] = {}
         self._headers: dict[tuple[str, ...], list[str]] = {}
         self._vet = lru_cache(maxsize=10_000)(self._vetted)
 
@@ -166,7 +166,7 @@ class Webpush:
         return keys
 
     def _text(self, delivery: Delivery) -> Text:
-        named = (delivery.body, delivery.to.languages)
+        named = (delivery.body, delivery.to.languages, delivery.loudness)
         text = self._texts.get(named)
         if text is None:
             if len(self._texts) >= 1000:

@@ -37,8 +37,8 @@ MODULES = (
     "phase.js",
     "app/keep.js",
     "app/message.js",
-    "app/arrive.js",
     "app/outbox.js",
+    "app/arrive.js",
     "app/subscription.js",
     "app/worker.js",
 )

@@ -26,22 +26,17 @@ function kindOf(one) {
 /** The button that keeps a shelter as mine. */
 async function keeper(row, one) {
   const press = row.querySelector(".own");
+  press.textContent = main.dataset.mine;
+  press.setAttribute("aria-label", `${main.dataset.mine}: ${one.name || one.address || one.kind}`);
+  press.setAttribute("aria-pressed", "false");
   press.hidden = false;
-  const set = (chosen) => {
-    press.setAttribute("aria-pressed", String(chosen));
-    press.textContent = chosen ? main.dataset.chosen : main.dataset.mine;
-  };
-  const same = (kept) => Boolean(kept) && kept.lat === one.lat && kept.lon === one.lon;
   press.addEventListener("click", async () => {
     const { name, address, lat, lon, minutes, id } = one;
     await choose({ place: main.dataset.place, id, name, address, kind: kindOf(one) || one.kind, lat, lon, minutes: minutes ?? null, by: "fix", words: own });
-    for (const other of document.querySelectorAll(".near .own")) {
-      other.setAttribute("aria-pressed", "false");
-      other.textContent = main.dataset.mine;
-    }
-    set(true);
+    for (const other of document.querySelectorAll(".near .own")) other.setAttribute("aria-pressed", String(other === press));
   });
-  set(same(await mine().catch(() => null)));
+  const kept = await mine().catch(() => null);
+  press.setAttribute("aria-pressed", String(Boolean(kept) && kept.lat === one.lat && kept.lon === one.lon));
 }
 
 function fill(one, number, choice, here) {
@@ -97,7 +92,7 @@ function age(pack) {
   const form = { dateStyle: "medium", timeStyle: "short", timeZone: pack.zone };
   const told = by("age");
   told.hidden = false;
-  told.textContent = main.dataset.old.replace("{time}", new Intl.DateTimeFormat(main.dataset.lang, form).format(Date.parse(pack.as_of)));
+  told.textContent = main.dataset.old.replace("{time}", new Intl.DateTimeFormat(main.dataset.lang === "en" ? "en-GB" : main.dataset.lang, form).format(Date.parse(pack.as_of)));
 }
 
 async function find() {

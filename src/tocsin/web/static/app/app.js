@@ -11,10 +11,11 @@ import { file } from "./message.js";
 import { asks, card, leave, mine, walk } from "./mine.js";
 import { answering, answers as given, hurry, sendAll } from "./outbox.js";
 import { Places } from "./places.js";
-import { real } from "./real.js";
+import { ask } from "./real.js";
 import { agreed, hold, release, tidy, trial } from "./subscription.js";
+import { able, awake, seen } from "./wake.js";
 
-const MONTH_DAYS = 30, DAY_MS = 86400000, TEST_MS = 60000;
+const MONTH_DAYS = 30, DAY_MS = 86400000, TEST_MS = 60000, AGAIN_MS = 5000;
 const main = document.getElementById("main");
 const by = (id) => document.getElementById(id);
 const say = (key, values = {}) => {
@@ -27,7 +28,8 @@ const beat = Number(main.dataset.beat) * 1000;
 let registration = null;
 
 const word = (phase) => main.getAttribute(`data-phase-${phase}`) ?? phase;
-const time = (at) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(at);
+// 24 hours and the day first, so that nobody takes a morning for an evening.
+const time = (at) => new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { dateStyle: "medium", timeStyle: "short" }).format(at);
 
 function tell(text, loud = false) {
   const [place, other] = loud ? [by("loud"), by("soft")] : [by("soft"), by("loud")];
@@ -87,10 +89,15 @@ async function draw() {
   by("warn").disabled = watched.length === 0;
   const standings = watched.map((place) => places.standing(place));
   const danger = standings.some(({ phase }) => phase === "act" || phase === "hold");
-  by("awake").hidden = !danger || !("wakeLock" in navigator);
-  if (!danger) await sleep();
+  by("awake").hidden = !danger || !able();
+  if (!danger) await stay(false);
   await shelter(standings.some(({ phase, last }) => asks(phase, last)));
   signature();
+}
+
+/** Keep the screen on, or let it go dark. */
+async function stay(on) {
+  by("awake").setAttribute("aria-pressed", String(await awake(on)));
 }
 
 async function relisten() {
@@ -145,22 +152,6 @@ async function heard({ data }) {
     await places.lookAll();
   } else if (data?.kind === "answered") await answers();
   else if (data?.kind === "proof") await shown();
-}
-
-let lock = null;
-
-/** Keep the screen on while one must act, because somebody asked for it. */
-async function awake() {
-  by("awake").setAttribute("aria-pressed", String(!lock));
-  if (lock) return sleep();
-  lock = await navigator.wakeLock.request("screen").catch(() => null);
-  by("awake").setAttribute("aria-pressed", String(Boolean(lock)));
-}
-
-async function sleep() {
-  await lock?.release().catch(() => {});
-  lock = null;
-  by("awake").setAttribute("aria-pressed", "false");
 }
 
 /* --- the subscription --------------------------------------------------------------------------------------------- */
@@ -265,17 +256,25 @@ async function answer(says) {
   await post();
 }
 
+let again = 0;
+
+/** Send what waits now, and again and again while this page is open. */
 async function post() {
-  await sendAll().catch(() => {});
+  clearTimeout(again);
+  await sendAll().catch(() => {
+    again = setTimeout(post, AGAIN_MS);
+  });
   await answers();
 }
 
 async function answers() {
   const asked = await one("asked");
   if (asked && Date.now() - asked.at > DAY_MS) await drop("one", "asked");
-  by("asked").hidden = !asked || Date.now() - asked.at > DAY_MS;
+  const sent = await given();
+  const safe = sent.some((one) => asked && one.says === "safe" && one.given >= asked.at && !one.refused);
+  by("asked").hidden = !asked || safe || Date.now() - asked.at > DAY_MS;
   if (asked) by("asked-link").href = `/a/${encodeURIComponent(asked.token)}`;
-  by("answers").replaceChildren(...(await given()).slice(0, 5).map((one) => {
+  by("answers").replaceChildren(...sent.slice(0, 5).map((one) => {
     const item = document.createElement("li");
     const fate = one.refused ? say("answerrefused") : one.sent ? say("answersent", { time: time(one.sent) }) : say("answerwaits");
     item.dataset.fate = one.refused ? "refused" : one.sent ? "sent" : "waits";
@@ -301,33 +300,11 @@ async function why() {
     : say("becauselost");
 }
 
-async function json(address) {
-  const answer = await fetch(address, { cache: "no-cache", signal: AbortSignal.timeout(8000) });
-  if (answer.status === 404) return null;
-  if (!answer.ok) throw new Error(String(answer.status));
-  return answer.json();
-}
-
-/** Whether a message is ours. What was pasted stays here; only a code found in it is asked about. */
-async function check(text) {
-  const list = (more) => json(`/v1/alerts?limit=200${more}`).then((found) => found?.alerts ?? []);
-  const own = [location.host, main.dataset.host].filter(Boolean);
-  const code = async (one) => (await json(`/alerts/${encodeURIComponent(one)}.json`)) && { identifier: one, headline: {}, sent: null };
-  let found;
-  try {
-    found = await real(text, own, code, () => list(""));
-  } catch {
-    return { answer: "cannot", text: say("realcannot") };
-  }
-  const { answer, alert, host } = found;
-  if (answer === "elsewhere") return { answer, text: say("realelsewhere", { host }) };
-  if (answer === "none") return { answer, text: say("realnone") };
-  const tag = Object.keys(alert.headline).find((one) => one.split("-")[0] === language) ?? Object.keys(alert.headline)[0];
-  const active = await list("&active=true").catch(() => []);
-  const holds = active.some((one) => one.identifier === alert.identifier);
-  const headline = tag ? alert.headline[tag] : alert.identifier;
-  const said = alert.sent ? say("realours", { headline, time: time(Date.parse(alert.sent)) }) : say("realoursbare", { headline });
-  return { answer, text: `${said} ${say(holds ? "realholds" : "realover")}` };
+/** What is said of a pasted message. */
+function told({ answer, headline, sent, holds, host }) {
+  if (answer !== "ours") return say(`real${answer}`, { host });
+  const first = sent ? say("realours", { headline, time: time(sent) }) : say("realoursbare", { headline });
+  return `${first} ${say(holds ? "realholds" : "realover")}`;
 }
 
 /* --- the start ---------------------------------------------------------------------------------------------------- */
@@ -367,7 +344,7 @@ on("stop", "click", () => end());
 on("prove", "click", () => prove());
 on("safe", "click", () => answer("safe"));
 on("help", "click", () => answer("needs-help"));
-on("awake", "click", () => awake());
+on("awake", "click", () => stay(by("awake").getAttribute("aria-pressed") !== "true"));
 on("mine-leave", "click", async () => {
   await leave();
   await draw();
@@ -381,9 +358,9 @@ on("real", "submit", async (event) => {
   event.preventDefault();
   const text = by("real-text").value.trim();
   if (!text) return;
-  const { answer, text: told } = await check(text);
-  by("real-says").dataset.answer = answer;
-  by("real-says").textContent = told;
+  const found = await ask(text, [location.host, main.dataset.host].filter(Boolean), language);
+  by("real-says").dataset.answer = found.answer;
+  by("real-says").textContent = told(found);
 });
 for (const button of document.querySelectorAll("[data-sound]")) button.addEventListener("click", () => play(button.dataset.sound));
 on("find", "submit", async (event) => {
@@ -415,7 +392,7 @@ addEventListener("online", post);
 document.addEventListener("visibilitychange", async () => {
   if (document.hidden) return;
   if (places.source?.readyState === 2) await relisten();
-  if (lock?.released) lock = await navigator.wakeLock.request("screen").catch(() => null);
+  await seen();
   await places.lookAll();
 });
 start().catch(failed);

@@ -1,11 +1,14 @@
 /* How a notice arrives, by whatever way: push, stream and poll go through the same gate, so that one step sounds once.
  *
  * - The gate is one step on the disk of the phone: of two that come in the same moment only the first finds it open.
+ * - What seems to be over by this phone's clock is over only if the server's clock says so too, where it can be asked: a
+ *   clock that is hours ahead must not silence an alarm.
  * - What a stream or an answered poll says is put into the form of a notice, so that one table judges all three.
  */
 
 import { all, exchange, one, put } from "./keep.js";
 import { judge, stamp } from "./message.js";
+import { skew } from "./outbox.js";
 import { known, newer } from "../phase.js";
 
 /** A bulletin of the stream as a notice. */
@@ -26,6 +29,14 @@ export function noticeFrom(state, language) {
   return { ...first, phase: state.phase, realm: state.realm, areas: [state.place], url: `/at/${state.place}`, texts, ends: null };
 }
 
+const ASK_MS = 3000;
+
+/** The moment by which `notice` is judged. */
+async function moment(notice, at) {
+  const over = notice.ends && at >= stamp(notice.ends);
+  return over ? at + (await skew(ASK_MS).catch(() => 0)) : at;
+}
+
 /** Take a notice in: what {@link judge} says of it, with `fresh`, whether it is the first of its version here. */
 export async function arrive(notice, channel, at, words) {
   const before = await exchange("seen", notice.event_id, (kept) => {
@@ -37,8 +48,8 @@ export async function arrive(notice, channel, at, words) {
   const seen = new Map(before ? [[notice.event_id, before]] : []);
   const fresh = newer(seen, notice);
   const settings = { ...(await one("settings", {})), words };
-  const found = judge(notice, await all("places"), seen, settings, at);
-  if (found.show) await put("notices", { ...notice, received: at, channel, why: found.why });
+  const found = judge(notice, await all("places"), seen, settings, await moment(notice, at));
+  if (found.show) await put("notices", { ...notice, ends: null, received: at, channel, why: found.why });
   return { ...found, fresh };
 }
 

@@ -18,11 +18,12 @@ export async function walk(minutes) {
   if (kept) await keep("shelter", { ...kept, minutes, by: "hand" });
 }
 
-/** My shelter as a part of a page, for whoever must go now. `tag` is the heading's level. */
-export function card(shelter, tag = "h2") {
+/** My shelter as a part of a page, for whoever must go now, drawn as a `kind` of that page. */
+export function card(shelter, kind = "card") {
   const { words } = shelter;
   const part = document.createElement("section");
-  part.className = "card mine";
+  part.className = `${kind} mine`;
+  part.style.marginBlock = ".5rem";
   const add = (name, text, parent = part) => {
     const made = document.createElement(name);
     made.textContent = text;
@@ -30,7 +31,7 @@ export function card(shelter, tag = "h2") {
     parent.append(made);
     return made;
   };
-  add(tag, `${words.mine}: ${shelter.name || shelter.address || shelter.kind}`);
+  add("h2", `${words.mine}: ${shelter.name || shelter.address || shelter.kind}`);
   const facts = [shelter.minutes ? words.minutes.replace("{n}", shelter.minutes) : "", shelter.name ? shelter.address : ""];
   for (const fact of facts.filter(Boolean)) add("p", fact);
   const way = add("p", "");
@@ -52,7 +53,7 @@ export async function beside() {
     const main = document.getElementById("main");
     const there = main.querySelector(":scope .mine");
     const wanted = asks(phase, lost ?? "");
-    if (wanted && !there) document.getElementById("said").after(card(shelter));
+    if (wanted && !there) document.getElementById("h").after(card(shelter, "reach"));
     else if (!wanted) there?.remove();
   };
   new MutationObserver(set).observe(document.body, { attributes: true, attributeFilter: ["data-phase", "data-lost"], childList: true });

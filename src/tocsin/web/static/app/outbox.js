@@ -80,9 +80,9 @@ function letter(address, body, headers) {
 }
 
 /** How far the server's clock is ahead of this one in milliseconds; 0 where they are the same. */
-async function skew() {
+export async function skew(patience = PATIENCE) {
   const began = Date.now();
-  const head = await fetch("/v1/journal/head", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+  const head = await fetch("/v1/journal/head", { cache: "no-store", signal: AbortSignal.timeout(patience) });
   const ahead = head.ok ? Date.parse((await head.json()).as_of) - (began + Date.now()) / 2 : 0;
   return Math.abs(ahead) > SAME_MS ? Math.round(ahead) : 0;
 }

@@ -119,6 +119,8 @@ export class Places {
       }
       await act(data);
     });
+    // What came between the last look and the open stream would otherwise wait for the next look.
+    this.source.addEventListener("open", () => this.lookAll());
     hear("heartbeat", (data) => this.beatOf(data));
     hear("alert", async (data) => {
       if (data.event_id) await this.take(noticeOf(data), "stream");

@@ -1,4 +1,4 @@
-/* "Is this real?": whether a message that somebody was sent is one of ours. Pure; what is asked of the server is given to it.
+/* "Is this real?": whether a message that somebody was sent is one of ours. What was pasted stays here; only a code is asked about.
  *
  * - Three answers, and a fourth without contact: ours; not found in what we published; not ours; cannot be known here.
  * - A link that leads elsewhere makes it "not ours" also where our own words stand beside it: that is how people are led away.
@@ -59,4 +59,31 @@ export async function real(text, own, byCode, recent) {
   // With a code that is none of ours the words prove nothing: they may be copied from an old one.
   const alert = codes.length ? undefined : listed.find((one) => says(text, one));
   return alert ? { answer: "ours", alert } : { answer: "none" };
+}
+
+const PATIENCE_MS = 8000;
+
+async function json(address) {
+  const answer = await fetch(address, { cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
+  if (answer.status === 404) return null;
+  if (!answer.ok) throw new Error(String(answer.status));
+  return answer.json();
+}
+
+const list = (more = "") => json(`/v1/alerts?limit=200${more}`).then((found) => found?.alerts ?? []);
+const byCode = async (code) => (await json(`/alerts/${encodeURIComponent(code)}.json`)) && { identifier: code, headline: {}, sent: null };
+
+/** Ask our own server: as {@link real}, with `holds` and `headline` for what is ours; "cannot" where nobody can be asked. */
+export async function ask(text, own, language) {
+  let found;
+  try {
+    found = await real(text, own, byCode, () => list());
+  } catch {
+    return { answer: "cannot" };
+  }
+  if (found.answer !== "ours") return found;
+  const { identifier, headline, sent } = found.alert;
+  const tag = Object.keys(headline).find((one) => one.split("-")[0] === language) ?? Object.keys(headline)[0];
+  const holds = (await list("&active=true").catch(() => [])).some((one) => one.identifier === identifier);
+  return { answer: "ours", holds, headline: tag ? headline[tag] : identifier, sent: sent && Date.parse(sent) };
 }

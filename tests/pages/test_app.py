@@ -36,6 +36,8 @@ def ready(context: BrowserContext, path: str = "/app?place=UA-30") -> Page:
     page = context.new_page()
     page.goto(path)
     in_charge(page)
+    # What comes before the place is watched is for nobody here.
+    expect(page.locator(".place").first).to_be_visible(timeout=15000)
     return page
 
 

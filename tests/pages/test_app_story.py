@@ -338,3 +338,51 @@ def test_a_link_that_is_opened_without_a_network_can_be_answered(town: Town) -> 
         return (await all("answers")).map((one) => [one.token, one.body, Boolean(one.sent)]); }"""
     )
     assert left == [["", "", True], ["", "", True]]
+
+
+def test_a_package_that_is_signed_wrongly_is_not_shown(town: Town) -> None:
+    """A list of shelters in which one byte was changed on the way is not used, and the page says why."""
+    page = ready(town.context)
+
+    def changed(route: Any) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace("School 15", "School 99"))
+
+    page.goto("/shelters?place=UA-30&lang=en")
+    page.evaluate("navigator.serviceWorker.getRegistration().then((one) => one.unregister())")
+    town.context.route("**/v1/shelters/offline/**", changed)
+    page.goto("/shelters?place=UA-30&lang=en")
+    page.get_by_role("button", name="Show the nearest to me").click()
+    expect(page.locator("#said")).to_have_text("The signature of this list is wrong, so it is not used.")
+    assert "School 99" not in page.inner_text("main")
+
+
+def test_receipts_wait_for_a_network(town: Town) -> None:
+    """That a message was shown is told once; without a network it waits on the phone and goes with the next occasion."""
+    page = town.subscribed()
+    waker = Waker(town.context, page)
+    town.context.set_offline(True)
+    for _ in range(3):
+        waker.push(**notice())
+    waker.shown(lambda all: len(all) == 1)
+    kept = "async () => { const { all } = await import('/static/app/keep.js'); return (await all('receipts')).length; }"
+    town.wait(lambda: page.evaluate(kept) == 1, page)
+    assert town.ledger.brought == []
+    town.context.set_offline(False)
+    town.wait(lambda: page.evaluate(kept) == 0, page)
+    assert town.ledger.brought == [("tocsin.night-1", town.only.id, "shown")]
+
+
+def test_no_position_and_nothing_too_large_is_kept(town: Town) -> None:
+    """A page of shelters asked for around a point is not kept; a place's own is, and never stands for another place."""
+    page = ready(town.context)
+    page.goto("/shelters?place=UA-30&point=50.4471,30.5301&lang=en")
+    page.goto("/shelters?place=UA-30&lang=en")
+    expect(page.locator("h1")).to_be_visible()
+    names = page.evaluate(
+        "async () => (await (await caches.open('pages')).keys()).map((one) => one.url).filter((one) => one.includes('shelters'))"
+    )
+    assert names == [f"{town.server.base}/shelters?place=UA-30&lang=en"]
+    town.context.set_offline(True)
+    page.goto("/shelters?place=UA-63", wait_until="load")
+    expect(page.locator("h1")).to_have_text("No contact, and nothing kept of this page.")

@@ -37,7 +37,8 @@ async function moment(notice, at) {
   return over ? at + (await skew(ASK_MS).catch(() => 0)) : at;
 }
 
-/** Take a notice in: what {@link judge} says of it, with `fresh`, whether it is the first of its version here. */
+/** Take a notice in: what {@link judge} says of it, with `fresh`, whether it is the first of its version here, and
+ *  `current`, whether nothing newer of its event has come. */
 export async function arrive(notice, channel, at, words) {
   const before = await exchange("seen", notice.event_id, (kept) => {
     const seen = new Map(kept ? [[notice.event_id, kept]] : []);
@@ -50,7 +51,7 @@ export async function arrive(notice, channel, at, words) {
   const settings = { ...(await one("settings", {})), words };
   const found = judge(notice, await all("places"), seen, settings, await moment(notice, at));
   if (found.show) await put("notices", { ...notice, ends: null, received: at, channel, why: found.why });
-  return { ...found, fresh };
+  return { ...found, fresh, current: fresh || before.version === notice.version };
 }
 
 /** How a notice stands in the phone's list: the options of a notification. */

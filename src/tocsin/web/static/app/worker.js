@@ -147,7 +147,8 @@ async function told(data) {
   if (trialOf(notice)) return tested(words, at);
   if (letterOf(notice)) return letterShown(notice);
   const found = await arrive(notice, "push", at, words);
-  if (found.fresh && notice.identifier) await receipt(notice.identifier, "shown");
+  // What the open page has shown before the push came is shown as well; what came too late is not.
+  if (found.current && notice.identifier) await receipt(notice.identifier, "shown");
   await everybody({ kind: "notice", notice, sound: found.sound ? file(found.sound, notice.phase) : "", places: found.places });
   if (found.show) await show(found, notice);
   else {

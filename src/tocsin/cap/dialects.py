@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from tocsin.cap import element, geometry
+from tocsin.cap import element, geometry, sequence
 from tocsin.cap.alert import Alert, Area, Info, MsgType, Named, Polygon, Reference, ResponseType, Scope, Status
 from tocsin.cap.geometry import Budget
 from tocsin.cap.limits import Limits
@@ -104,7 +104,7 @@ def _shapes(node: Any, depth: int) -> Iterator[tuple[Callable[[Any, Findings, Bu
 
 
 def _cap(node: Object, found: Findings, budget: Budget) -> Alert:
-    fields = _fields(node, element._ALERT, "alert", found)
+    fields = _fields(node, sequence.ALERT_ROWS, "alert", found)
     fields["infos"] = tuple(
         _cap_info(each, f"alert/info[{at}]", found, budget) for at, each in enumerate(_many(node.get("info")), 1)
     )
@@ -112,10 +112,10 @@ def _cap(node: Object, found: Findings, budget: Budget) -> Alert:
 
 
 def _cap_info(node: Object, path: str, found: Findings, budget: Budget) -> Info:
-    fields = _fields(node, element._INFO, path, found)
+    fields = _fields(node, sequence.INFO_ROWS, path, found)
     areas = []
     for at, each in enumerate(_many(node.get("area")), 1):
-        area = _fields(each, element._AREA, f"{path}/area[{at}]", found)
+        area = _fields(each, sequence.AREA_ROWS, f"{path}/area[{at}]", found)
         for key, reader in (("polygon", _polygon), ("circle", _circle)):
             values = each.get(key)
             kept = [
@@ -146,26 +146,26 @@ def _fields(node: Object, rows: Any, path: str, found: Findings) -> Object:
         value = node.get(name)
         where = f"{path}/{name}"
         if value is None or value == "" or value == []:
-            if must and reading < element.POLYGON:
+            if must and reading < sequence.POLYGON:
                 found.add("element.missing", path, name)
             continue
-        if reading == element.TIME:
+        if reading == sequence.TIME:
             fields[ours] = _time(value, where, found)
-        elif reading == element.CODE:
+        elif reading == sequence.CODE:
             fields[ours] = _code(value, codes, where, found)
-        elif reading == element.CODES:
+        elif reading == sequence.CODES:
             fields[ours] = tuple(_code(each, codes, where, found) for each in _values(value))
-        elif reading in (element.TOKENS, element.LIST):
+        elif reading in (sequence.TOKENS, sequence.LIST):
             fields[ours] = tuple(str(each) for each in _values(value))
-        elif reading == element.NAMED:
+        elif reading == sequence.NAMED:
             fields[ours] = _named(value)
-        elif reading == element.REFERENCES:
+        elif reading == sequence.REFERENCES:
             fields[ours] = _references(value, where, found)
-        elif reading == element.NUMBER:
+        elif reading == sequence.NUMBER:
             fields[ours] = int(value) if str(value).isdigit() and len(str(value)) < 19 else None
-        elif reading < element.SINGLE:
+        elif reading < sequence.SINGLE:
             text = value if isinstance(value, str) else str(value) if not isinstance(value, dict | list) else ""
-            if reading == element.FREE and element._MARKUP.search(text):
+            if reading == sequence.FREE and element._MARKUP.search(text):
                 found.add("text.markup", where)
             fields[ours] = text
     return fields
@@ -236,8 +236,8 @@ def _weather_gov(node: Object, found: Findings, budget: Budget) -> Alert:
     said = node["properties"]
     renamed = {"identifier": said.get("id"), "msgType": said.get("messageType"), "responseType": said.get("response")}
     flat = {**said, **renamed}
-    fields = _fields({**flat, "info": None}, element._ALERT, "alert", found)
-    info = _fields(flat, element._INFO, "alert/info[1]", found)
+    fields = _fields({**flat, "info": None}, sequence.ALERT_ROWS, "alert", found)
+    info = _fields(flat, sequence.INFO_ROWS, "alert/info[1]", found)
     # A parameter whose value is a list is a parameter that stands several times.
     described, geocodes = str(said.get("areaDesc") or ""), _named(said.get("geocode") or [])
     polygons = _geojson(node.get("geometry"), found, "alert/info[1]/area[1]", budget)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -22,145 +21,54 @@ from tocsin.cap import geometry
 from tocsin.cap.alert import (
     Alert,
     Area,
-    Category,
-    Certainty,
     Info,
-    MsgType,
     Named,
     Reference,
     Resource,
-    ResponseType,
-    Scope,
-    Severity,
-    Status,
     Unknown,
-    Urgency,
 )
 from tocsin.cap.geometry import Budget
 from tocsin.cap.problem import Findings
+from tocsin.cap.sequence import (
+    ALERT_MUST,
+    AREA,
+    AREA_MUST,
+    CIRCLE,
+    CODE,
+    CODES,
+    FREE,
+    INFO,
+    INFO_MUST,
+    LANGUAGE,
+    LIST,
+    NAMED,
+    NUMBER,
+    POLYGON,
+    REFERENCES,
+    RESOURCE,
+    RESOURCE_MUST,
+    SIGNATURE,
+    SINGLE,
+    TIME,
+    TOKENS,
+    Spec,
+    tables,
+)
+from tocsin.cap.sequence import (
+    LOCAL_NAMES as LOCAL_NAMES,
+)
+from tocsin.cap.sequence import (
+    NAMESPACES as NAMESPACES,
+)
 from tocsin.cap.time import moment
 from tocsin.cap.tree import Element, inner, line
 
-NAMESPACES = {
-    "urn:oasis:names:tc:emergency:cap:1.2": "1.2",
-    "urn:oasis:names:tc:emergency:cap:1.1": "1.1",
-    "http://www.incident.com/cap/1.0": "1.0",
-    "urn:oasis:names:tc:emergency:cap:1.0": "1.0",
-}
-SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
-
-# How a text is read. Below SINGLE an element stands once, from there on it may be repeated.
-FREE, CODE, TOKEN, LANGUAGE, TIME, NUMBER, LIST, REFERENCES = range(8)
-SINGLE = 8
-TOKENS, CODES, NAMED, POLYGON, CIRCLE, INFO, AREA, RESOURCE = range(8, 16)
-
-Spec = tuple[int, int, int, str, dict[str, str]]
-
-
-def _codes(*members: Any) -> dict[str, str]:
-    return {str(member): str(member) for code_list in members for member in code_list}
-
-
-_NONE: dict[str, str] = {}
-# CAP name, our name, reading, mandatory, code list: in the standard's order.
-_Row = tuple[str, str, int, bool, dict[str, str]]
-_ALERT: tuple[_Row, ...] = (
-    ("identifier", "identifier", TOKEN, True, _NONE),
-    ("sender", "sender", TOKEN, True, _NONE),
-    ("sent", "sent", TIME, True, _NONE),
-    ("status", "status", CODE, True, _codes(Status)),
-    ("msgType", "msg_type", CODE, True, _codes(MsgType)),
-    ("source", "source", FREE, False, _NONE),
-    ("scope", "scope", CODE, True, _codes(Scope)),
-    ("restriction", "restriction", FREE, False, _NONE),
-    ("addresses", "addresses", LIST, False, _NONE),
-    ("code", "codes", TOKENS, False, _NONE),
-    ("note", "note", FREE, False, _NONE),
-    ("references", "references", REFERENCES, False, _NONE),
-    ("incidents", "incidents", LIST, False, _NONE),
-    ("info", "infos", INFO, False, _NONE),
-)
-_INFO: tuple[_Row, ...] = (
-    ("language", "language", LANGUAGE, False, _NONE),
-    ("category", "categories", CODES, True, _codes(Category)),
-    ("event", "event", FREE, True, _NONE),
-    ("responseType", "response_types", CODES, False, _codes(ResponseType)),
-    ("urgency", "urgency", CODE, True, _codes(Urgency)),
-    ("severity", "severity", CODE, True, _codes(Severity)),
-    ("certainty", "certainty", CODE, True, _codes(Certainty)),
-    ("audience", "audience", FREE, False, _NONE),
-    ("eventCode", "event_codes", NAMED, False, _NONE),
-    ("effective", "effective", TIME, False, _NONE),
-    ("onset", "onset", TIME, False, _NONE),
-    ("expires", "expires", TIME, False, _NONE),
-    ("senderName", "sender_name", FREE, False, _NONE),
-    ("headline", "headline", FREE, False, _NONE),
-    ("description", "description", FREE, False, _NONE),
-    ("instruction", "instruction", FREE, False, _NONE),
-    ("web", "web", TOKEN, False, _NONE),
-    ("contact", "contact", FREE, False, _NONE),
-    ("parameter", "parameters", NAMED, False, _NONE),
-    ("resource", "resources", RESOURCE, False, _NONE),
-    ("area", "areas", AREA, False, _NONE),
-)
-_AREA: tuple[_Row, ...] = (
-    ("areaDesc", "description", FREE, True, _NONE),
-    ("polygon", "polygons", POLYGON, False, _NONE),
-    ("circle", "circles", CIRCLE, False, _NONE),
-    ("geocode", "geocodes", NAMED, False, _NONE),
-    ("altitude", "altitude", TOKEN, False, _NONE),
-    ("ceiling", "ceiling", TOKEN, False, _NONE),
-)
-_RESOURCE: tuple[_Row, ...] = (
-    ("resourceDesc", "description", FREE, True, _NONE),
-    ("mimeType", "mime_type", TOKEN, True, _NONE),
-    ("size", "size", NUMBER, False, _NONE),
-    ("uri", "uri", TOKEN, False, _NONE),
-    ("derefUri", "deref_uri", TOKEN, False, _NONE),
-    ("digest", "digest", TOKEN, False, _NONE),
-)
-# Of a list of names no more letters than this are read.
 LONGEST = 200_000
-LOCAL_NAMES = frozenset(row[0] for rows in (_ALERT, _INFO, _AREA, _RESOURCE) for row in rows)
 _OLD_VALUES = {"very likely": "Likely"}
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]{0,300}>|&(?:\w{2,10}|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 _LANGUAGE = re.compile(r"[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*")
 _QUOTED = re.compile(r'"([^"]*)"|(\S+)')
 _SENT = re.compile(r"\d{4}-\d\d-\d\dT\S+")
-
-
-class Tables(msgspec.Struct, frozen=True):
-    """The four tables for the elements of one namespace, keyed by the element's full name."""
-
-    alert: dict[str, Spec]
-    info: dict[str, Spec]
-    area: dict[str, Spec]
-    resource: dict[str, Spec]
-    value_name: str
-    value: str
-
-
-@lru_cache(maxsize=64)
-def tables(namespace: str) -> Tables:
-    """The tables for ``namespace``; any other namespace gets tables of its own, so all are read at one speed."""
-    start = f"{{{namespace}}}" if namespace else ""
-
-    def table(rows: tuple[_Row, ...]) -> dict[str, Spec]:
-        return {
-            start + name: (rank, 1 << rank, reading, ours, codes)
-            for rank, (name, ours, reading, _, codes) in enumerate(rows)
-        }
-
-    return Tables(table(_ALERT), table(_INFO), table(_AREA), table(_RESOURCE), start + "valueName", start + "value")
-
-
-def _mandatory(rows: tuple[_Row, ...]) -> tuple[int, tuple[tuple[int, str], ...]]:
-    each = tuple((1 << rank, row[0]) for rank, row in enumerate(rows) if row[3])
-    return sum(bit for bit, _ in each), each
-
-
-_ALERT_MUST, _INFO_MUST = _mandatory(_ALERT), _mandatory(_INFO)
-_AREA_MUST, _RESOURCE_MUST = _mandatory(_AREA), _mandatory(_RESOURCE)
 
 
 class Walk:
@@ -181,7 +89,7 @@ class Walk:
         """The alert that ``element`` holds."""
         if self.namespace not in NAMESPACES:
             self.found.add("xml.namespace", "alert", self.namespace or "none", line(element))
-        values, loose = self._fields(element, self.tables.alert, _ALERT_MUST, "alert")
+        values, loose = self._fields(element, self.tables.alert, ALERT_MUST, "alert")
         if loose is not None:
             self._adopt(values, loose)
         return Alert(**values, unknown=tuple(self.unknown), signed=self.signed, version=self.version, original=original)
@@ -422,12 +330,12 @@ class Walk:
             kept.append(self.info(child, f"{path}/info[{number}]"))
         elif reading == RESOURCE:
             where = f"{path}/resource[{number}]"
-            fields, _ = self._fields(child, self.tables.resource, _RESOURCE_MUST, where)
+            fields, _ = self._fields(child, self.tables.resource, RESOURCE_MUST, where)
             kept.append(Resource(**fields))
 
     def info(self, element: Element, path: str) -> Info:
         """The info that ``element`` holds; parts of an area that stand loose in it become an area."""
-        values, loose = self._fields(element, self.tables.info, _INFO_MUST, path)
+        values, loose = self._fields(element, self.tables.info, INFO_MUST, path)
         if loose is not None:
             area = {key[5:]: value for key, value in loose.items() if key.startswith("area:")}
             if area:
@@ -436,7 +344,7 @@ class Walk:
 
     def area(self, element: Element, path: str) -> Area:
         """The area that ``element`` holds."""
-        values, _ = self._fields(element, self.tables.area, _AREA_MUST, path)
+        values, _ = self._fields(element, self.tables.area, AREA_MUST, path)
         return Area(**values)
 
     def _named(self, child: Element, path: str) -> Named | None:

@@ -21,6 +21,23 @@ from tocsin.cap.length import CB_PAGES, cb_pages
 from tocsin.cap.phase import Phase, says
 from tocsin.cap.rules import says_test
 from tocsin.cap.vocabulary import Vocabulary, vocabulary
+from tocsin.cap.wording import (
+    ACRONYM,
+    AFTER_NEGATED,
+    CLOCK,
+    GENERIC_AREA,
+    LINK,
+    NEGATED,
+    NUMBER,
+    PLACEHOLDER,
+    SENTENCES,
+    SHORTENERS,
+    WORDS,
+    WRONG_RESPONSES,
+)
+from tocsin.cap.wording import (
+    WRONG as WRONG,
+)
 from tocsin.remark import Remark, remark, word
 
 BLOCKING = frozenset({"L7", "L11", "L12", "L13", "L16"})
@@ -45,69 +62,6 @@ RULES = {
 # Texts up to this length are for the shortest tier, where the hazard's name must do (practice.md, 90 tier).
 SHORT = 200
 LONGEST = 10_000
-
-_SENTENCES = re.compile(r"(?<=[.!?…。])[\s\"»”)]+|\n+|[:;•]\s+|\s[-–—*]\s|,\s+")
-_WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_ACRONYM = re.compile(r"[A-ZА-ЯҐЄІЇ][A-ZА-ЯҐЄІЇ.&/-]{1,6}")
-_PLACEHOLDER = re.compile(
-    r"\{\{?[^{}]{0,60}\}?\}|\[[^\[\]\d]{2,60}\]|<[A-Za-z_ ]{2,40}>|«?_{3,}»?|\.{6,}|%\(?\w{0,20}\)?[sd]\b|"
-    r"\$\{?[a-zA-Z_]\w+\}?|"
-    r"\b[XХ]{2,}(?:[:.][XХ]{2,})?\b|\b(?:hh:mm|dd[./]mm|mm/dd|yyyy|jjjj|гг:хх|TBD|TBC|TODO|FIXME|lorem ipsum|"
-    r"placeholder|platzhalter|insert (?:name|place|time|location|date|text)s?(?: here)?|your text here|"
-    r"(?:name|place|time|location|date) here|null|undefined|NaN)\b|\?{3,}",
-    re.IGNORECASE,
-)
-_CLOCK = re.compile(
-    r"(?<![\d:.])([01]?\d|2[0-4])(?:[:.h]([0-5]\d))(?!\d)\s*([ap]\.?m\b\.?)?|\b(1[0-2]|[1-9])\s?([ap]\.?m)\b", re.I
-)
-_LINK = re.compile(
-    r"(?:https?://|www\.)[^\s<>\"'()]+|\b(?:[a-z0-9-]+\.)+(?:com|org|net|gov|mil|int|edu|info|example|"
-    r"test|app|io|me|ly|"
-    r"gl|co|eu|uk|ua|de|fr|at|ch|pl|es|it|ca|us|au|nz|se|no|fi|dk|nl|be|ie|cz|sk|ro|hu|il|jp|mx|br|ru|by|xyz|top|site|"
-    r"online|link|click|top)(?:/[^\s<>\"'()]*)?(?![\w@])",
-    re.IGNORECASE,
-)
-_SHORTENERS = frozenset(
-    ("bit.ly", "t.co", "goo.gl", "tinyurl.com", "ow.ly", "is.gd", "buff.ly", "rebrand.ly", "cutt.ly", "t.me")
-)
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_GENERIC_AREA = re.compile(
-    r"(?:the |this |affected |warned )?(?:area|polygon|zone|region|circle|gebiet|bereich|район|територія|зона|"
-    r"zona|obszar)"
-    r"(?: ?\d+)?",
-    re.IGNORECASE,
-)
-_NEGATED = re.compile(
-    r"(?:\b(?:do not|don['’]t|never|not|avoid|no|nicht|kein\w*|niemals|ne|n['’]|pas|не|ніколи|никогда|nie|no|nunca|"
-    r"evite\w*|"
-    r"уникайте|избегайте|meiden|vermeiden|évitez|unikaj\w*)\b[^.!?]{0,40}|n['’][^.!?]{0,30})$",
-    re.IGNORECASE,
-)
-_AFTER_NEGATED = re.compile(
-    r"^[^.!?]{0,12}\b(?:nicht|pas|kein\w*|vermeiden|meiden|unterlassen|ist verboten)\b", re.IGNORECASE
-)
-
-# What must not be asked of people in a hazard (F25: "turn off ventilation" was sent for a shooting).
-WRONG: dict[str, frozenset[str]] = {
-    "air-attack": frozenset({"go-outside", "windows-near", "elevator", "boil-water", "under-tree", "coast"}),
-    "shooting": frozenset({"ventilation-off", "open-windows", "windows-near", "boil-water", "under-tree"}),
-    "flood": frozenset({"basement", "coast", "ventilation-off", "under-tree"}),
-    "tsunami": frozenset({"basement", "coast", "ventilation-off", "boil-water"}),
-    "gas": frozenset({"open-windows", "basement", "boil-water", "windows-near"}),
-    "radiation": frozenset({"open-windows", "go-outside", "windows-near"}),
-    "earthquake": frozenset({"elevator", "windows-near", "basement", "ventilation-off"}),
-    "wind": frozenset({"go-outside", "windows-near", "open-windows", "under-tree", "coast", "boil-water"}),
-    "fire": frozenset({"elevator", "basement", "under-tree"}),
-    "water": frozenset({"shelter-now", "ventilation-off", "evacuate", "basement"}),
-    "lightning": frozenset({"under-tree", "windows-near", "go-outside"}),
-    "heat": frozenset({"go-outside", "ventilation-off"}),
-    "abduction": frozenset({"shelter-now", "evacuate", "boil-water", "ventilation-off", "basement"}),
-}
-_WRONG_RESPONSES: dict[str, frozenset[str]] = {
-    "water": frozenset({"Shelter", "Evacuate"}),
-    "abduction": frozenset({"Shelter", "Evacuate"}),
-    "heat": frozenset({"Evacuate"}),
-}
 
 
 class Finding(Struct, frozen=True):
@@ -189,7 +143,7 @@ def _l1(_alert: Alert, text: _Text) -> Remark | None:
         name = next((head.strip() for head, colon, _ in heads if colon and len(head) <= 60 and "\n" not in head), "")
         if not name or (text.words is not None and text.words.says("hazard", name)):
             return remark("lint.no-source", "no source")
-    if _ACRONYM.fullmatch(name):
+    if ACRONYM.fullmatch(name):
         return remark("lint.abbreviation", "“{name}” is only an abbreviation", name=name)
     if "@" in name or re.fullmatch(r"(?:https?://|www\.)\S+|[\d.]+", name):
         return remark("lint.no-name", "“{name}” is not a name", name=name)
@@ -212,7 +166,7 @@ def _l3(_alert: Alert, text: _Text) -> Remark | None:
     if text.words is not None and (vague := text.words.says("vague", text.whole)):
         return _quoted(vague[0])
     for area in text.info.areas:
-        if _GENERIC_AREA.fullmatch(area.description.strip()):
+        if GENERIC_AREA.fullmatch(area.description.strip()):
             return remark("lint.area", "area called “{name}”", name=area.description.strip())
     return None
 
@@ -228,7 +182,7 @@ def _l4(_alert: Alert, text: _Text) -> Remark | None:
     # Where no instruction stands by itself, the advice must be in the rest of the text.
     advice = text.info.instruction.strip() or text.whole
     verb = words.lists["verb"]
-    if any(verb.match(clause.strip(' \t\n-–—*•"„“«(')) for clause in _SENTENCES.split(advice)):
+    if any(verb.match(clause.strip(' \t\n-–—*•"„“«(')) for clause in SENTENCES.split(advice)):
         return None
     return remark("lint.no-action", "no sentence begins with an action")
 
@@ -237,7 +191,7 @@ def _l5(alert: Alert, text: _Text) -> Remark | None:
     words, whole = text.words, text.whole
     if words is None or text.phase is None:
         return None
-    clock = _CLOCK.search(whole)
+    clock = CLOCK.search(whole)
     timed = clock is not None or words.says("day", whole) is not None
     parameters = {name for name in (AS_OF, NEXT_UPDATE_BY) if text.info.parameter(name)}
     if not timed and not parameters and text.info.onset is None and text.info.expires is None:
@@ -253,7 +207,7 @@ def _l5(alert: Alert, text: _Text) -> Remark | None:
 
 def _l6(_alert: Alert, text: _Text) -> Remark | None:
     for part in (text.info.headline, text.info.description, text.info.instruction):
-        words = [word for word in _WORDS.findall(part) if len(word) > 1]
+        words = [word for word in WORDS.findall(part) if len(word) > 1]
         loud = [word for word in words if word.isupper()]
         if len(words) >= 5 and len(loud) > 0.6 * len(words):
             return _quoted(" ".join(loud[:6]))
@@ -262,7 +216,7 @@ def _l6(_alert: Alert, text: _Text) -> Remark | None:
 
 def _l7(_alert: Alert, text: _Text) -> Remark | None:
     said = f"{text.info.event}\n{text.whole}"
-    if hole := _PLACEHOLDER.search(said):
+    if hole := PLACEHOLDER.search(said):
         return _quoted(hole[0])
     if text.words is not None and (jargon := text.words.says("jargon", said)):
         return _quoted(jargon[0])
@@ -286,7 +240,7 @@ def _l8(alert: Alert, text: _Text) -> Remark | None:
 
 
 def _l9(_alert: Alert, text: _Text) -> Remark | None:
-    words = _WORDS.findall(text.whole)
+    words = WORDS.findall(text.whole)
     sentences = max(1, len([part for part in re.split(r"[.!?…]+(?:\s|$)|\n+|:\s", text.whole) if part.strip()]))
     if len(words) < 30:
         return None
@@ -323,7 +277,7 @@ def _l11(_alert: Alert, text: _Text) -> Remark | None:
         wrong = (WRONG[hazard] & asked) - {"shelter-now", "evacuate"} if len(hazards) > 1 else WRONG[hazard] & asked
         if wrong:
             return _against(word("danger", hazard), wrong)
-        if len(hazards) == 1 and (wrong_response := _WRONG_RESPONSES.get(hazard, frozenset()) & {*info.response_types}):
+        if len(hazards) == 1 and (wrong_response := WRONG_RESPONSES.get(hazard, frozenset()) & {*info.response_types}):
             return _against(word("danger", hazard), {name.casefold() for name in wrong_response})
     return None
 
@@ -331,8 +285,8 @@ def _l11(_alert: Alert, text: _Text) -> Remark | None:
 def asks(pattern: re.Pattern[str], text: str) -> bool:
     """Whether the action is asked for and not warned against."""
     return any(
-        not _NEGATED.search(text[max(0, found.start() - 60) : found.start()])
-        and not _AFTER_NEGATED.match(text[found.end() : found.end() + 40])
+        not NEGATED.search(text[max(0, found.start() - 60) : found.start()])
+        and not AFTER_NEGATED.match(text[found.end() : found.end() + 40])
         for found in pattern.finditer(text)
     )
 
@@ -403,8 +357,8 @@ def _facts(text: str) -> set[str]:
         str(unicodedata.digit(c)) if c.isdigit() and not c.isascii() and unicodedata.digit(c, -1) >= 0 else c
         for c in text
     )
-    links = {link.rstrip(".,;:!?)").lower() for link in _LINK.findall(text)}
-    text = _LINK.sub(" ", text)
+    links = {link.rstrip(".,;:!?)").lower() for link in LINK.findall(text)}
+    text = LINK.sub(" ", text)
     facts: set[str] = set()
 
     def clock(found: re.Match[str]) -> str:
@@ -415,8 +369,8 @@ def _facts(text: str) -> set[str]:
         facts.add(f"{hour:02}:{found[2] or '00'}")
         return " "
 
-    text = _CLOCK.sub(clock, text)
-    for number in _NUMBER.findall(text):
+    text = CLOCK.sub(clock, text)
+    for number in NUMBER.findall(text):
         # 1,500 and 1.500 and 1500 are one number; 3.5 and 3,5 as well.
         whole, _, part = number.replace(",", ".").rpartition(".")
         facts.add(number if not whole else f"{whole}.{part}" if len(part) != 3 else f"{whole}{part}".replace(".", ""))
@@ -428,14 +382,14 @@ def _l16(alert: Alert, text: _Text, domains: tuple[str, ...]) -> Remark | None:
         if words is not None and (asked := words.says("install", text.whole)):
             return _quoted(asked[0])
     own = {_domain(name) for name in (alert.sender.rpartition("@")[2], text.info.web, *domains)} - {""}
-    links: list[str] = _LINK.findall(text.whole)
+    links: list[str] = LINK.findall(text.whole)
     for link in links:
         domain = _domain(link)
         # A sender below gov.uk may name GOV.UK itself.
         known = domain in own or any(name.endswith(f".{domain}") for name in own)
-        if domain in _SHORTENERS or (domain and not known):
+        if domain in SHORTENERS or (domain and not known):
             return _quoted(link[:60])
-    if text.info.web and _domain(text.info.web) in _SHORTENERS:
+    if text.info.web and _domain(text.info.web) in SHORTENERS:
         return _quoted(text.info.web[:60])
     return None
 

@@ -17,18 +17,17 @@ from typing import Any
 
 from tocsin.cap import geometry
 from tocsin.cap.alert import Alert, Area, Circle, Info, Named, Polygon, Reference, Resource
-from tocsin.cap.element import (
-    _ALERT,
-    _AREA,
-    _INFO,
-    _LANGUAGE,
-    _RESOURCE,
-    _SENT,
+from tocsin.cap.element import _LANGUAGE, _SENT
+from tocsin.cap.sequence import (
+    ALERT_ROWS,
+    AREA_ROWS,
     CODE,
     CODES,
+    INFO_ROWS,
     LANGUAGE,
     LIST,
     NUMBER,
+    RESOURCE_ROWS,
     TIME,
     TOKENS,
 )
@@ -42,7 +41,7 @@ _CIRCLE = re.compile(r"(-?\d{1,2}(?:\.\d+)?),(-?\d{1,3}(?:\.\d+)?) (\d{1,4}(?:\.
 
 # What to do at an element: its reading, our name, and to which value it belongs.
 _IN_ALERT, _IN_INFO, _IN_AREA, _IN_RESOURCE, _HOLDER, _NAME, _VALUE, _OPEN_INFO, _OPEN_AREA, _OPEN_RESOURCE = range(10)
-_OWNERS = ((_ALERT, _IN_ALERT), (_INFO, _IN_INFO), (_AREA, _IN_AREA), (_RESOURCE, _IN_RESOURCE))
+_OWNERS = ((ALERT_ROWS, _IN_ALERT), (INFO_ROWS, _IN_INFO), (AREA_ROWS, _IN_AREA), (RESOURCE_ROWS, _IN_RESOURCE))
 _HOLDERS = {"eventCode": "event_codes", "parameter": "parameters", "geocode": "geocodes"}
 _STEPS: dict[str, tuple[int, int, str]] = {
     row[0]: (owner, row[2], row[1]) for rows, owner in _OWNERS for row in rows if row[0] not in _HOLDERS

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from lxml import etree
 
 from tocsin.cap.alert import Alert, Area, Circle, Info, Named, Polygon, Reference, Resource
-from tocsin.cap.element import _ALERT, _INFO
 from tocsin.cap.schema import OASIS_1_2, valid
+from tocsin.cap.sequence import ALERT_ROWS, INFO_ROWS
 from tocsin.errors import UnfitAlertError
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2">'
@@ -26,7 +26,7 @@ _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _SPECIAL = re.compile("[<>&\r]")
 _ESCAPES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "\r": "&#13;"}
 _BLANK = re.compile(r"\s")
-_CODES = {row[1]: row[4] for row in (*_ALERT, *_INFO) if row[4]}
+_CODES = {row[1]: row[4] for row in (*ALERT_ROWS, *INFO_ROWS) if row[4]}
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
 
 

@@ -20,22 +20,22 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
-import numpy as np
 from msgspec import Struct
 
 from tocsin.cap import alert as cap
-from tocsin.cap.alert import Alert, Area, Circle, Info, MsgType, Named, Polygon, Reference, ResponseType, Status
+from tocsin.cap.alert import Alert, Info, MsgType, Named, Reference, ResponseType, Status
 from tocsin.cap.phase import Phase
 from tocsin.cap.xml import write
 from tocsin.clock import spell
-from tocsin.errors import GeometryError, IllegalStepError
+from tocsin.errors import IllegalStepError
 from tocsin.journal import EXERCISE
-from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
-from tocsin.remark import Remark, remark, word
+from tocsin.remark import remark, word
 from tocsin.warn.draft import Content, Where
 from tocsin.warn.hazard import hazard as row_of
 from tocsin.warn.phrase import PhraseBook
+from tocsin.warn.plot import area as area
+from tocsin.warn.plot import zone_of
 
 
 class Issuer(Struct, frozen=True):
@@ -111,29 +111,6 @@ class Compiled(Struct, frozen=True):
     def version(self) -> int:
         """The version of the alert itself; what stands beside it has those just before."""
         return int(self.alert.parameter(cap.VERSION) or 1)
-
-
-def area(where: Where, gazetteer: Gazetteer, language: str) -> Area:
-    """``where`` as a CAP area; raises :class:`GeometryError` where it names nothing or cannot be read."""
-    if not where:
-        raise GeometryError(remark("compile.area", "an alert needs an area; it is never the whole country by default"))
-    geocodes = []
-    for code in where.codes:
-        place = gazetteer.get(code)
-        pack, _, value = code.partition(":")
-        level = "ISO3166-1" if place.level == 0 else "ISO3166-2"
-        geocodes.append(Named(pack, value) if value else Named(level, code))
-    named = where.name.get(language) or ", ".join(gazetteer.name(code, language) for code in where.codes)
-    # A name in another language is better than no warning; that one is missing is a finding for the writer.
-    named = named or next((name for name in where.name.values() if name.strip()), "")
-    if not named:
-        raise GeometryError(remark("compile.name", "an area that is drawn needs a name that people know"))
-    return Area(
-        named,
-        tuple(_polygon(text) for text in where.polygons),
-        tuple(_circle(text) for text in where.circles),
-        tuple(geocodes),
-    )
 
 
 def infos(
@@ -307,7 +284,7 @@ def _alert(
     retracted = phase is Phase.RETRACTED
     areas = {language: area(content.where, kit.gazetteer, language) for language in issuer.languages}
     zone = (
-        kit.gazetteer.get(content.where.codes[0]).zone if content.where.codes else _zone(content.where, kit.gazetteer)
+        kit.gazetteer.get(content.where.codes[0]).zone if content.where.codes else zone_of(content.where, kit.gazetteer)
     )
     fields = parameters(content.event_id, version, phase, content.starts, None if retracted else content.next_update_by)
     if retracted:
@@ -367,53 +344,3 @@ def _with_extra(description: str, language: str, content: Content) -> str:
         return description
     mark = "" if extra.confirmed_by else UNCONFIRMED.get(language, UNCONFIRMED["en"])
     return f"{description}\n{mark}{extra.text.strip()}"
-
-
-def _zone(where: Where, gazetteer: Gazetteer) -> str:
-    """The time zone of a drawn area: that of the place at its first point."""
-    text = (where.polygons or where.circles)[0].split()[0]
-    latitude, longitude = _pair(text)
-    found = gazetteer.at(latitude, longitude)
-    return found[0].zone if found else "UTC"
-
-
-def _pair(text: str) -> tuple[int, int]:
-    try:
-        latitude, longitude = (round(float(part) * 1_000_000) for part in text.split(","))
-    except ValueError:
-        raise GeometryError(remark("shape.point", "{text} is not latitude,longitude", text=repr(text))) from None
-    if abs(latitude) > 90_000_000 or abs(longitude) > 180_000_000:
-        raise GeometryError(remark("shape.earth", "{text} is not on the Earth", text=repr(text)))
-    return latitude, longitude
-
-
-def _polygon(text: str) -> Polygon:
-    points = [_pair(part) for part in text.split()]
-    if len(points) < 4 or points[0] != points[-1]:
-        raise GeometryError(
-            remark("shape.polygon", "a polygon needs four points at least, the last the same as the first")
-        )
-    ring = np.array(points, dtype=np.int64)
-    shape = Shape.of([ring])
-    if shape.empty or shape.problems:
-        # Whatever would have to be repaired is not what somebody meant to draw.
-        raise GeometryError(
-            remark("shape.problem", "{problem}", problem=Remark(shape.problems[0].code, shape.problems[0].message))
-            if shape.problems
-            else remark("shape.empty", "the polygon encloses nothing")
-        )
-    return Polygon(text, ring)
-
-
-def _circle(text: str) -> Circle:
-    centre, _, radius = text.partition(" ")
-    latitude, longitude = _pair(centre)
-    try:
-        kilometres = float(radius)
-    except ValueError:
-        raise GeometryError(
-            remark("shape.circle", "{text} is not latitude,longitude kilometres", text=repr(text))
-        ) from None
-    if not 0 < kilometres <= 1000:
-        raise GeometryError(remark("shape.radius", "a circle of {radius} km is not an area to warn", radius=radius))
-    return Circle(text, latitude, longitude, kilometres)

@@ -32,6 +32,9 @@ from tocsin.sense.source import SOURCE_HEARD, SOURCE_LOST, Heard, Source
 from tocsin.warn.contact import Contacts
 from tocsin.warn.line import SAID, Line, Reader, began, in_realm, over, step_of
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
+from tocsin.warn.standing import Change as Change
+from tocsin.warn.standing import Live as Live
+from tocsin.warn.standing import Standing as Standing
 
 AHEAD = timedelta(minutes=2)
 """How far a publisher's clock may be before ours; a message from further ahead waits for its time."""
@@ -46,50 +49,6 @@ _NONE: frozenset[str] = frozenset()
 
 _PUBLISHED = msgspec.json.Decoder(Published)
 _HEARD = msgspec.json.Decoder(Heard)
-
-
-class Live(Struct, frozen=True):
-    """An alert that stands: as published, as read, and where it has got to."""
-
-    published: Published
-    alert: Alert
-    phase: Phase
-    since: datetime | None
-    ends: datetime | None
-
-
-class Change(Struct, frozen=True):
-    """A change in the history of a place."""
-
-    at: datetime
-    phase: Phase
-    identifier: str
-    event_id: str
-    version: int
-    source: str
-    relation: str
-
-
-class Standing(Struct, frozen=True):
-    """The phase of a place and all that a page says about it.
-
-    ``last_phase`` is what was last known where the phase is unknown, and else the phase. ``relation`` says whether the
-    deciding alert is for the same area, one that contains it, or a part of it; empty where none decides.
-    """
-
-    place: str
-    phase: Phase
-    last_phase: Phase
-    since: datetime | None
-    ends: datetime | None
-    next_update_by: datetime | None
-    alerts: tuple[Live, ...]
-    why: tuple[str, ...]
-    source: str
-    last_heard: datetime | None
-    event_id: str
-    version: int
-    relation: str
 
 
 class _Kept(Struct, frozen=True):

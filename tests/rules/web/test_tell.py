@@ -11,7 +11,8 @@ from string import Formatter
 import pytest
 
 import tocsin
-from tocsin.cap.lint import _WRONG_RESPONSES, RULES, WRONG, broken
+from tocsin.cap.lint import RULES, broken
+from tocsin.cap.wording import WRONG, WRONG_RESPONSES
 from tocsin.cap.vocabulary import vocabulary
 from tocsin.errors import IllegalStepError, TocsinError
 from tocsin.remark import Remark, remark, word
@@ -52,7 +53,7 @@ def written() -> dict[str, str]:
 def made() -> set[str]:
     """The keys that are put together from lists of the program: rules, acts, steps, actions, dangers."""
     actions = {name for names in WRONG.values() for name in names} | set(vocabulary("en").actions)  # type: ignore[union-attr]
-    actions |= {name.casefold() for names in _WRONG_RESPONSES.values() for name in names}
+    actions |= {name.casefold() for names in WRONG_RESPONSES.values() for name in names}
     return (
         {f"lint.{code}" for code in RULES}
         | {f"rule.{row.name}" for row in default().rule}

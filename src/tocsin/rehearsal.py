@@ -201,7 +201,10 @@ class Rehearsal:
     async def answers(self) -> None:
         """Most answer by their link, one needs help, some are elsewhere, three say nothing."""
         call = self.program.rolls.call(self.call)
-        since = max(call.at, call.asked_at or call.at)
+        while call.asked_at is None and call.open:
+            await self.program.clock.sleep(5)
+        since = call.asked_at or call.at
+        await self.program.clock.sleep(240)
         for number, seat in enumerate(sorted(call.zones)[: COLLEAGUES - FLOORS]):
             says = Says.HELP if number == 4 else Says.AWAY if number % 8 == 7 else Says.SAFE
             means = Means.SMS if number % 5 == 2 else Means.LINK

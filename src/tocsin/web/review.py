@@ -15,7 +15,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from babel import Locale
 from babel.dates import format_skeleton
 from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup
@@ -130,7 +129,7 @@ def tongue(tag: str, t: Texts) -> str:
     """The name of a language in the reader's; its tag where there is none."""
     if not tag:
         return t.say("review.reach.no-language")
-    return Locale.parse(t.locale.replace("-", "_")).languages.get(tag.partition("-")[0], tag)
+    return str(t.locale.languages.get(tag.partition("-")[0], tag))
 
 
 def readings(made: Review) -> list[tuple[str, list[Verdict], Opening | None]]:

@@ -369,7 +369,6 @@ async def run(
 
     ``reviewed`` is given the review of the house's own event as a page, once the night has ended.
     """
-    data.mkdir(parents=True, exist_ok=True)
     receiver = Receiver()
     await receiver.open()
     gateway(data, receiver)

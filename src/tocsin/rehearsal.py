@@ -78,6 +78,7 @@ class Receiver:
 
 def gateway(data: Path, receiver: Receiver) -> None:
     """Have text messages go to ``receiver``; to be called before the program is opened."""
+    data.mkdir(parents=True, exist_ok=True)
     (data / "channels.toml").write_text(
         f'[sms]\nsender = "Demo"\n[sms.http.own]\nurl = "{receiver.base}/sms"\n'
         'fields = { to = "{to}", text = "{text}" }\nid_at = "id"\n'

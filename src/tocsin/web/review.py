@@ -129,7 +129,9 @@ def tongue(tag: str, t: Texts) -> str:
     """The name of a language in the reader's; its tag where there is none."""
     if not tag:
         return t.say("review.reach.no-language")
-    return str(t.locale.languages.get(tag.partition("-")[0], tag))
+    # Babel does not say what type its table of names has.
+    names: dict[str, str] = t.locale.languages  # type: ignore[no-untyped-call]
+    return names.get(tag.partition("-")[0], tag)
 
 
 def readings(made: Review) -> list[tuple[str, list[Verdict], Opening | None]]:

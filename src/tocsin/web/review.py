@@ -130,8 +130,8 @@ def tongue(tag: str, t: Texts) -> str:
     if not tag:
         return t.say("review.reach.no-language")
     # Babel does not say what type its table of names has.
-    names: dict[str, str] = t.locale.languages  # type: ignore[no-untyped-call]
-    return names.get(tag.partition("-")[0], tag)
+    names: Any = t.locale.languages  # type: ignore[no-untyped-call]
+    return str(names.get(tag.partition("-")[0], tag))
 
 
 def readings(made: Review) -> list[tuple[str, list[Verdict], Opening | None]]:

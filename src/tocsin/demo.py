@@ -4,6 +4,7 @@
   alert for the public (be ready, all of Ukraine, that day), one for its staff (stay where you are, the embassy is closed).
 - What the news told (explosions heard, a fire first feared to be debris and then corrected, the closed embassy) is told
   by outlets that do not exist, in our own words; it warns nobody.
+- What a house does itself that night (its own warning, a roll call, closed doors, a review) is :mod:`tocsin.rehearsal`.
 - Regions of which the record says nothing stay unknown: silence is never green, not even in a demo.
 - It starts from an empty store in a folder that is thrown away, and signs its own mirror policy there.
 """
@@ -25,6 +26,7 @@ from tocsin.cap import alert as cap
 from tocsin.cap.alert import Alert, Area, Info, MsgType, Named, Scope, Status
 from tocsin.cap.xml import write
 from tocsin.clock import Clock, ScaledClock
+from tocsin.rehearsal import Receiver, Rehearsal, gateway
 from tocsin.sense.feeds.recording import Recording, read_recording
 from tocsin.sense.intake import Intake
 from tocsin.sense.news import News, news_report
@@ -355,13 +357,34 @@ class EndingClock(ScaledClock):
         )
 
 
-async def run(data: Path, settings: Settings, speed: float, once: bool, started: Callable[[str], object]) -> Program:
-    """Play the night and serve it; with ``once`` end when it ends, otherwise hold its last state."""
+async def run(
+    data: Path,
+    settings: Settings,
+    speed: float,
+    once: bool,
+    started: Callable[[str], object],
+    reviewed: Callable[[str], object] = lambda page: None,
+) -> Program:
+    """Play the night and serve it; with ``once`` end when it ends, otherwise hold its last state.
+
+    ``reviewed`` is given the review of the house's own event as a page, once the night has ended.
+    """
+    receiver = Receiver()
+    await receiver.open()
+    gateway(data, receiver)
     program, night_ = open_night(data, settings, speed)
+    house = Rehearsal(program, receiver)
+    house.furnish()
     interval = program.sources[AIR].interval_s
 
     async def play() -> None:
-        await night_.play(program.intake)
+        acting = asyncio.create_task(house.play())
+        try:
+            await night_.play(program.intake)
+            await acting
+        finally:
+            acting.cancel()
+        reviewed(await asyncio.to_thread(house.tell))
         if not once:
             await asyncio.Event().wait()
         await asyncio.sleep(0.2)
@@ -373,4 +396,5 @@ async def run(data: Path, settings: Settings, speed: float, once: bool, started:
         await program.run(beside=(play, speak), started=started)
     finally:
         program.close()
+        await receiver.close()
     return program

@@ -64,7 +64,8 @@ class Recount:
         seqs = {entry.seq: entry for entry, _ in self.rows}
         last = made.steps[-1]
         assert seqs[last.seq].at == last.at
-        return max(made.ended, last.at)
+        ended: datetime = max(made.ended, last.at)
+        return ended
 
     def _issues(self, made: Any, alerts: list[tuple[Entry, dict[str, Any]]]) -> None:
         assert [one.identifier for one in made.issues] == [body["identifier"] for _, body in alerts]

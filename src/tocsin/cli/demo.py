@@ -19,8 +19,15 @@ import click
     help="Seconds of the night in one second.",
 )
 @click.option("--once", is_flag=True, help="End when the night ends, instead of holding its last state.")
-def command(port: int, speed: float, once: bool) -> None:
+@click.option(
+    "--review",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the review of the night to this file; else it lies in the demo's folder until the demo ends.",
+)
+def command(port: int, speed: float, once: bool, review: Path | None) -> None:
     """Replay the night of 19 to 20 November 2024: air alerts, the embassy's notice, the all-clears.
+
+    Beside it an invented house warns its staff, counts who is safe, closes and opens, and ends with a review.
 
     Nothing is kept; nothing leaves this machine; every page says that it is an exercise.
 
@@ -40,6 +47,7 @@ def command(port: int, speed: float, once: bool) -> None:
             sender="demo@tocsin.example",
             sender_name="Tocsin",
             home="UA-30",
+            webhook_loopback=True,
         )
 
         def started(address: str) -> None:
@@ -47,7 +55,12 @@ def command(port: int, speed: float, once: bool) -> None:
                 f"Open {address}/at/UA-30 — an exercise: the night of 20 November 2024, {speed:g} times as fast."
             )
 
-        program = uvloop.run(demo.run(Path(folder), settings, speed, once, started))
+        def reviewed(page: str) -> None:
+            file = review or Path(folder) / "review.html"
+            file.write_text(page, "utf-8")
+            click.echo(f"The night is over. Its review: {file.resolve().as_uri()}")
+
+        program = uvloop.run(demo.run(Path(folder), settings, speed, once, started, reviewed))
         if once:
             click.echo(summary(program))
 

@@ -111,14 +111,10 @@ def reached(made: Review, t: Texts, place: Callable[[str, str], str]) -> list[tu
         return []
     widest = max(made.reach, key=lambda one: sum(one.areas.values()))
     shown = []
-
-    def area(code: str) -> str:
-        return named(code, t.language, place) if code else t.say("review.reach.nowhere")
-
-    def language(tag: str) -> str:
-        return tongue(tag, t)
-
-    for key, counts, of in (("area", widest.areas, area), ("language", widest.languages, language)):
+    for key, counts, of in (
+        ("area", widest.areas, lambda code: named(code, t.language, place) if code else t.say("review.reach.nowhere")),
+        ("language", widest.languages, lambda tag: tongue(tag, t)),
+    ):
         most = max(counts.values(), default=0)
         bars = [
             Bar(of(name), number, round(100 * number / most) if most else 0)
@@ -133,7 +129,9 @@ def tongue(tag: str, t: Texts) -> str:
     """The name of a language in the reader's; its tag where there is none."""
     if not tag:
         return t.say("review.reach.no-language")
-    return str(t.locale.languages.get(tag.partition("-")[0], tag))
+    # Babel does not say what type its table of names has.
+    names: Any = t.locale.languages  # type: ignore[no-untyped-call]
+    return str(names.get(tag.partition("-")[0], tag))
 
 
 def readings(made: Review) -> list[tuple[str, list[Verdict], Opening | None]]:

@@ -242,8 +242,10 @@ class Teller:
         flag = Flagged(
             f"d-{name}", name, "ann", "dora", "inc", "notes", claim, self.chance.choice(("corrected", "gone"))
         )
-        self.flags.append(flag.id)
         self.note(CORRECTION_FLAGGED, flag.id, flag)
+        if self.book.about(CORRECTION_FLAGGED, flag.id):
+            # Nobody weighs what was not flagged.
+            self.flags.append(flag.id)
 
     def do_weigh(self) -> None:
         if self.flags:

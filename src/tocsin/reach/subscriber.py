@@ -42,7 +42,7 @@ AT_ONCE = 2000
 """So many subscriptions are read together at the start: few enough that their opened boxes take no room."""
 
 
-class Subscription(Struct, frozen=True):
+class Subscription(Struct, frozen=True, omit_defaults=True, gc=False):
     """What one subscriber wants by one channel.
 
     ``areas`` are area codes, ``points`` places in micro-degrees, ``watches`` circles, ``polygons`` areas of its own

@@ -35,9 +35,16 @@ def ready(context: BrowserContext, path: str = "/app?place=UA-30") -> Page:
     """A page whose worker is active and in charge."""
     page = context.new_page()
     page.goto(path)
-    page.evaluate("navigator.serviceWorker.ready")
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    in_charge(page)
     return page
+
+
+def in_charge(page: Page) -> None:
+    """Wait until the worker is in charge of a page."""
+    page.evaluate(
+        """() => navigator.serviceWorker.controller ? true : new Promise((done) =>
+          navigator.serviceWorker.addEventListener("controllerchange", () => done(true)))"""
+    )
 
 
 class Waker:
@@ -153,7 +160,8 @@ def test_three_taps_to_be_warned_and_one_to_stop(phone: BrowserContext, server: 
     page = phone.new_page()
     page.goto("/at/UA-30")
     page.get_by_role("link", name="Warn me on this phone").tap()
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    page.wait_for_url("**/app?**")
+    in_charge(page)
     page.get_by_role("button", name="Warn me about my places").tap()
     expect(page.locator("#since")).to_contain_text("This phone is warned since")
     subscribers = server.building.house.subscriptions

@@ -122,6 +122,7 @@ def test_from_the_first_link_to_signing_out(browser: Browser, console: tuple[Off
     enrol_by_passkey(boss, address, "Olena Kovalenko", "olena@example.org")
     expect(boss.get_by_text("Olena Kovalenko · Administrator")).to_be_visible()
 
+    boss.locator(".more > summary").click()
     boss.get_by_role("link", name="People").click()
     boss.get_by_role("checkbox", name="Author").check()
     boss.get_by_role("checkbox", name="Approver").check()
@@ -135,7 +136,10 @@ def test_from_the_first_link_to_signing_out(browser: Browser, console: tuple[Off
     colleague = person(browser, "phone")
     enrol_by_passkey(colleague, link, "Mykola Shevchuk", "mykola@example.org")
     expect(colleague.get_by_text("Mykola Shevchuk · Approver, Author")).to_be_visible()
+    colleague.locator(".more > summary").click()
     assert colleague.get_by_role("link", name="People").count() == 0
+    colleague.keyboard.press("Escape")
+    expect(colleague.locator(".panel")).to_be_hidden()
     colleague.get_by_role("banner").get_by_role("button", name="Sign out").click()
     colleague.wait_for_url("**/console/signin")
     colleague.goto(server.url + "/console/account")

@@ -2,23 +2,32 @@
 
 - An event is named by its id, by the identifier of any of its alerts, by a draft, or by the incident that links it to others;
   what is linked (the version for staff beside the one for the public) belongs to it.
-- It is read from the journal alone, in two passes: first what belongs together, then what happened to it.
+- It is read from the journal alone, in passes: first what belongs together, then what happened to it, and then the reports
+  whose claims it used.
+- A roll call or a facility's state belongs to the event that it names, with every answer and with what ended it; a ruling
+  to the incident that a draft used.
+- What is not of the event's realm, and what the installation sends itself to prove its channels, is left out and counted.
 - What an event never had is simply not there; nothing is filled in.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
 
+from tocsin.account.answer import ANSWER_GIVEN
+from tocsin.account.facility import FACILITY_SET
+from tocsin.account.rollcall import ROLLCALL_STARTED
 from tocsin.errors import NotFoundError
 from tocsin.journal import Entry, Journal, follow
 from tocsin.sense.report import REPORT_RECEIVED
 from tocsin.sense.source import SOURCE_HEARD, SOURCE_LOST, Heard
+from tocsin.warn.backing import DRAFT_BACKED, Backed
 from tocsin.warn.draft import DRAFT_BEGUN, DRAFT_CHANGED, Begun, Content
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
 
@@ -32,6 +41,8 @@ ABOUT = (
     "promise:",
     "page:",
     "loopback:",
+    "incident:",
+    "answer:",
     "review:",
     "guard:",
     "translation:",
@@ -45,6 +56,8 @@ ABOUT = (
     "dispatch:",
 )
 """Kinds of which an entry may belong to an event."""
+RULINGS = "incident:"
+DRILLS = ("selfdrill:", "channel:proved")
 
 
 class Record(Journal, Protocol):
@@ -73,7 +86,8 @@ class Contact(Struct, frozen=True):
 
 class Chronicle(Struct, frozen=True):
     """What belongs to one event: its ``events`` (its own id first), ``drafts`` with what they last said, ``alerts`` as published
-    with the moment of their entry, ``reports`` that alerts repeat, every ``entry`` about any of them, and ``contacts``.
+    with the moment of their entry, ``reports`` that alerts repeat or whose claims drafts used, every ``entry`` about any of
+    them, and ``contacts``. ``left_out`` counts by kind what went on beside it in exercises and drills.
     """
 
     events: tuple[str, ...]
@@ -82,6 +96,7 @@ class Chronicle(Struct, frozen=True):
     reports: dict[str, Entry]
     entries: tuple[Entry, ...]
     contacts: tuple[Contact, ...]
+    left_out: dict[str, int] = {}
 
     @property
     def began(self) -> datetime:
@@ -100,7 +115,9 @@ class _Web:
     def __init__(self, journal: Record, event: str) -> None:
         self.drafts: dict[str, list[Content]] = {}
         self.alerts: list[tuple[datetime, Published]] = []
+        self.realms: dict[str, str] = {}
         for entry in follow(journal, 0, (DRAFT_BEGUN, DRAFT_CHANGED, ALERT_PUBLISHED)):
+            self.realms.setdefault(entry.subject, entry.realm)
             if entry.kind == ALERT_PUBLISHED:
                 self.alerts.append((entry.at, entry.read(Published)))
             else:
@@ -142,6 +159,7 @@ def chronicle(journal: Record, event: str) -> Chronicle:
         raise NotFoundError(f"the journal knows no event, alert or draft {event}")
     drafts = {name: web.drafts[name][-1] for name in web.of_drafts()}
     alerts = tuple((at, alert) for at, alert in web.alerts if alert.event_id in web.events)
+    realm = web.realms[next(iter((*drafts, *(alert.identifier for _, alert in alerts))))]
     reports = {
         alert.report: found[-1]
         for _, alert in alerts
@@ -149,25 +167,93 @@ def chronicle(journal: Record, event: str) -> Chronicle:
     }
     names = {*web.events, *drafts, *reports, *(alert.identifier for _, alert in alerts)}
     wanted = tuple(kind for kind in journal.kinds() if kind.startswith(ABOUT))
-    entries = [entry for entry in follow(journal, 0, wanted) if _concerns(entry, names)] if wanted else []
+    belongs = _Belonging(names, {link for content in drafts.values() for link in content.incidents})
+    entries = [one for one in follow(journal, 0, wanted) if one.realm == realm and belongs.takes(one)] if wanted else []
+    for name in sorted(belongs.sources - set(reports)):
+        if known := journal.about(REPORT_RECEIVED, name):
+            reports[name] = known[-1]
+    # Rulings may be older than the draft that used their incident, so they are chosen once all drafts are known.
+    entries = [one for one in entries if not one.kind.startswith(RULINGS) or belongs.ruled(one)]
     entries = sorted([*entries, *reports.values()], key=lambda entry: entry.seq)
+    began, ended = entries[0].at, entries[-1].at
     return Chronicle(
-        tuple(web.events), drafts, alerts, reports, tuple(entries), _contacts(journal, entries[0].at, entries[-1].at)
+        tuple(web.events),
+        drafts,
+        alerts,
+        reports,
+        tuple(entries),
+        _contacts(journal, began, ended),
+        _left_out(journal, realm, began, ended),
     )
 
 
-def _concerns(entry: Entry, names: set[str]) -> bool:
-    """Whether the entry is about one of ``names``, by its subject or by what its body refers to."""
-    subject = entry.subject
-    if subject in names or subject.partition("@")[0] in names or subject.partition("/")[0] in names:
-        return True
+class _Belonging:
+    """Says of one entry after another, in the journal's order, whether it belongs to the event."""
+
+    def __init__(self, names: set[str], incidents: set[str]) -> None:
+        self.names, self.incidents = names, incidents
+        self.sources: set[str] = set()
+        self._rolls: set[str] = set()
+        self._facilities: set[str] = set()
+
+    def takes(self, entry: Entry) -> bool:
+        """Whether ``entry`` is about the event, by its subject or by what its body refers to."""
+        if entry.kind.startswith(RULINGS):
+            return True
+        if entry.subject in self._rolls:
+            return True
+        body = _body(entry)
+        if entry.kind == ANSWER_GIVEN:
+            return body.get("rollcall") in self._rolls
+        named = self._named(entry.subject) or any(
+            isinstance(body.get(key), str) and body[key] in self.names
+            for key in ("event_id", "event", "alert", "draft")
+        )
+        if entry.kind == FACILITY_SET:
+            # The state that follows one of ours ends it, whatever its own reason is.
+            held = entry.subject in self._facilities
+            (self._facilities.add if named else self._facilities.discard)(entry.subject)
+            return named or held
+        if named and entry.kind == ROLLCALL_STARTED:
+            self._rolls.add(entry.subject)
+        if named and entry.kind == DRAFT_BACKED:
+            taken = entry.read(Backed)
+            self.incidents.add(taken.incident)
+            self.sources.update(claim.report for claim in taken.claims)
+        return named
+
+    def _named(self, subject: str) -> bool:
+        head, _, rest = subject.partition("/")
+        # A call is named by what it is about, and that by its kind: report/…, promise/…@moment, correction/….
+        about = rest.partition("/")[0] if head in ("report", "promise", "correction", "stopped") else head
+        return subject in self.names or about in self.names or about.partition("@")[0] in self.names
+
+    def ruled(self, entry: Entry) -> bool:
+        """Whether a ruling is about an incident or a report that was used."""
+        body = _body(entry)
+        claim = body.get("claim")
+        about = {body.get("one"), body.get("other"), body.get("report"), *body.get("more", ())}
+        about.add(claim.get("report") if isinstance(claim, dict) else None)
+        return bool(about & (self.incidents | self.sources))
+
+
+def _body(entry: Entry) -> dict[str, Any]:
     try:
         body = msgspec.json.decode(entry.body)
     except msgspec.DecodeError:
-        return False
-    if not isinstance(body, dict):
-        return False
-    return any(isinstance(body.get(key), str) and body[key] in names for key in ("event_id", "event", "alert", "draft"))
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _left_out(journal: Record, realm: str, began: datetime, ended: datetime) -> dict[str, int]:
+    """What was recorded meanwhile that is no part of it: drills of channels, and alerts and drafts of another realm."""
+    kinds = (*(kind for kind in journal.kinds() if kind.startswith(DRILLS)), ALERT_PUBLISHED, DRAFT_BEGUN)
+    counted: Counter[str] = Counter(
+        entry.kind
+        for entry in follow(journal, 0, kinds)
+        if began <= entry.at <= ended and (entry.kind.startswith(DRILLS) or entry.realm != realm)
+    )
+    return dict(counted)
 
 
 def _contacts(journal: Record, began: datetime, ended: datetime) -> tuple[Contact, ...]:

@@ -13,11 +13,12 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tocsin.account.answer import ANSWER_GIVEN
 from tocsin.account.chronicle import Chronicle
-from tocsin.warn.owner import PAGE_ANSWERED, PAGE_DUE, Answered, Page
+from tocsin.warn.owner import PAGE_ANSWERED, PAGE_DUE, PAGE_FAILED, PAGE_SENT, Answered, Page, Tried
 from tocsin.warn.promise import PROMISE_MADE, Promised
 
-QUIET = frozenset({"draft:changed"})
+QUIET = frozenset({"draft:changed", "answer:given", "page:sent", "page:failed"})
 """Kinds that come in dozens and are counted, not told one by one."""
 TOLD = (
     "phase",
@@ -32,6 +33,13 @@ TOLD = (
     "wrong",
     "until",
     "by",
+    "status",
+    "field",
+    "now",
+    "to",
+    "unaccounted",
+    "title",
+    "way",
 )
 
 
@@ -62,14 +70,29 @@ class Promise(Struct, frozen=True):
     kept: bool | None
 
 
+class Try(Struct, frozen=True):
+    """One way by which a call was tried; ``wrong`` is empty where it was sent."""
+
+    at: datetime
+    way: str
+    wrong: str
+
+
 class Calling(Struct, frozen=True):
-    """One call to one person, and when it was answered."""
+    """One call to one person, by which ways it was tried, and when that person first answered after it."""
 
     about: str
     person: str
     at: datetime
     step: int
     answered: datetime | None
+    kind: str = ""
+    tries: tuple[Try, ...] = ()
+
+    @property
+    def sent(self) -> bool:
+        """Whether it left by any way."""
+        return any(not one.wrong for one in self.tries)
 
 
 def steps(found: Chronicle) -> tuple[Step, ...]:
@@ -77,17 +100,19 @@ def steps(found: Chronicle) -> tuple[Step, ...]:
     told: list[Step] = []
     for entry in found.entries:
         body = _body(entry.body)
-        about = str(body.get("identifier") or body.get("alert") or entry.subject)
+        about = str(body.get("identifier") or body.get("rollcall") or body.get("alert") or entry.subject)
         who = str(body.get("person", ""))
         values = {name: _text(body[name]) for name in TOLD if body.get(name) not in (None, "", [], {})}
+        if entry.kind == ANSWER_GIVEN:
+            # What one person said is told in the headcount, as a number.
+            values = {}
         step = Step(entry.at, entry.seq, entry.kind, about, who, values)
         last = told[-1] if told else None
         if (
             last is not None
             and last.kind == step.kind
             and step.kind in QUIET
-            and last.about == about
-            and last.who == who
+            and (step.kind == ANSWER_GIVEN or (last.about == about and last.who == who))
         ):
             told[-1] = replace(last, count=last.count + 1)
         else:
@@ -126,13 +151,26 @@ def promises(found: Chronicle, at: datetime) -> tuple[Promise, ...]:
 
 def calls(found: Chronicle) -> tuple[Calling, ...]:
     """Every call to an owner, a deputy or a duty officer."""
-    answered = {
-        (entry.subject.partition("/")[0], entry.read(Answered).person): entry.at
-        for entry in reversed(found.entries)
-        if entry.kind == PAGE_ANSWERED
-    }
+    answers: dict[tuple[str, str], list[datetime]] = {}
+    tries: dict[str, list[Try]] = {}
+    for entry in found.entries:
+        if entry.kind == PAGE_ANSWERED:
+            about = entry.subject.rsplit("/", 2)[0]
+            answers.setdefault((about, entry.read(Answered).person), []).append(entry.at)
+        elif entry.kind in (PAGE_SENT, PAGE_FAILED):
+            tried = entry.read(Tried)
+            wrong = (tried.wrong or "failed") if entry.kind == PAGE_FAILED else ""
+            tries.setdefault(entry.subject, []).append(Try(entry.at, tried.way, wrong))
     return tuple(
-        Calling(page.about, page.person, entry.at, page.step, answered.get((page.about, page.person)))
+        Calling(
+            page.about,
+            page.person,
+            entry.at,
+            page.step,
+            next((at for at in answers.get((page.about, page.person), ()) if at >= entry.at), None),
+            page.kind,
+            tuple(tries.get(entry.subject, ())),
+        )
         for entry in found.entries
         if entry.kind == PAGE_DUE
         for page in (entry.read(Page),)

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 
 from tocsin.account.chronicle import Chronicle
 from tocsin.account.issue import Issue
+from tocsin.account.rounding import Rounding
 from tocsin.cap.phase import ENDED
 from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED, Sealed, Settled
 from tocsin.warn.publish import WARNS
@@ -28,7 +30,8 @@ REACHED = ("accepted", "shown", "answered")
 class Delivered(Struct, frozen=True):
     """One alert by one channel. ``settled`` is None while it is under way. ``areas`` and ``languages`` count recipients.
 
-    ``curve`` is the seconds from publication after which the first, 50, 95 and 99 of a hundred were accepted.
+    ``curve`` is the seconds from publication after which the first, 50, 95 and 99 of a hundred were accepted;
+    ``curve_partial`` says that what happened before a restart is not in it.
     """
 
     identifier: str
@@ -42,6 +45,7 @@ class Delivered(Struct, frozen=True):
     failed: int
     outcomes: dict[str, int]
     curve: dict[str, float] = {}
+    curve_partial: bool = False
     areas: dict[str, int] = {}
     languages: dict[str, int] = {}
 
@@ -50,13 +54,19 @@ class Delivered(Struct, frozen=True):
         """Whether nobody is known to have been reached though there was somebody to reach."""
         return self.recipients > 0 and self.accepted == 0
 
-    def public(self, small: int) -> Delivered:
-        """Without numbers below ``small``: they are left out, or told as nought where all of them are."""
+    def public(self, told: Rounding) -> Delivered:
+        """With numbers for everybody: none from which one person could be told."""
         return replace(
             self,
-            outcomes={name: count for name, count in self.outcomes.items() if count >= small},
-            areas={code: count for code, count in self.areas.items() if count >= small},
-            languages={language: count for language, count in self.languages.items() if count >= small},
+            recipients=told(self.recipients),
+            accepted=told(self.accepted),
+            shown=told(self.shown),
+            answered=told(self.answered),
+            failed=told(self.failed),
+            outcomes={name: told(count) for name, count in self.outcomes.items()},
+            areas={code: told(count) for code, count in self.areas.items() if told(count)},
+            languages={language: told(count) for language, count in self.languages.items() if told(count)},
+            curve=self.curve if told(self.accepted) else {},
         )
 
 
@@ -68,6 +78,31 @@ class Coverage(Struct, frozen=True):
     channel: str
     alerted: int
     told: int
+
+    def public(self, told: Rounding) -> Coverage:
+        """With numbers for everybody."""
+        return replace(self, alerted=told(self.alerted), told=told(self.told))
+
+
+class Reach(Struct, frozen=True):
+    """Addresses that one alert went to, by area code and by language, over all channels that tell them.
+
+    A person with two channels counts twice; ``untold`` are those of channels that tell neither.
+    """
+
+    identifier: str
+    areas: dict[str, int]
+    languages: dict[str, int]
+    untold: int
+
+    def public(self, told: Rounding) -> Reach:
+        """With numbers for everybody."""
+        return replace(
+            self,
+            areas={code: told(count) for code, count in self.areas.items() if told(count)},
+            languages={tag: told(count) for tag, count in self.languages.items() if told(count)},
+            untold=told(self.untold),
+        )
 
 
 def delivered(found: Chronicle) -> tuple[Delivered, ...]:
@@ -93,7 +128,7 @@ def delivered(found: Chronicle) -> tuple[Delivered, ...]:
                 languages=more.get("languages", {}),
             )
         elif entry.kind == DELIVERY_SETTLED:
-            settled = entry.read(Settled)
+            settled, told = entry.read(Settled), msgspec.json.decode(entry.body)
             key = settled.alert, settled.channel
             ended = settled.outcomes
             reached = sum(ended.get(name, 0) for name in REACHED)
@@ -107,7 +142,8 @@ def delivered(found: Chronicle) -> tuple[Delivered, ...]:
                 answered=ended.get("answered", 0),
                 failed=total - reached,
                 outcomes=ended,
-                curve=msgspec.json.decode(entry.body).get("curve", {}),
+                curve=told.get("curve", {}),
+                curve_partial=bool(told.get("curve_partial", False)),
             )
     return tuple(made.values())
 
@@ -131,3 +167,19 @@ def coverage(made: Sequence[Issue], sent: Sequence[Delivered]) -> tuple[Coverage
                     Coverage(end.event_id, end.identifier, channel, alerted, told.accepted if told is not None else 0)
                 )
     return tuple(found)
+
+
+def reach(sent: Sequence[Delivered]) -> tuple[Reach, ...]:
+    """Where and in which languages each alert was sent, in the order of sealing."""
+    made: dict[str, tuple[Counter[str], Counter[str], int]] = {}
+    for one in sent:
+        areas, languages, untold = made.setdefault(one.identifier, (Counter(), Counter(), 0))
+        areas.update(one.areas)
+        languages.update(one.languages)
+        if not one.areas and not one.languages:
+            made[one.identifier] = areas, languages, untold + one.recipients
+    return tuple(
+        Reach(name, dict(areas), dict(languages), untold)
+        for name, (areas, languages, untold) in made.items()
+        if areas or languages
+    )

@@ -21,10 +21,13 @@ from tocsin.cap.alert import Alert
 from tocsin.cap.limits import TRUSTED
 from tocsin.cap.xml import read
 from tocsin.journal import Entry
-from tocsin.sense.report import Report
+from tocsin.place.gazetteer import Gazetteer
+from tocsin.sense.report import CAP_XML, SIGNAL_JSON, Report
+from tocsin.sense.signal import Signal
 from tocsin.warn.approval import Vote
 from tocsin.warn.desk import Overridden
-from tocsin.warn.draft import Begun, Content, Ended, Proposed
+from tocsin.warn.draft import Begun, Ended, Proposed, Where
+from tocsin.warn.extent import difference, shape_of
 from tocsin.warn.publish import Published
 
 
@@ -35,6 +38,18 @@ class Guarded(Struct, frozen=True):
     sentence: str
     person: str
     reason: str
+
+
+class Extent(Struct, frozen=True):
+    """What a version covered on the ground against what the source gave. ``beyond`` is the share of ours that the source
+    did not name, ``missed`` the share of the source's that we did not warn, 0 to 1; None where one of them has no shape.
+    """
+
+    km2: float | None = None
+    source_km2: float | None = None
+    beyond: float | None = None
+    missed: float | None = None
+    drawn: bool = False
 
 
 class Timing(Struct, frozen=True):
@@ -81,6 +96,7 @@ class Issue(Struct, frozen=True):
     timing: Timing = Timing()
     beyond: tuple[str, ...] = ()
     missed: tuple[str, ...] = ()
+    extent: Extent = Extent()
 
     def public(self) -> Issue:
         """Without persons and without what was written for colleagues."""
@@ -88,15 +104,17 @@ class Issue(Struct, frozen=True):
         return replace(self, author="", approvers=(), draft="", glass_broken_by="", guards=guards)
 
 
-def issues(found: Chronicle) -> tuple[Issue, ...]:
-    """Every published version of an event, in the order of the journal."""
+def issues(found: Chronicle, gazetteer: Gazetteer) -> tuple[Issue, ...]:
+    """Every published version of an event, in the order of the journal; areas are measured with the shapes of ``gazetteer``."""
     about: dict[str, list[Entry]] = {}
     for entry in found.entries:
         about.setdefault(entry.subject, []).append(entry)
-    return tuple(_issue(at, done, found, about) for at, done in found.alerts)
+    return tuple(_issue(at, done, found, about, gazetteer) for at, done in found.alerts)
 
 
-def _issue(at: datetime, done: Published, found: Chronicle, about: Mapping[str, list[Entry]]) -> Issue:
+def _issue(
+    at: datetime, done: Published, found: Chronicle, about: Mapping[str, list[Entry]], gazetteer: Gazetteer
+) -> Issue:
     alert = read(done.cap.encode(), limits=TRUSTED).alerts[0]
     content = found.drafts.get(done.draft)
     report = found.reports.get(done.report)
@@ -104,7 +122,8 @@ def _issue(at: datetime, done: Published, found: Chronicle, about: Mapping[str, 
     entries = about.get(done.draft, []) if done.draft else []
     writing = _writing(entries)
     begun, proposed = writing.begun, writing.proposed
-    beyond, missed = _against(done, content)
+    given = content.source_where if content is not None else _given(said)
+    beyond, missed = _against(done, given)
     return Issue(
         identifier=done.identifier,
         event_id=done.event_id,
@@ -137,7 +156,52 @@ def _issue(at: datetime, done: Published, found: Chronicle, about: Mapping[str, 
         ),
         beyond=beyond,
         missed=missed,
+        extent=_extent(
+            content.where if content is not None and content.where else _where(done, alert), given, gazetteer
+        ),
     )
+
+
+def _extent(ours: Where, given: Where, gazetteer: Gazetteer) -> Extent:
+    shape, source = shape_of(ours, gazetteer), shape_of(given, gazetteer)
+    apart = difference(ours, given, gazetteer) if ours and given else None
+    return Extent(
+        km2=None if shape is None else round(shape.area_km2, 1),
+        source_km2=None if source is None else round(source.area_km2, 1),
+        beyond=None if apart is None else round(apart.beyond, 4),
+        missed=None if apart is None else round(apart.misses, 4),
+        drawn=bool(ours.polygons or ours.circles or given.polygons or given.circles),
+    )
+
+
+def _given(said: Report | None) -> Where:
+    """The area that the source itself named in its report."""
+    if said is None:
+        return Where()
+    if said.media_type == SIGNAL_JSON:
+        return Where(codes=(msgspec.json.decode(said.content, type=Signal).area,))
+    found = read(said.content, limits=TRUSTED).alerts if said.media_type == CAP_XML else ()
+    return _drawn(found[0]) if found else Where()
+
+
+def _where(done: Published, alert: Alert) -> Where:
+    """The area of an alert that came from no draft: its codes, and what is only drawn."""
+    drawn = _drawn(alert)
+    return Where(codes=done.areas) if done.areas else Where(polygons=drawn.polygons, circles=drawn.circles)
+
+
+def _drawn(alert: Alert) -> Where:
+    areas = alert.infos[0].areas if alert.infos else ()
+    codes = [code.value for area in areas for code in area.geocodes if code.name.startswith("ISO3166")]
+    polygons = [
+        " ".join(f"{latitude / 1e6:.6f},{longitude / 1e6:.6f}" for latitude, longitude in one.points)
+        for area in areas
+        for one in area.polygons
+    ]
+    circles = [
+        f"{one.latitude / 1e6:.6f},{one.longitude / 1e6:.6f} {one.radius_km}" for area in areas for one in area.circles
+    ]
+    return Where(tuple(dict.fromkeys(codes)), () if codes else tuple(polygons), () if codes else tuple(circles))
 
 
 def _described(alert: Alert) -> tuple[str, ...]:
@@ -146,8 +210,8 @@ def _described(alert: Alert) -> tuple[str, ...]:
     return tuple(dict.fromkeys(area.description for info in infos[:1] for area in info.areas if area.description))
 
 
-def _against(done: Published, content: Content | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    given = set(content.source_where.codes) if content is not None else set()
+def _against(done: Published, where: Where) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    given = set(where.codes)
     if not given or not done.areas:
         return (), ()
     warned = set(done.areas)

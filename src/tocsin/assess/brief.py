@@ -14,6 +14,7 @@ from tocsin.assess.claim import Claim
 from tocsin.assess.extract import Reading, Source, extract
 from tocsin.assess.incident import Incident, Pointer, build
 from tocsin.assess.match import cluster
+from tocsin.assess.placename import regions
 from tocsin.place.gazetteer import Gazetteer
 
 
@@ -45,10 +46,12 @@ def as_json(readings: Sequence[Reading], incidents: Sequence[Incident]) -> dict[
 
 @lru_cache(maxsize=4096)
 def area_code(code: str, name: str) -> str:
-    """The area code of a place: a country's own; for a city its ISO 3166-2 region where one is called so."""
+    """The area code of a place: a country's or a region's own; for a city the ISO 3166-2 region in which it lies."""
     country, _, city = code.partition("/")
     if not city:
         return country
+    if (region := regions().get(code)) is not None:
+        return region
     found = Gazetteer.world().find(name, within=country)
     return found[0].code if found else country
 

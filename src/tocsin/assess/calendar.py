@@ -17,6 +17,7 @@ WAR_BEGAN = date(2022, 2, 24)
 
 
 def day_of(year: int, month: int, day: int) -> date | None:
+    """The day, or None for one that no calendar has, such as 31 November."""
     try:
         return date(year, month, day)
     except ValueError:
@@ -24,6 +25,7 @@ def day_of(year: int, month: int, day: int) -> date | None:
 
 
 def nearest(month: int, day: int, published: date | None, year: str) -> date | None:
+    """The day of this month in ``year``, or in the year in which it lies nearest to the publication; None if unknown."""
     if year:
         return day_of(int(year), month, day)
     if published is None:
@@ -73,6 +75,11 @@ def resolve(
     ahead: bool | None,
     previous: date | None,
 ) -> When | None:
+    """The day or days that a found pattern means: ``name`` is the pattern's, ``piece`` its parts as (kind, value).
+
+    ``ahead`` says whether its clause speaks of what comes; ``previous`` is the day named before it. None if unknown.
+    """
+
     def values(symbol: str) -> list[str]:
         return [value for kind, value in piece if kind == symbol]
 

@@ -58,7 +58,7 @@ def _span_of(value: str, precision: str) -> tuple[int, int]:
 
 @lru_cache(maxsize=8192)
 def _named_countries(places: tuple[str, ...], actors: tuple[str, ...]) -> frozenset[str]:
-    found = {place.split("/")[0] for place in places} | {actor.split(":")[0] for actor in actors}
+    found = {place[:2] for place in places} | {actor.split(":")[0] for actor in actors}
     return frozenset(code for code in found if len(code) == 2)
 
 

@@ -86,6 +86,9 @@ class _Extraction(Corrections):
             if len(word.low) > 3
         ]
         numbers = [word.low for word in self.words if word.raw[0].isdigit()]
+        head = self.text.sentences[:2][-1].last if self.text.sentences else 0
+        lead = [hit.name for hit in self.by_kind["concept"] if hit.first < head]
+        leading = [m.key.removeprefix("person:") for m in resolved if m.kind == "person" and m.first < head]
         noise = self._noise()
         return Reading(
             self.source,
@@ -103,6 +106,8 @@ class _Extraction(Corrections):
             len(self.text.text),
             self.text.cut,
             self.text.text,
+            lead=tuple(dict.fromkeys(lead)),
+            leading=tuple(dict.fromkeys(leading)),
         )
 
     # --- one claim -------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 - A report is compared by what every language shares: topics, places, actors, names in one spelling, numbers, days; and
   by its own words only with reports of its language.
+- One day brings many events, and they are told in the same words: other cities or regions, or another kind of event,
+  part two reports, and what the most of an incident's reports name parts it from others, whoever ties them together.
 - Two thresholds: above ``JOIN`` a report joins an incident, above ``SUGGEST`` a person is asked.
 - A merge pass joins incidents that later reports have tied together, so the order of arrival hardly matters.
 - A person's split or merge is final: what was parted is not joined again by itself.
@@ -17,6 +19,7 @@ from datetime import date
 
 from tocsin.assess.extract import Reading
 from tocsin.assess.pack import pack
+from tocsin.assess.placename import regions
 from tocsin.assess.sentence import small
 from tocsin.assess.spelling import spelt
 
@@ -25,14 +28,22 @@ SUGGEST = 0.15
 MERGE = 0.22
 ELSEWHERE = 0.35
 """What is left of a likeness between reports that name cities and have none in common."""
-ANOTHER = 0.4
+ANOTHER = 0.3
 """What is left of a likeness between reports of different kinds of event."""
+UNLIKE = 0.6
+"""What is left between reports that only may be of different kinds, or that other persons lead in no place in common."""
 EVENTS = frozenset(
     {"flood", "quake", "storm", "wildfire", "volcano", "landslide", "tsunami", "heat", "chemical", "gas", "plane",
      "ship", "bomb", "shooting", "contamination", "collapse", "radiation", "disease", "cyber", "election", "protest",
      "power", "airattack", "court", "talks"}
 )  # fmt: skip
 """Topics that say what kind of event a report tells of."""
+GATHERINGS = frozenset({"election", "protest", "court", "talks"})
+"""Kinds of event of which a country has several at once: it is the persons who tell them apart."""
+TRACES = frozenset(
+    {"drone", "missile", "fire", "explosion", "train", "bridge", "embassy", "mine", "sabotage", "accident", "water"}
+)
+"""Topics that say it where none of the others does."""
 VOCABULARY = 100_000
 """From so many different features on, those seen once are let go: a stream has no end, and memory has."""
 _PRIOR = 40.0
@@ -54,9 +65,11 @@ def features(reading: Reading) -> dict[str, float]:
     for topic, count in reading.topics.items():
         found[f"t:{topic}"] = 1.0 + math.log(count)
     for place in reading.places:
-        if "/" in place:
+        if len(place) > 2:
             found[f"p:{place}"] = 1.0
-            found.setdefault(f"c:{place.split('/')[0]}", 0.7)
+            found.setdefault(f"c:{place[:2]}", 0.7)
+            if (region := regions().get(place)) is not None:
+                found.setdefault(f"p:{region}", 0.5)
         else:
             found[f"c:{place}"] = 1.0
     for actor in reading.actors:
@@ -92,7 +105,10 @@ def lexical(reading: Reading) -> dict[str, float]:
 
 
 class _Member:
-    __slots__ = ("cities", "epoch", "features", "kinds", "language", "lexical", "published", "report", "weighed")
+    __slots__ = (
+        "cities", "epoch", "features", "kinds", "language", "leading", "lexical", "published", "regions", "report",
+        "traces", "weighed",
+    )  # fmt: skip
 
     def __init__(self, reading: Reading) -> None:
         self.report = reading.source.report
@@ -100,10 +116,35 @@ class _Member:
         self.published = reading.source.published
         self.features = features(reading)
         self.lexical = lexical(reading)
-        self.cities = frozenset(name for name in self.features if name[0] == "p")
-        self.kinds = EVENTS & reading.topics.keys()
+        self.cities = frozenset(place for place in reading.places if "/" in place)
+        self.regions = frozenset(name[2:] for name in self.features if name[:2] == "p:" and "/" not in name)
+        # The lead says what has happened; further down stands what happened elsewhere or before.
+        self.kinds = EVENTS & set(reading.lead) or EVENTS & reading.topics.keys()
+        self.traces = self.kinds | (TRACES & set(reading.lead) or TRACES & reading.topics.keys())
+        self.leading = frozenset(bones for name in reading.leading if len(bones := spelt(name)) >= 2)
         self.epoch = -1
         self.weighed: tuple[dict[str, float], dict[str, float]] = ({}, {})
+
+
+_Where = tuple[frozenset[str], frozenset[str]]
+"""Cities, and regions with those of the cities."""
+
+
+def _elsewhere(one: _Where, other: _Where) -> bool:
+    """Whether two reports name places, and those have nothing in common: their cities, else their regions."""
+    if one[0] and other[0]:
+        return one[0].isdisjoint(other[0])
+    return bool(one[1]) and bool(other[1]) and one[1].isdisjoint(other[1])
+
+
+def _share(told: Sequence[frozenset[str]], part: int) -> frozenset[str]:
+    """What at least one of ``part`` names, of those that name anything."""
+    counted: dict[str, int] = defaultdict(int)
+    for named in told:
+        for name in named:
+            counted[name] += 1
+    telling = sum(bool(named) for named in told)
+    return frozenset(name for name, count in counted.items() if part * count >= telling)
 
 
 class Matcher:
@@ -161,12 +202,24 @@ class Matcher:
         shared = self._cosine(mine[0], theirs[0])
         if one.language == other.language:
             shared = 0.55 * shared + 0.45 * min(1.0, self._cosine(mine[1], theirs[1]) * 1.6)
-        if one.cities and other.cities and one.cities.isdisjoint(other.cities):
+        if _elsewhere((one.cities, one.regions), (other.cities, other.regions)):
             # The same kind of event, told in the same words, in another city is another event.
             shared *= ELSEWHERE
-        if one.kinds and other.kinds and one.kinds.isdisjoint(other.kinds):
-            # A flood is no earthquake, however alike the advice.
-            shared *= ANOTHER
+        if one.kinds and other.kinds:
+            if one.kinds.isdisjoint(other.kinds):
+                # A flood is no earthquake, however alike the advice.
+                shared *= ANOTHER
+        elif one.traces and other.traces and one.traces.isdisjoint(other.traces):
+            shared *= UNLIKE
+        if (
+            one.leading
+            and other.leading
+            and one.leading.isdisjoint(other.leading)
+            and one.cities.isdisjoint(other.cities)
+            and (one.traces & other.traces) <= GATHERINGS
+        ):
+            # Two candidates asked the same questions, two runners of two races.
+            shared *= UNLIKE
         if one.published is not None and other.published is not None:
             apart = abs((one.published - other.published).days)
             if apart > self.horizon:
@@ -197,8 +250,11 @@ class Matcher:
             if any(frozenset((report, other)) in self.parted for other in self.incidents[number]):
                 continue
             value = self._linked(scores)
-            if self._elsewhere(member.cities, self._cities(self.incidents[number])):
+            where, kinds = self._profile(self.incidents[number])
+            if _elsewhere((member.cities, member.regions), where):
                 value *= ELSEWHERE
+            if member.kinds and kinds and member.kinds.isdisjoint(kinds):
+                value *= ANOTHER
             if value > score:
                 best, score = number, value
         if score >= self.join_at:
@@ -223,20 +279,16 @@ class Matcher:
         best = sorted(scores, reverse=True)[:3]
         return 0.6 * best[0] + 0.4 * sum(best) / len(best) if best else 0.0
 
-    def _cities(self, reports: Sequence[str]) -> frozenset[str]:
-        """The cities that a fifth of an incident's reports name: where it is, whoever names no city."""
-        counted: dict[str, int] = defaultdict(int)
-        told = 0
-        for report in reports[-40:]:
-            cities = self.members[report].cities
-            told += bool(cities)
-            for city in cities:
-                counted[city] += 1
-        return frozenset(city for city, count in counted.items() if 5 * count >= told)
+    def _profile(self, reports: Sequence[str]) -> tuple[_Where, frozenset[str]]:
+        """What most of an incident's reports say of it, whoever says nothing: where it is, and of which kind.
 
-    @staticmethod
-    def _elsewhere(one: frozenset[str], other: frozenset[str]) -> bool:
-        return bool(one) and bool(other) and one.isdisjoint(other)
+        The cities and regions that a fifth of those name that name any; the kinds that a third tells of.
+        """
+        recent = [self.members[report] for report in reports[-40:]]
+        return (
+            (_share([one.cities for one in recent], 5), _share([one.regions for one in recent], 5)),
+            _share([one.kinds for one in recent], 3),
+        )
 
     def _candidates(self, member: _Member, limit: int = 60) -> list[str]:
         overlap: dict[str, float] = defaultdict(float)
@@ -283,7 +335,8 @@ class Matcher:
             return False
         tied = any(frozenset((a, b)) in self.tied for a in mine for b in theirs)
         if not tied:
-            if self._elsewhere(self._cities(mine), self._cities(theirs)):
+            here, there = self._profile(mine), self._profile(theirs)
+            if _elsewhere(here[0], there[0]) or (here[1] and there[1] and here[1].isdisjoint(there[1])):
                 return False
             scores = [self.similarity(self.members[a], self.members[b]) for a in mine[:12] for b in theirs[:12]]
             mean = sum(scores) / len(scores)

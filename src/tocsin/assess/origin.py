@@ -22,6 +22,10 @@ from tocsin.assess.spelling import spelt
 
 COPY = 0.30
 """From this share of common shingles on, the smaller report is a copy of the other with little of its own."""
+WHOLE = 0.9
+"""From this share of its shingles on, a report is nothing but a copy."""
+FORMULA = 64
+"""In more reports than so many of one language a run of words is a formula, and no sign of copying."""
 _WORDS = re.compile(r"\w+")
 
 
@@ -69,6 +73,36 @@ class Groups:
         return list(found.values())
 
 
+def _copies(readings: Sequence[Reading], sets: dict[str, np.ndarray]) -> list[tuple[str, str]]:
+    """Pairs of near-copies in one language, found by the shingles they share; the first of its copies stands for all.
+
+    Each shingle is kept with the reports that have it, so that a report is compared only with those that share
+    enough of them; a report that copies one already known to be a copy is compared with that one's first alone.
+    """
+    heads: dict[tuple[str, int], list[int]] = {}
+    known: list[tuple[str, int]] = []  # of each head: its report and its number of shingles
+    pairs: list[tuple[str, str]] = []
+    for reading in readings:
+        report, runs = reading.source.report, sets[reading.source.report].tolist()
+        shared: dict[int, int] = {}
+        for run in runs:
+            for head in heads.get((reading.language, run), ()):
+                shared[head] = shared.get(head, 0) + 1
+        mine = len(runs)
+        copied = [h for h, common in shared.items() if common >= COPY * min(mine, known[h][1])]
+        pairs += [(known[head][0], report) for head in copied]
+        # What adds nothing of its own need not be compared again: whoever copies it copies its head.
+        if copied and max(shared[head] for head in copied) >= WHOLE * mine:
+            continue
+        place = len(known)
+        known.append((report, mine))
+        for run in runs:
+            found = heads.setdefault((reading.language, run), [])
+            if len(found) < FORMULA:
+                found.append(place)
+    return pairs
+
+
 def report_origins(readings: Sequence[Reading]) -> tuple[Groups, dict[tuple[str, str], str]]:
     """Which reports of an incident are one origin as a whole, and the reason for each pair joined."""
     joined = Groups()
@@ -93,14 +127,9 @@ def report_origins(readings: Sequence[Reading]) -> tuple[Groups, dict[tuple[str,
         if credit in outlets:
             joined.join(outlets[credit], report)
             why[(outlets[credit], report)] = f"credits {credit}"
-    for index, one in enumerate(readings):
-        for other in readings[index + 1 :]:
-            if one.language != other.language:
-                continue
-            first, second = one.source.report, other.source.report
-            if contained(sets[first], sets[second]) >= COPY:
-                joined.join(first, second)
-                why[(first, second)] = "near-copies"
+    for first, second in _copies(readings, sets):
+        joined.join(first, second)
+        why[(first, second)] = "near-copies"
     return joined, why
 
 

@@ -22,7 +22,10 @@ class Source(Struct, frozen=True):
 
 
 class Reading(Struct, frozen=True):
-    """A report as read: its claims and what matches it with others."""
+    """A report as read: its claims and what matches it with others.
+
+    ``lead`` are the topics and ``leading`` the families of the persons of its first two sentences.
+    """
 
     source: Source
     language: str
@@ -40,3 +43,5 @@ class Reading(Struct, frozen=True):
     cut: bool = False
     text: str = ""
     linking_only: bool = False
+    lead: tuple[str, ...] = ()
+    leading: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from tocsin.assess.reading import Reading
 
 
 def titles(readings: Sequence[Reading]) -> dict[str, str]:
+    """A headline in each language that there is one in, the first report's."""
     titles: dict[str, str] = {}
     for reading in readings:
         if reading.source.title:
@@ -41,6 +42,7 @@ def _gap(one: str, other: str) -> int:
 
 
 def places_named(readings: Sequence[Reading]) -> tuple[tuple[str, str], ...]:
+    """The places that the reports name most, as (code, name), at most twelve; what stands first in a report counts more."""
     _, about = places()
     counted: Counter[str] = Counter()
     for reading in readings:

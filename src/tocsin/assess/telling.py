@@ -52,7 +52,7 @@ class Telling:
         persons = frozenset(
             index for mention in self.mentions if mention.name for index in range(mention.first, mention.last)
         )
-        self.places = find_places(self.text, read_with.language, self.hits, persons)
+        self.places = find_places(self.text, read_with.language, self.hits, persons, read_with.words["prepositions"])
         self.dates = find_dates(self.text, read_with, self.hits, source.published)
         self.place_at = [place.first for place in self.places]
         self.mention_at = [mention.first for mention in self.mentions]

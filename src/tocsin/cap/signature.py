@@ -14,50 +14,33 @@ Standard: CAP 1.2 section 3.3.4.1; W3C XML Signature, enveloped.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
 import re
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from lxml import etree
 from msgspec import Struct
-from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
-from signxml.exceptions import InvalidInput, InvalidSignature
-from signxml.signer import XMLSigner
-from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from tocsin.clock import parse, utc
 from tocsin.errors import ImportFileError, KeyMissingError, NaiveTimeError, UnreadableError
 
-DSIG = "http://www.w3.org/2000/09/xmldsig#"
-EXCLUSIVE = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
+if TYPE_CHECKING:
+    from signxml.verifier import SignatureConfiguration
 
-# No HMAC: with a public certificate as its "secret" anyone could make one. No SHA-1.
-METHODS = frozenset(
-    {
-        SignatureMethod.ECDSA_SHA256,
-        SignatureMethod.ECDSA_SHA384,
-        SignatureMethod.ECDSA_SHA512,
-        SignatureMethod.RSA_SHA256,
-        SignatureMethod.RSA_SHA384,
-        SignatureMethod.RSA_SHA512,
-        SignatureMethod.SHA256_RSA_MGF1,
-    }
-)
-DIGESTS = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512})
-_EXPECT = SignatureConfiguration(
-    require_x509=True,
-    location="./",
-    expect_references=1,
-    signature_methods=METHODS,
-    digest_algorithms=DIGESTS,
-    ignore_ambiguous_key_info=True,
-)
+DSIG = "http://www.w3.org/2000/09/xmldsig#"
+EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
+ECDSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
+RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -155,11 +138,46 @@ def sign(message: bytes, key: PrivateKey, certificate: x509.Certificate, at: dat
     root = _parse(message)
     if root.find(f"{{{DSIG}}}Signature") is not None:
         raise UnreadableError("it is signed already; a signature is made once, over the final bytes")
-    method = SignatureMethod.ECDSA_SHA256 if isinstance(key, ec.EllipticCurvePrivateKey) else SignatureMethod.RSA_SHA256
-    signer = XMLSigner(signature_algorithm=method, digest_algorithm=DigestAlgorithm.SHA256, c14n_algorithm=EXCLUSIVE)
-    signed = signer.sign(root, key=key, cert=[certificate], key_name=key_id(certificate))
-    result: bytes = etree.tostring(signed, xml_declaration=True, encoding="UTF-8")
+    digest = hashlib.sha256(_canonical(root)).digest()
+    method = ECDSA_SHA256 if isinstance(key, ec.EllipticCurvePrivateKey) else RSA_SHA256
+    signature = etree.fromstring(_blank(certificate, method))
+    root.append(signature)
+    info, value = signature[0], signature[1]
+    info[-1][-1].text = b64encode(digest).decode()
+    # What is signed is what stands in the message, under the very prefixes that it has there.
+    value.text = b64encode(_signed(key, _canonical(info))).decode()
+    result: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
     return result
+
+
+def _canonical(element: Any) -> bytes:
+    """``element`` in exclusive canonical form, without its comments."""
+    form: bytes = etree.tostring(element, method="c14n", exclusive=True, with_comments=False)
+    return form
+
+
+def _signed(key: PrivateKey, content: bytes) -> bytes:
+    """The signature over ``content`` as XML-DSig has it: of an elliptic key its two numbers, each of the key's length."""
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(content, padding.PKCS1v15(), hashes.SHA256())
+    length = (key.curve.key_size + 7) // 8
+    numbers = utils.decode_dss_signature(key.sign(content, ec.ECDSA(hashes.SHA256())))
+    return b"".join(number.to_bytes(length, "big") for number in numbers)
+
+
+@functools.lru_cache(maxsize=8)
+def _blank(certificate: x509.Certificate, method: str) -> str:
+    """A signature that lacks only its digest and its value; a certificate never changes, so neither does this."""
+    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
+    text = pem.removeprefix("-----BEGIN CERTIFICATE-----\n").rstrip("\n").removesuffix("-----END CERTIFICATE-----")
+    return (
+        f'<ds:Signature xmlns:ds="{DSIG}"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="{EXCLUSIVE}"/>'
+        f'<ds:SignatureMethod Algorithm="{method}"/><ds:Reference URI=""><ds:Transforms>'
+        f'<ds:Transform Algorithm="{DSIG}enveloped-signature"/><ds:Transform Algorithm="{EXCLUSIVE}"/></ds:Transforms>'
+        f'<ds:DigestMethod Algorithm="{SHA256}"/><ds:DigestValue/></ds:Reference></ds:SignedInfo><ds:SignatureValue/>'
+        f"<ds:KeyInfo><ds:KeyName>{key_id(certificate)}</ds:KeyName><ds:X509Data>"
+        f"<ds:X509Certificate>{text}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>"
+    )
 
 
 def verify(message: bytes, trust: Sequence[Pinned]) -> Verification:
@@ -269,11 +287,41 @@ def _pinned(root: Any, embedded: x509.Certificate | None, named: str, trust: Seq
     return None
 
 
+@functools.cache
+def _expect() -> SignatureConfiguration:
+    """What a signature must be like to be looked at at all."""
+    from signxml.algorithms import DigestAlgorithm, SignatureMethod
+    from signxml.verifier import SignatureConfiguration
+
+    # No HMAC: with a public certificate as its "secret" anyone could make one. No SHA-1.
+    methods = {
+        SignatureMethod.ECDSA_SHA256,
+        SignatureMethod.ECDSA_SHA384,
+        SignatureMethod.ECDSA_SHA512,
+        SignatureMethod.RSA_SHA256,
+        SignatureMethod.RSA_SHA384,
+        SignatureMethod.RSA_SHA512,
+        SignatureMethod.SHA256_RSA_MGF1,
+    }
+    return SignatureConfiguration(
+        require_x509=True,
+        location="./",
+        expect_references=1,
+        signature_methods=frozenset(methods),
+        digest_algorithms=frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512}),
+        ignore_ambiguous_key_info=True,
+    )
+
+
 def _holds(root: Any, certificate: x509.Certificate) -> bool:
     """Whether ``certificate``'s key made the one signature over this whole alert."""
+    # A house that publishes signs and seldom verifies: what only verifying needs is loaded when it is needed.
+    from signxml.exceptions import InvalidInput, InvalidSignature
+    from signxml.verifier import XMLVerifier
+
     try:
         # The dates are judged by us, as of ``sent``; the library would judge them as of today.
-        expect = dataclasses.replace(_EXPECT, verification_time=certificate.not_valid_before_utc)
+        expect = dataclasses.replace(_expect(), verification_time=certificate.not_valid_before_utc)
         result = XMLVerifier().verify(root, x509_cert=certificate, expect_config=expect)
     except (InvalidSignature, InvalidInput, UnsupportedAlgorithm, ValueError, TypeError, etree.LxmlError):
         return False

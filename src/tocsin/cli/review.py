@@ -51,12 +51,12 @@ def command(event: str, data: Path, as_json_: bool, redacted: bool, lang: str, o
         sys.exit(0 if held else 1)
     if lang not in LANGUAGES:
         raise InputError(f"a review is written in {', '.join(LANGUAGES)}, not in {lang}")
-    with SqliteStore(data, reading=True) as store:
-        made = review(store, event, SystemClock().now())
-    sealed = signed(public(made) if redacted else made, keys)
     places = Gazetteer.world()
     for name in settings.area_packs:
         places = places.with_pack(load_pack((data / name).read_bytes(), Path(name).stem))
+    with SqliteStore(data, reading=True) as store:
+        made = review(store, event, SystemClock().now(), places)
+    sealed = signed(public(made) if redacted else made, keys)
     zone = places.get(settings.home).zone
     content = as_json(sealed) if as_json_ else page(sealed, speech(lang), zone, places.name).encode()
     if out is None:

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -44,7 +43,6 @@ CREATE TABLE IF NOT EXISTS invitation (
   made TEXT NOT NULL, ends TEXT NOT NULL, note BLOB NOT NULL, person TEXT NOT NULL
 ) STRICT;
 """
-FOLLOWER = "people"
 CREDENTIAL = "SELECT id, person, way, made, used, data, counter, failures FROM credential WHERE realm = ? AND "
 INVITATION = "SELECT id, roles, by, made, ends, note, person FROM invitation WHERE realm = ? AND "
 
@@ -62,7 +60,6 @@ class SqlPeople:
                 (realm, realm),
             ).get
         self._seal = Seal(folder, "people", realm, wanted=bool(kept))
-        self._lock = threading.Lock()
 
     def secret(self, label: str) -> bytes:
         """32 bytes made from the key, for the console's own tokens."""
@@ -269,9 +266,7 @@ class SqlPeople:
 
     def _change(self, facts: Sequence[Fact], change: Callable[[apsw.Connection], None]) -> list[Entry]:
         """Record ``facts`` and make ``change`` in one commit; what raises undoes both."""
-        # The cursor counts these commits. There is a fact in each, so it is never beyond the journal's end.
-        with self._lock:
-            return self.store.step(FOLLOWER, self.store.cursor(FOLLOWER) + 1, facts, change)
+        return self.store.commit(facts, change)
 
     def _write_person(self, connection: apsw.Connection, person: str, known: Personal) -> None:
         boxes = [

@@ -25,7 +25,6 @@ from tocsin.clock import parse, spell
 from tocsin.journal import Entry, Fact
 from tocsin.store.seal import Seal
 from tocsin.store.sqlite import SqliteStore
-from tocsin.store.together import Together
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS seat (
@@ -40,7 +39,6 @@ CREATE TABLE IF NOT EXISTS family (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS family_of ON family (realm, rollcall, seat);
 """
-FOLLOWER = "rollcall"
 SEATS = (
     "SELECT seat, member, contact, tries, tried, reason, phone FROM seat WHERE realm = ? AND rollcall = ? ORDER BY seat"
 )
@@ -72,7 +70,6 @@ class SqlSeats:
         if not store.reading:
             store.ensure("seats", SCHEMA)
         self._seal, self._links = seal, seal.secret("roll call links")
-        self._together = Together(store, FOLLOWER)
 
     # --- links -----------------------------------------------------------------------------------------------------
 
@@ -90,7 +87,7 @@ class SqlSeats:
         def change(connection: apsw.Connection) -> None:
             connection.executemany("INSERT INTO seat (realm, rollcall, seat, member) VALUES (?, ?, ?, ?)", rows)
 
-        return self._together.change(facts, change)
+        return self.store.commit(facts, change)
 
     def seats(self, rollcall: str) -> list[Seat]:
         """Every seat of a roll call; none when it was forgotten."""
@@ -124,7 +121,7 @@ class SqlSeats:
             )
             for one in seats
         ]
-        return self._together.change(facts, lambda connection: connection.executemany(NOTE, rows))
+        return self.store.commit(facts, lambda connection: connection.executemany(NOTE, rows))
 
     def seen(self, rollcall: str, seat: str) -> Future[None]:
         """Keep that a link was opened, without waiting."""
@@ -155,7 +152,7 @@ class SqlSeats:
                     [(self.realm, name) for name in rollcalls],
                 )
 
-        return self._together.change(facts, change)
+        return self.store.commit(facts, change)
 
     # --- families --------------------------------------------------------------------------------------------------
 

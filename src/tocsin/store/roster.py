@@ -25,7 +25,6 @@ from tocsin.clock import parse, spell
 from tocsin.journal import Entry, Fact
 from tocsin.store.file import connect, plainly
 from tocsin.store.sqlite import SqliteStore
-from tocsin.store.together import Together
 from tocsin.store.vault import Vault
 
 SCHEMA = """
@@ -40,7 +39,6 @@ CREATE TABLE IF NOT EXISTS member_way (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS member_way_of ON member_way (realm, member);
 """
-FOLLOWER = "roster"
 MEMBERS = """SELECT id, kind, zone, wards, languages, channels, starts, ends, verified FROM member
   WHERE realm = ? ORDER BY zone, id"""
 SOME = """SELECT id, kind, zone, wards, languages, channels, starts, ends, verified FROM member
@@ -77,7 +75,6 @@ class SqlRoster:
         with store.reader() as connection, contextlib.suppress(apsw.SQLError):
             kept = connection.execute("SELECT EXISTS (SELECT 1 FROM member WHERE realm = ?)", (realm,)).get
         self.vault = Vault(folder, "roster", realm, wanted=bool(kept))
-        self._together = Together(store, FOLLOWER)
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
@@ -213,7 +210,7 @@ class SqlRoster:
             for statement in (*self.also, *ERASE):
                 connection.executemany(statement, [(self.realm, name) for name in gone])
 
-        entries = self._together.change(facts, work)
+        entries = self.store.commit(facts, work)
         if gone:
             self._empty_log()
         return entries

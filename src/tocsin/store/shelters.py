@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -24,7 +23,6 @@ from tocsin.journal import Entry, Fact
 from tocsin.store.seal import Seal
 from tocsin.store.sqlite import SqliteStore
 
-FOLLOWER = "shelters"
 CHUNK = 2000
 
 SCHEMA = """
@@ -69,7 +67,6 @@ class SqlShelters:
 
     def __init__(self, store: SqliteStore, folder: Path, realm: str) -> None:
         self.store, self.realm = store, realm
-        self._lock = threading.Lock()
         store.ensure("shelters", SCHEMA)
         self._seal = Seal(folder, "shelters", realm)
         self._sweep(UNFINISHED, self._held())
@@ -143,9 +140,7 @@ class SqlShelters:
 
     def _record(self, facts: Sequence[Fact], change: Callable[[apsw.Connection], object]) -> list[Entry]:
         """Record ``facts`` and make ``change`` in one commit."""
-        # The cursor counts these commits. There is a fact in each, so it is never beyond the journal's end.
-        with self._lock:
-            return self.store.step(FOLLOWER, self.store.cursor(FOLLOWER) + 1, facts, change)
+        return self.store.commit(facts, change)
 
     def _sweep(self, query: str, edition: int) -> None:
         """Delete by small commits until there is nothing more."""

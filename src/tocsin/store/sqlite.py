@@ -6,7 +6,8 @@
 - A journal whose end does not hold is not written on; ``tocsin journal verify`` names the entry.
 - A failed commit leaves nothing behind, neither in the file nor in memory, and the next one starts clean.
 - Everybody who needs a table of their own has it made with :meth:`SqliteStore.ensure`, and writes it in the same
-  commits as the journal (:meth:`SqliteStore.write`, ``also`` of :meth:`SqliteStore.step`).
+  commits as the journal (:meth:`SqliteStore.commit`, ``also`` of :meth:`SqliteStore.step`) or by itself
+  (:meth:`SqliteStore.write`).
 
 SQLite measured at 59 % of the bare fsync rate singly and 24,600 entries/s in groups of ten (stack.md).
 """
@@ -17,7 +18,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +32,7 @@ from tocsin.errors import JournalBrokenError, StoreError
 from tocsin.journal import GENESIS, Entry, Fact, Head, link
 from tocsin.store import file, queries
 from tocsin.store.file import plainly
+from tocsin.store.reading import Reading
 
 T = TypeVar("T")
 
@@ -41,25 +43,21 @@ _log = logging.getLogger(__name__)
 _STOP = object()
 
 
-class SqliteStore:
+class SqliteStore(Reading):
     """The store of one installation in the file ``path`` (a folder means its ``tocsin.db``).
 
     ``reading=True`` opens it beside a running Tocsin, to look and to copy: no lock, no thread, nothing changes.
     """
 
     def __init__(self, path: Path | str, clock: Clock | None = None, *, reading: bool = False) -> None:
-        self.path = file.locate(path)
+        super().__init__(file.locate(path))
         self.clock: Clock = clock or SystemClock()
         self.reading = reading
-        self._local = threading.local()
-        self._readers: list[apsw.Connection] = []
-        self._readers_lock = threading.Lock()
         self._calls: list[Callable[[int], None]] = []
         self._queue: SimpleQueue[Any] = SimpleQueue()
         self._door = threading.Lock()  # held for a moment, to come in
         self._turn = threading.Lock()  # held by who writes
         self._pending = 0  # how many writes are queued or in a group
-        self._closed = False
         self._lock: int | None = None
         if reading:
             if not self.path.is_file():
@@ -95,6 +93,17 @@ class SqliteStore:
         """:meth:`append` without waiting: the future is done when they are on disk (for the event loop)."""
         kept = tuple(facts)
         return self._submit(lambda _: self._add(kept), guarded=False)
+
+    def commit(self, facts: Sequence[Fact], also: Callable[[apsw.Connection], object]) -> list[Entry]:
+        """Record ``facts`` (or none) and do what ``also`` writes in a room's tables, in one commit; what raises undoes both."""
+        kept = tuple(facts)
+
+        def work(connection: apsw.Connection) -> list[Entry]:
+            entries = self._add(kept)
+            also(connection)
+            return entries
+
+        return self._do(work, guarded=True)
 
     def append_new(self, facts: Sequence[Fact]) -> list[Entry]:
         """Record those of ``facts`` whose kind and subject no entry has yet, in one commit; the others are repeats.
@@ -161,25 +170,6 @@ class SqliteStore:
 
         return work
 
-    def read(self, after: int, limit: int = 1000, kinds: Iterable[str] | None = None) -> list[Entry]:
-        """Entries with numbers above ``after``, oldest first, at most ``limit``; only ``kinds`` when given."""
-        with plainly(self.path):
-            if kinds is None:
-                rows = self._reader().execute(queries.READ, (after, limit))
-            else:
-                rows = self._reader().execute(queries.READ_KINDS, (after, queries.words(kinds), limit))
-            return [queries.entry(row) for row in rows]
-
-    def cursor(self, follower: str) -> int:
-        """The number of the last entry that ``follower`` is done with; 0 if it never was here."""
-        with plainly(self.path):
-            return queries.cursor(self._reader(), follower)
-
-    def cursors(self) -> dict[str, int]:
-        """Every follower's cursor."""
-        with plainly(self.path):
-            return dict(self._reader().execute(queries.CURSORS))
-
     def head(self) -> Head:
         """The newest entry's number and hash."""
         if self.reading:
@@ -199,26 +189,6 @@ class SqliteStore:
                 self._calls.remove(call)
 
         return stop
-
-    def seen(self, kind: str, subjects: Iterable[str]) -> set[str]:
-        """Which of ``subjects`` already have an entry of this ``kind``."""
-        with plainly(self.path):
-            return queries.seen(self._reader(), kind, subjects)
-
-    def about(self, kind: str, subject: str, limit: int = 100) -> list[Entry]:
-        """The newest entries of one ``kind`` about one ``subject``, newest first."""
-        with plainly(self.path):
-            return [queries.entry(row) for row in self._reader().execute(queries.ABOUT, (kind, subject, limit))]
-
-    def newest(self, kind: str) -> list[Entry]:
-        """The newest entry of this ``kind`` about each subject, in the order of their numbers."""
-        with plainly(self.path):
-            return [queries.entry(row) for row in self._reader().execute(queries.NEWEST, (kind,))]
-
-    def kinds(self) -> tuple[str, ...]:
-        """Every kind of which there is an entry, sorted."""
-        with plainly(self.path):
-            return tuple(row[0] for row in self._reader().execute(queries.KINDS))
 
     # --- other rooms' tables ---------------------------------------------------------------------------------------
 
@@ -240,12 +210,6 @@ class SqliteStore:
         """
         return self._submit(fn, guarded=True)
 
-    @contextlib.contextmanager
-    def reader(self) -> Iterator[apsw.Connection]:
-        """This thread's connection for reading; it cannot write."""
-        with plainly(self.path):
-            yield self._reader()
-
     # --- the file --------------------------------------------------------------------------------------------------
 
     def backup(self, path: Path | str) -> Head:
@@ -254,14 +218,6 @@ class SqliteStore:
         The copy is one moment of the store: complete, on disk and in one file when this returns.
         """
         return file.copy(self.path, Path(path))
-
-    def faults(self) -> list[str]:
-        """What SQLite itself finds wrong with the file's structure, in its words; empty when it is sound."""
-        try:
-            found = [str(row[0]) for row in self._reader().execute("PRAGMA integrity_check(100)")]
-        except apsw.Error as wrong:
-            return [str(wrong)]
-        return [] if found == ["ok"] else found
 
     def close(self) -> None:
         """Finish what waits, close the file and let others have it. Closing twice does nothing."""
@@ -410,17 +366,6 @@ class SqliteStore:
 
     # --- opening ---------------------------------------------------------------------------------------------------
 
-    def _reader(self) -> apsw.Connection:
-        connection: apsw.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            if self._closed:
-                raise StoreError(f"{self.path} is closed")
-            connection = file.connect(self.path)
-            self._local.connection = connection
-            with self._readers_lock:
-                self._readers.append(connection)
-        return connection
-
     def _prepare(self, fresh: bool) -> None:
         if self._writer.pragma("journal_mode", "wal") != "wal":
             raise StoreError(f"{self.path}: this file system does not support a write-ahead log")
@@ -449,11 +394,7 @@ class SqliteStore:
             prev = entry.hash
 
     def _release(self) -> None:
-        with self._readers_lock:
-            for connection in self._readers:
-                with contextlib.suppress(apsw.Error):  # a thread that still reads closes its own when it ends
-                    connection.close(True)
-            self._readers.clear()
+        self._release_readers()
         writer: apsw.Connection | None = getattr(self, "_writer", None)
         if writer is not None:
             writer.close(True)

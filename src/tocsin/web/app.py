@@ -13,6 +13,7 @@ import json
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from markupsafe import Markup
 from starlette.requests import Request
@@ -23,6 +24,7 @@ from tocsin.errors import NotFoundError, UnknownPlaceError
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.place.language import negotiate
 from tocsin.reach.vapid import application_server_key
+from tocsin.web.leaf import leaf
 from tocsin.web.public import STATIC, environment, security_policy, style
 from tocsin.web.sound import NOTES, wav
 from tocsin.web.text import Texts, offered, texts
@@ -31,8 +33,18 @@ if TYPE_CHECKING:
     from tocsin.web.house import House
 
 PHASES = ("calm", "prepare", "act", "hold", "all-clear", "retracted", "unknown")
-MODULES = ("phase.js", "app/keep.js", "app/message.js", "app/worker.js")
+MODULES = (
+    "phase.js",
+    "app/keep.js",
+    "app/message.js",
+    "app/arrive.js",
+    "app/outbox.js",
+    "app/subscription.js",
+    "app/worker.js",
+)
 """What the worker is made of, in the order in which it is needed."""
+WORDS = ("discreet", "unreadable", "test", "tested", "due")
+"""What the worker says by itself."""
 DOWN = 2000
 """How many places inside a watched one a phone is told; what is deeper it finds by the code itself."""
 
@@ -43,7 +55,7 @@ def shell(realm: str) -> tuple[str, ...]:
     icons = [f"/static/icon/{realm}-{phase}.svg" for phase in PHASES]
     scripts = [f"/static/{file.relative_to(STATIC).as_posix()}" for file in sorted(STATIC.glob("*.js"))]
     own = [f"/static/app/{file.name}" for file in sorted((STATIC / "app").glob("*.js")) if file.name != "worker.js"]
-    return ("/app/offline", *scripts, *own, *icons, *(f"/sound/{name}.wav" for name in NOTES))
+    return ("/app/offline", "/app/answer", *scripts, *own, *icons, *(f"/sound/{name}.wav" for name in NOTES))
 
 
 @cache
@@ -58,7 +70,7 @@ def worker(realm: str) -> str:
             digest.update((STATIC / address.removeprefix("/static/")).read_bytes())
     for language in ("en", "uk", "de", "fr"):
         digest.update(json.dumps(dict(texts(language).table), sort_keys=True).encode())
-    digest.update(style("app").encode())
+    digest.update(style("app").encode() + style("roll").encode())
     return source.replace('"@VERSION@"', json.dumps(digest.hexdigest()[:16])).replace('["@SHELL@"]', json.dumps(kept))
 
 
@@ -186,13 +198,17 @@ class App:
         """The page on which somebody chooses places and how loudly each may call."""
         return self._page("app.html", request)
 
+    async def answer(self, request: Request) -> Response:
+        """The question whether somebody is safe, for a link that is opened without a network."""
+        return leaf(self.house, request, "waiting.html")
+
     async def offline(self, request: Request) -> Response:
         """What is shown of a page that this phone has never kept."""
         return self._page("offline.html", request)
 
     def _page(self, template: str, request: Request) -> Response:
         t, house = self.texts(request), self.house
-        words = {key: t.say(f"app.{key}") for key in ("discreet", "unreadable", "test", "tested")}
+        words = {key: t.say(f"app.{key}") for key in WORDS}
         html = (
             environment()
             .get_template(template)
@@ -204,6 +220,7 @@ class App:
                 push_key=application_server_key(house.vapid) if house.vapid is not None else "",
                 words=Markup(json.dumps(words, ensure_ascii=False).replace("<", "\\u003c")),  # noqa: S704
                 home=house.settings.home,
+                host=urlsplit(house.settings.public_url).netloc,
                 beat=house.settings.heartbeat_seconds,
                 number=house.settings.emergency_number,
                 exercise=[(tag, texts(tag).say("exercise.word")) for tag in offered(house.settings.languages)],
@@ -230,6 +247,7 @@ def routes(house: House) -> list[BaseRoute]:
         Route("/app.webmanifest", app.manifest),
         Route("/app", app.page),
         Route("/app/offline", app.offline),
+        Route("/app/answer", app.answer),
         Route("/app/place/{code}", app.place),
         Route("/sound/{name}.wav", app.sound),
     ]

@@ -13,6 +13,7 @@ from math import log10
 from msgspec import Struct
 
 from tocsin.account.delivered import Delivered
+from tocsin.account.headcount import Headcount, Point
 from tocsin.account.issue import Issue
 
 WIDTH, LEFT, ROW = 720.0, 110.0, 34.0
@@ -82,6 +83,51 @@ class Curves(Struct, frozen=True):
     height: float
     whiskers: tuple[Whisker, ...]
     marks: tuple[Mark, ...]
+
+
+class Slope(Struct, frozen=True):
+    """How many people were accounted for over time: a stepped ``path``, with when somebody was told who is missing."""
+
+    width: float
+    height: float
+    left: float
+    path: str
+    levels: tuple[Mark, ...]
+    marks: tuple[Mark, ...]
+    told: tuple[Mark, ...]
+
+
+def slope(roll: Headcount) -> Slope:
+    """The roll call's curve from its start to its last point or escalation; the whole height is everybody."""
+    height, left = 190.0, 48.0
+    if not roll.points or not roll.people:
+        return Slope(WIDTH, 0.0, left, "", (), (), ())
+    began = roll.started
+    ended = max([roll.points[-1].at, *(step.at for step in roll.escalations), *([roll.closed] if roll.closed else [])])
+    whole = max(1.0, (ended - began).total_seconds())
+    top, bottom = 10.0, height - 26
+
+    def across(at: datetime) -> float:
+        return round(left + (WIDTH - left - 14) * (at - began).total_seconds() / whole, 1)
+
+    def up(number: int) -> float:
+        return round(bottom - (bottom - top) * number / roll.people, 1)
+
+    path = [f"M{across(began)},{up(0)}"]
+    for point in _thinned(roll.points):
+        path.append(f"H{across(point.at)}V{up(point.accounted)}")
+    path.append(f"H{across(ended)}")
+    levels = tuple(Mark(up(number), str(number)) for number in sorted({0, roll.people // 2, roll.people}))
+    marks = tuple(Mark(across(at), "", at) for at in (began, began + (ended - began) / 2, ended))
+    told = tuple(Mark(across(step.at), step.to, step.at) for step in roll.escalations)
+    return Slope(WIDTH, height, left, "".join(path), levels, marks, told)
+
+
+def _thinned(points: Sequence[Point]) -> Sequence[Point]:
+    """At most some hundred points, the first and the last among them: a picture has no room for more."""
+    every = max(1, len(points) // 300)
+    kept = list(points[::every])
+    return kept if kept[-1] is points[-1] else [*kept, points[-1]]
 
 
 def course(issues: Sequence[Issue], ended: datetime) -> Course:

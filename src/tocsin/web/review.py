@@ -15,18 +15,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+from babel import Locale
 from babel.dates import format_skeleton
+from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup
 from msgspec import Struct
 
 from tocsin.account.review import Review, decode, encode
+from tocsin.account.verdict import Opening, Verdict
 from tocsin.errors import UnknownPlaceError, UnreadableError
-from tocsin.web.chart import course, curves
+from tocsin.web.chart import course, curves, slope
 from tocsin.web.console.visit import environment
 from tocsin.web.house import Signer
 from tocsin.web.text import Texts
 
 ALGORITHM = "Ed25519"
+MOST_BARS = 30
 
 
 class Signed(Struct, frozen=True):
@@ -78,6 +82,11 @@ def shown(
         "title": title,
         "t": t,
         "zone": zone,
+        "km2": lambda area: format_decimal(round(area), locale=t.locale),
+        "share": lambda part: format_percent(part, "0.#%", locale=t.locale),
+        "reached": reached(made, t, place),
+        "slopes": [slope(roll) for roll in made.headcounts],
+        "shownback": readings(made),
         "course": course(made.issues, made.ended),
         "curves": curves(made.delivery),
         "span": lambda seconds: span(seconds, t),
@@ -87,6 +96,50 @@ def shown(
         "date": lambda at: format_skeleton("yMMMd", at.astimezone(ZoneInfo(zone)), locale=t.locale),
         "silent": [one for one in made.delivery if one.silent],
     }
+
+
+class Bar(Struct, frozen=True):
+    """One line of a table with its share of the longest one."""
+
+    name: str
+    number: int
+    percent: int
+
+
+def reached(made: Review, t: Texts, place: Callable[[str, str], str]) -> list[tuple[str, list[Bar]]]:
+    """Where the widest of the versions went, and in which languages: a title and its bars."""
+    if not made.reach:
+        return []
+    widest = max(made.reach, key=lambda one: sum(one.areas.values()))
+    shown = []
+    for key, counts, of in (
+        ("area", widest.areas, lambda code: named(code, t.language, place) if code else t.say("review.reach.nowhere")),
+        ("language", widest.languages, lambda tag: tongue(tag, t)),
+    ):
+        most = max(counts.values(), default=0)
+        bars = [
+            Bar(of(name), number, round(100 * number / most) if most else 0)
+            for name, number in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_BARS]
+        ]
+        if bars:
+            shown.append((t.say(f"review.reach.{key}"), bars))
+    return shown
+
+
+def tongue(tag: str, t: Texts) -> str:
+    """The name of a language in the reader's; its tag where there is none."""
+    if not tag:
+        return t.say("review.reach.no-language")
+    return Locale.parse(t.locale.replace("-", "_")).languages.get(tag.partition("-")[0], tag)
+
+
+def readings(made: Review) -> list[tuple[str, list[Verdict], Opening | None]]:
+    """What the channels showed of each version, with when its way to subscribers opened."""
+    opened = {one.identifier: one for one in made.openings}
+    words: dict[str, list[Verdict]] = {}
+    for one in made.verdicts:
+        words.setdefault(one.identifier, []).append(one)
+    return [(name, words.get(name, []), opened.get(name)) for name in dict.fromkeys([*words, *opened])]
 
 
 def named(code: str, language: str, place: Callable[[str, str], str]) -> str:

@@ -46,7 +46,11 @@ _M_PER_UDEG = 0.111195
 
 
 class Card(Struct, frozen=True):
-    """A shelter as the page prints it. ``badge`` is "nearest" or "second choice"; ``late``: farther than the time there is."""
+    """A shelter as the page prints it.
+
+    ``badge`` is "nearest" or "second choice"; ``late``: farther than the time there is;
+    ``walk``: minutes on foot, empty where nobody said from where.
+    """
 
     number: int
     id: str
@@ -61,6 +65,7 @@ class Card(Struct, frozen=True):
     facts: tuple[str, ...]
     latitude: float
     longitude: float
+    walk: str = ""
 
 
 class Pin(Struct, frozen=True):
@@ -244,6 +249,7 @@ class ShelterPages:
             tuple(facts),
             one.latitude / 1e6,
             one.longitude / 1e6,
+            str(near.minutes) if here else "",
         )
 
 

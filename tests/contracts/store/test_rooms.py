@@ -75,3 +75,24 @@ def test_a_reader_cannot_write(store: Any) -> None:
     store.ensure("shelf", SQL)
     with pytest.raises(StoreError), store.reader() as connection:
         connection.execute("INSERT INTO shelf (what) VALUES ('a')")
+
+
+def test_facts_and_a_room_are_one_commit(store: Any) -> None:
+    """Facts and what a room writes with them stand together; what raises undoes both; without facts the rows stand alone."""
+    store.ensure("shelf", SQL)
+
+    def put(what: str, wrong: Exception | None = None) -> Any:
+        def also(connection: Any) -> None:
+            connection.execute("INSERT INTO shelf (what) VALUES (?)", (what,))
+            if wrong is not None:
+                raise wrong
+
+        return also
+
+    (entry,) = store.commit([fact("a:b", "x", {})], put("a"))
+    assert (entry.seq, shelf(store)) == (1, ["a"])
+    with pytest.raises(LookupError):
+        store.commit([fact("a:b", "y", {})], put("b", LookupError("no")))
+    assert store.commit([], put("c")) == []
+    assert (store.head().seq, shelf(store), store.cursors()) == (1, ["a", "c"], {})
+    assert store.commit([fact("a:b", "z", {})], put("d"))[0].prev == entry.hash

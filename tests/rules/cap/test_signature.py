@@ -11,8 +11,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from lxml import etree
+from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
+from signxml.signer import XMLSigner
 
-from tocsin.cap.signature import Outcome, Pinned, PrivateKey, sign, trust_from_pem, verify
+from tocsin.cap.signature import DSIG, Outcome, Pinned, PrivateKey, key_id, sign, trust_from_pem, verify
 from tocsin.errors import ImportFileError, KeyMissingError, UnreadableError
 
 AT = datetime(2024, 11, 20, 1, 5, tzinfo=UTC)
@@ -24,9 +27,14 @@ MESSAGE = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 
 def signer(
-    name: str, start: datetime = datetime(2024, 1, 1, tzinfo=UTC), days: int = 366, kind: str = "ec"
+    name: str,
+    start: datetime = datetime(2024, 1, 1, tzinfo=UTC),
+    days: int = 366,
+    kind: str = "ec",
+    curve: ec.EllipticCurve | None = None,
 ) -> tuple[PrivateKey, x509.Certificate]:
-    key: PrivateKey = ec.generate_private_key(ec.SECP256R1()) if kind == "ec" else rsa.generate_private_key(65537, 2048)
+    curve = curve or ec.SECP256R1()
+    key: PrivateKey = ec.generate_private_key(curve) if kind == "ec" else rsa.generate_private_key(65537, 2048)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     certificate = (
         x509.CertificateBuilder()
@@ -162,3 +170,34 @@ def test_xmlsec1_verifies_what_we_sign(tmp_path: Path) -> None:
             check=False,
         )
         assert (done.returncode != 0) == bool(code), done.stderr
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        MESSAGE,
+        MESSAGE.replace(b"a.1", "Прямуйте в укриття &amp; залишайтеся &#13; там".encode()),
+        MESSAGE.replace(b"  <status>", b"<!-- said --><?keep it?><note><![CDATA[1 < 2]]></note><status>"),
+        MESSAGE.replace(b"<alert xmlns=", b"<?first?><c:alert xmlns:c=").replace(b"</alert>", b"</c:alert>"),
+        MESSAGE.replace(b"<alert ", b'<alert xmlns:a="urn:a" xmlns:ds="urn:not-a-signature" '),
+    ],
+    ids=["plain", "letters", "comments", "prefixed", "other-names"],
+)
+def test_we_write_the_very_bytes_that_signxml_writes(message: bytes) -> None:
+    key, certificate = signer("Office", kind="rsa")
+    method, digest = SignatureMethod.RSA_SHA256, DigestAlgorithm.SHA256
+    exclusive = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
+    theirs = XMLSigner(signature_algorithm=method, digest_algorithm=digest, c14n_algorithm=exclusive).sign(
+        etree.fromstring(message), key=key, cert=[certificate], key_name=key_id(certificate)
+    )
+    assert sign(message, key, certificate, AT) == etree.tostring(theirs, xml_declaration=True, encoding="UTF-8")
+
+
+@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=lambda curve: curve.name)
+@pytest.mark.parametrize("prefix", ["ds", "x"])
+def test_any_curve_and_any_prefix_holds(curve: ec.EllipticCurve, prefix: str) -> None:
+    key, certificate = signer("Office", curve=curve)
+    message = MESSAGE.replace(b"<alert ", f'<alert xmlns:{prefix}="{DSIG}" '.encode())
+    signed = sign(message, key, certificate, AT)
+    assert verify(signed, [Pinned(certificate)]).outcome is Outcome.VALID
+    assert verify(signed.replace(b"a.1", b"a.2"), [Pinned(certificate)]).outcome is Outcome.ALTERED

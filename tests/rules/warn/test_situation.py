@@ -19,7 +19,7 @@ from tocsin.journal import GENESIS, Entry, fact, link
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.sense.source import SOURCE_HEARD, SOURCE_LOST, Heard, Source
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
-from tocsin.warn.situation import Situation
+from tocsin.warn.situation import HISTORY, Situation
 
 WORLD = Gazetteer.world()
 REGIONS = WORLD.children("UA")
@@ -347,7 +347,7 @@ def test_memory_is_bounded() -> None:
         book.situation.heard("air", t(minutes + 20))
         book.publish(published(f"e{number}", 2, "all-clear", minutes + 20))
     assert len(book.situation._lines) < 40
-    assert len(book.situation.history("UA-30", T0, t(10**7))) <= 256 + 2
+    assert len(book.situation.history("UA-30", T0, t(10**7))) <= HISTORY + 2
     assert book.phase(2_000 * 90) == "calm"
 
 

@@ -163,7 +163,7 @@ async def send_anyway(call: Call) -> Response:
 
 
 DOORS = (
-    Door("GET", "/console/calls", at_desk(calls), Act.LOOK),
+    Door("GET", "/console/calls", at_desk(calls), Act.LOOK, menu="menu.calls"),
     Door("POST", "/console/calls", at_desk(answer), Act.LOOK),
     Door("GET", "/console/answer/{token}", asked, ANYBODY),
     Door("POST", "/console/answer/{token}", answered, ANYBODY),

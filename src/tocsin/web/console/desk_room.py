@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -28,25 +28,22 @@ from tocsin.cap.vocabulary import vocabulary
 from tocsin.errors import NotReadyError, UnknownPlaceError
 from tocsin.journal import ACTUAL, EXERCISE, Entry, Fact, fact, follow
 from tocsin.place.map import country_map
-from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED
 from tocsin.remark import remark
 from tocsin.sense.report import REPORT_RECEIVED, Report
-from tocsin.warn.backing import Flagged
 from tocsin.warn.board import REVIEW_DUE
 from tocsin.warn.desk import Desk
 from tocsin.warn.draft import Draft, Where
 from tocsin.warn.fatigue import Tally
-from tocsin.warn.loopback import LOOPBACK_DARK, LOOPBACK_MATCHED, LOOPBACK_MISMATCHED
-from tocsin.warn.mirror import REPORT_WAITING
-from tocsin.warn.owner import REPORT_DECIDED, Watch
+from tocsin.warn.owner import Watch
 from tocsin.warn.person import Act
 from tocsin.warn.preview import Counts
 from tocsin.warn.promise import Promises
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published
 from tocsin.warn.situation import Live, Situation
-from tocsin.warn.widening import ALERT_WIDENED, Widening
+from tocsin.warn.widening import Widening
+from tocsin.web.console.bell import Line, alarms
 from tocsin.web.console.form import Form
-from tocsin.web.console.incident_room import IncidentRoom
+from tocsin.web.console.noted import REMEMBERED, Note, Noted
 from tocsin.web.console.outline import shape_of as drawn_shape
 from tocsin.web.console.sending import Sendings
 from tocsin.web.console.session import COOKIE
@@ -60,41 +57,7 @@ if TYPE_CHECKING:
 
 STOPWATCH_STOPPED = "stopwatch:stopped"
 FOLLOWED = ("draft:", "alert:", "person:", "delegation:", "policy:", "review:")
-KEPT = (
-    "loopback:",
-    "review:",
-    "promise:",
-    "page:",
-    "handover:",
-    "report:waiting",
-    "report:decided",
-    "stopwatch:",
-    "policy:",
-    ALERT_WIDENED,
-)
-LOOPS = (LOOPBACK_MATCHED, LOOPBACK_MISMATCHED, LOOPBACK_DARK, ALERT_WIDENED)
-DELIVERIES = (DELIVERY_SEALED, DELIVERY_SETTLED)
-REMEMBERED = 500
-SOON = timedelta(minutes=10)
-HOUR = timedelta(hours=1)
 WATCH_SECONDS = 5.0
-MENU = (
-    "/console/",
-    "/console/write",
-    "/console/incidents",
-    "/console/rollcalls",
-    "/console/facilities",
-    "/console/shelters",
-    "/console/calls",
-    "/console/channels",
-    "/console/subscribers",
-    "/console/roster",
-    "/console/team",
-    "/console/people",
-    "/console/reviews",
-    "/console/record",
-    "/console/account",
-)
 
 
 @cache
@@ -115,15 +78,6 @@ class Stopped(Struct, frozen=True):
     total_s: float
     machine_ms: float
     template: bool
-
-
-class Note(Struct, frozen=True):
-    """One entry that the console shows by itself: a loopback's result, a review that is due, a page that rang."""
-
-    kind: str
-    subject: str
-    at: datetime
-    body: dict[str, Any]
 
 
 class Call:
@@ -148,6 +102,11 @@ class Call:
         """Whether the visitor may write warnings."""
         return self.may(Act.COMPOSE)
 
+    @property
+    def bell(self) -> list[Line]:
+        """What must not be overlooked, as it is when the page is made."""
+        return alarms(self.room, self)
+
     def page(self, template: str, nav: str, status: int = 200, **values: Any) -> Response:
         """A whole page."""
         return self.visit.page(template, status, **(self._values(nav) | values))
@@ -169,18 +128,12 @@ class Call:
             "nav": nav,
             "zone": self.room.zone,
             "name": self.room.name,
-            "bell": self.room.alarms(self) if nav else [],
-            "menu": sorted(self.visit.rooms.menu(self.visit), key=_in_order),
+            "bell": self.bell if nav else [],
         }
 
     def back(self, path: str) -> Response:
         """Go on at ``path`` (303, so that loading again sends nothing again)."""
         return self.visit.redirect(path)
-
-
-def _in_order(item: tuple[str, str]) -> int:
-    """Where a page stands in the menu: what is needed first comes first."""
-    return MENU.index(item[0]) if item[0] in MENU else len(MENU)
 
 
 Page = Callable[[Call], Awaitable[Response]]
@@ -208,12 +161,10 @@ class DeskRoom:
         self.tally = desk.tally or Tally(house.gazetteer, settings.realm)
         self.seq = 0
         self.lock = asyncio.Lock()
-        self.waiting: OrderedDict[str, Note] = OrderedDict()
-        self.notes: deque[Note] = deque(maxlen=REMEMBERED)
+        self.noted = Noted()
+        self.waiting, self.notes, self.versions = self.noted.waiting, self.noted.notes, self.noted.versions
+        self.loops, self.receipts = self.noted.loops, self.noted.receipts
         self.sending = Sendings(self)
-        self.versions: OrderedDict[str, list[Published]] = OrderedDict()
-        self.loops: OrderedDict[str, list[Note]] = OrderedDict()
-        self.receipts: OrderedDict[str, list[Note]] = OrderedDict()
         self.shown: OrderedDict[str, tuple[Draft, Draft | None, datetime, Shown]] = OrderedDict()
         self._names: dict[str, str] = {}
         self._spent: OrderedDict[str, float] = OrderedDict()
@@ -276,38 +227,7 @@ class DeskRoom:
             self.widening.apply(entry)
             self.sending.apply(entry)
             self.tally.apply(entry)
-            if entry.kind == ALERT_PUBLISHED:
-                done = entry.read(Published)
-                self.versions.setdefault(done.event_id, []).append(done)
-                while len(self.versions) > REMEMBERED:
-                    self.versions.popitem(last=False)
-            if entry.kind.startswith(KEPT):
-                self._keep(entry)
-            elif entry.kind in DELIVERIES:
-                alert = entry.subject.rpartition("@")[0]
-                self.receipts.setdefault(alert, []).append(Note(entry.kind, alert, entry.at, entry.read(dict)))
-                while len(self.receipts) > REMEMBERED:
-                    self.receipts.popitem(last=False)
-
-    def _keep(self, entry: Entry) -> None:
-        note = Note(entry.kind, entry.subject, entry.at, entry.read(dict))
-        if entry.kind == REPORT_WAITING:
-            # The end of an alert that never began asks nobody to do anything.
-            if not note.body.get("ended"):
-                self.waiting[entry.subject] = note
-                while len(self.waiting) > REMEMBERED:
-                    self.waiting.popitem(last=False)
-        elif entry.kind == REPORT_DECIDED:
-            self.waiting.pop(entry.subject, None)
-        elif entry.kind in LOOPS:
-            # A night of mirrored alerts brings thousands of these; they must not push out what asks for somebody.
-            self.loops.setdefault(entry.subject, []).append(note)
-            while len(self.loops) > REMEMBERED:
-                self.loops.popitem(last=False)
-            if entry.kind == LOOPBACK_MISMATCHED:
-                self.notes.append(note)
-        else:
-            self.notes.append(note)
+            self.noted.apply(entry)
 
     async def record(self, step: Callable[[], Sequence[Fact]]) -> list[Entry]:
         """Take one step: the facts that ``step`` returns in one commit, and nothing in between."""
@@ -324,11 +244,7 @@ class DeskRoom:
 
     def notes_about(self, prefix: str, subject: str = "", since: datetime | None = None) -> list[Note]:
         """What was noted of this kind (about ``subject``, not before ``since``), newest first."""
-        return [
-            note
-            for note in reversed(self.notes)
-            if note.kind.startswith(prefix) and subject in ("", note.subject) and (since is None or note.at >= since)
-        ]
+        return self.noted.about(prefix, subject, since)
 
     def new_name(self) -> str:
         """A name for a new draft: its day, and something nobody can guess."""
@@ -372,62 +288,7 @@ class DeskRoom:
         spent = self._spent.pop(name, 0.0) + self.steady() - since
         return self.fact(STOPWATCH_STOPPED, name, Stopped(signed, signed, signed, spent, round(spent * 1000, 1), True))
 
-    # --- what must never be overlooked -----------------------------------------------------------------------------
-
-    def alarms(self, call: Call) -> list[tuple[str, str]]:
-        """What stands in the banner of every page, the worst first: the sentence, and where to go."""
-        t, at, found = call.t, call.at, []
-        for live in self.own(at):
-            where, ends = f"/console/alerts/{live.published.identifier}", self.ends(live)
-            name = self.title(live, t.language)
-            if ends is not None and ends <= at:
-                found.append((t.say("alarm.ended", name=name), where))
-            elif ends is not None and ends - at <= SOON:
-                found.append(
-                    (t.say("alarm.ends", name=name, minutes=int((ends - at).total_seconds() + 59) // 60), where)
-                )
-            by = self.promised(live)
-            if by is not None and by < at:
-                found.append((t.say("alarm.promise", name=name, time=t.time(by, self.zone, at)), where))
-        for flag, _ in IncidentRoom.of(self.house).backings.flags():
-            where = f"/console/alerts/{flag.alert}" if flag.alert else f"/console/drafts/{flag.draft}"
-            if (line := (t.say("alarm.correction", name=self._flagged(flag, t)), where)) not in found:
-                found.append(line)
-        for held in self.widening.held():
-            known = next((one for one in self.situation.live(at) if one.published.identifier == held.identifier), None)
-            name = self.title(known, t.language) if known is not None else held.identifier
-            found.insert(0, (f"{t.say('stop.title')} {name}", f"/console/alerts/{held.identifier}"))
-        stopped = {held.identifier for held in self.widening.held()}
-        for name in dict.fromkeys(note.subject for note in self.notes_about(LOOPBACK_MISMATCHED, since=at - HOUR)):
-            if name not in stopped:
-                found.append((t.say("alarm.loopback", name=name), f"/console/alerts/{name}"))
-        found += self._calls(call)
-        if not self.desk.people.approvers(at):
-            found.append((t.say("alarm.nobody"), "/console/team"))
-        return found
-
-    def _calls(self, call: Call) -> list[tuple[str, str]]:
-        """The calls that wait for this person, and those that reached nobody."""
-        from tocsin.web.console.calls import rows
-
-        found = []
-        for row in rows(self, call.person, call.t.language):
-            if row.answered or call.at - row.page.due > HOUR:
-                continue
-            if row.mine:
-                found.append((call.t.say("call.bell", sentence=row.sentence), "/console/calls"))
-            elif row.failed and not row.sent:
-                found.append((call.t.say("call.bell.lost", sentence=row.sentence), "/console/calls"))
-        return list(dict.fromkeys(found))
-
-    def _flagged(self, flag: Flagged, t: Texts) -> str:
-        """What a corrected draft or alert is called: what people shall do and where."""
-        draft = self.desk.drafts.get(flag.draft)
-        if draft is None:
-            return flag.draft
-        codes = [code for code in draft.content.where.codes if code in self.house.gazetteer]
-        places = ", ".join(self.house.gazetteer.name(code, t.language) for code in codes[:3])
-        return ", ".join(part for part in (t.say(f"phase.{draft.content.phase}"), places) if part)
+    # --- what stands ---------------------------------------------------------------------------------------------------
 
     def own(self, at: datetime) -> list[Live]:
         """Our own warnings that stand: what a person here has published and has to end."""
@@ -486,7 +347,17 @@ def at_desk(page: Page) -> Callable[[Visit], Awaitable[Response]]:
             room.spend(draft, room.steady() - began)
         return response
 
+    does.__dict__["at_desk"] = True
     return does
+
+
+def ring(visit: Visit) -> list[Line]:
+    """The banner for a page that has no desk of its own, such as one's account; empty in a house without a desk."""
+    if getattr(visit.house, "desk", None) is None:
+        return []
+    room = DeskRoom.of(visit.house)
+    room.take_in()
+    return alarms(room, Call(room, visit))
 
 
 def other_realm(visit: Visit) -> str:

@@ -146,6 +146,14 @@ class Rooms:
             if door.menu and isinstance(door.act, Act) and visit.can(door.act)
         ]
 
+    def ring(self, visit: Visit, door: Door) -> None:
+        """Bring the banner for a page that is not at the desk; the desk's own pages bring theirs."""
+        asked = visit.request.method in SAFE and visit.request.headers.get("x-requested-with") != "fetch"
+        if asked and isinstance(door.act, Act) and not door.quiet and not getattr(door.does, "at_desk", False):
+            from tocsin.web.console.desk_room import ring
+
+            visit.bell = ring(visit)
+
     async def prove(self, visit: Visit, act: str) -> tuple[Way, str]:
         """Check the proof that came with a form; the way it was made and the digest it is for."""
         signed, fields = visit.person, [pair for pair in visit.fields if pair[0] not in OUTSIDE_PROOF]
@@ -247,6 +255,7 @@ class Gate:
             await self._proved(visit, door)
         if signed is not None and not door.quiet:
             await asyncio.to_thread(self.rooms.sessions.touch, signed)
+        self.rooms.ring(visit, door)
         if inspect.iscoroutinefunction(door.does):
             answered = await door.does(visit)
             assert isinstance(answered, Response)

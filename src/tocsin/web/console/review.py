@@ -24,7 +24,7 @@ LISTED = 100
 async def made(call: Call) -> Review:
     """The review of the event in the address; NotFoundError where the journal does not know it."""
     store, event = call.room.house.store, call.request.path_params["event"]
-    return await asyncio.to_thread(review, store, event, call.at)
+    return await asyncio.to_thread(review, store, event, call.at, call.room.house.gazetteer)
 
 
 async def reviews(call: Call) -> Response:

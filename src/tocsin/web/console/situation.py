@@ -33,8 +33,9 @@ from tocsin.warn.handover import (
 from tocsin.warn.owner import UNDECIDED
 from tocsin.warn.person import Act
 from tocsin.warn.situation import Live
-from tocsin.web.console.desk_room import Call, DeskRoom, Note, at_desk, leave_other
+from tocsin.web.console.desk_room import Call, DeskRoom, at_desk, leave_other
 from tocsin.web.console.gate import Door
+from tocsin.web.console.noted import Note
 
 MOST = 12
 

@@ -23,6 +23,7 @@ from tocsin.errors import NotSignedInError, UnreadableError
 from tocsin.journal import EXERCISE
 from tocsin.warn.enrolment import Way
 from tocsin.warn.person import Act
+from tocsin.web.console.menu import menu
 from tocsin.web.console.session import COOKIE, Signed
 from tocsin.web.console.tell import tell, whole
 from tocsin.web.console.text import offered, words
@@ -55,7 +56,7 @@ def environment() -> Environment:
 class Visit:
     """One request. ``fields`` are the form's in order; ``json`` a JSON body; ``way`` how presence was proved for it.
 
-    ``readable``: the address can be asked for with GET as well.
+    ``readable``: the address can be asked for with GET as well. ``bell``: what stands in the banner of every page.
     """
 
     request: Request
@@ -69,6 +70,7 @@ class Visit:
     way: Way | None = None
     readable: bool = True
     cookies: list[tuple[str, str, int | None]] = field(default_factory=list)
+    bell: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def house(self) -> House:
@@ -141,7 +143,8 @@ class Visit:
             "exercise_words": [(one.language, one.say("realm.exercise")) for one in realms],
             "sender_name": settings.sender_name,
             "choices": [(one, words(one).say("name")) for one in offered(settings.languages)],
-            "menu": self.rooms.menu(self),
+            "menu": menu(self.rooms.menu(self), self.path),
+            "bell": self.bell,
             "csrf": self.csrf,
             "json_token": identity.form_token(self.whose, "json"),
             "session": self._left(),

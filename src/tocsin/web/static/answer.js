@@ -2,92 +2,75 @@
  * An answer that is not lost: kept on this phone with its own time until the server has it.
  *
  * - The page works without this; with it a tap counts from its own moment, also without a connection.
- * - What is kept is sent oldest first, again and again, and forgotten when the server says that it is on disk.
- * - The clock of the phone may be wrong: what it shows at the tap and while sending go together, and only their
- *   difference counts.
+ * - What is kept is in the same store as the app's: this page, the app and the worker send it, whichever is first able to.
+ * - A phone that keeps nothing (a private window) still has this page: it sends from memory, again and again.
  */
+
+import { keep } from "./app/keep.js";
+import { answered, answering, answers, hurry, sendAll } from "./app/outbox.js";
 
 const AGAIN_MS = 5000;
 
 const form = document.getElementById("answer");
 const told = document.getElementById("told");
-const token = form.dataset.token;
-const key = `tocsin-answer-${token}`;
-let busy = false;
-let memory = [];
-
-function kept() {
-  try {
-    return JSON.parse(localStorage.getItem(key) || "[]");
-  } catch {
-    return memory; // A browser that keeps nothing still has this page.
-  }
-}
-
-function keep(list) {
-  memory = list;
-  try {
-    if (list.length) localStorage.setItem(key, JSON.stringify(list));
-    else localStorage.removeItem(key);
-  } catch {
-    // Private windows may refuse; the page itself remembers.
-  }
-}
+// Shown without a network the page knows its link from nothing but its own address.
+const token = form.dataset.token || decodeURIComponent(location.pathname.split("/")[2] || "");
+let mine = "";
+let memory = null;
+let again = 0;
 
 function say(word) {
   told.textContent = told.dataset[word];
   told.hidden = false;
 }
 
-async function post(item) {
-  const body = { token, says: item.says };
-  if (item.at) Object.assign(body, { at: item.at, sent_at: new Date().toISOString() });
-  return fetch("/v1/answers", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-    signal: AbortSignal.timeout(20000),
-  });
-}
-
+/** Send what waits, and say what became of the newest answer of this page. */
 async function flush() {
-  if (busy || !kept().length) return;
-  busy = true;
-  let sent = false;
-  let refused = false;
+  clearTimeout(again);
+  let waits = false;
   try {
-    while (kept().length) {
-      const [item] = kept();
-      const answer = await post(item);
-      if (answer.ok) {
-        sent = true;
-      } else if (answer.status === 422 && item.at) {
-        keep([{ says: item.says }, ...kept().slice(1)]); // Its time does not fit; what it says must not be lost.
-        continue;
-      } else if (answer.status === 429 || answer.status >= 500) {
-        throw new Error("later");
-      } else {
-        refused = true;
-      }
-      keep(kept().slice(1));
-    }
+    if (memory) await fromMemory();
+    else await sendAll();
   } catch {
-    say("kept");
-    setTimeout(flush, AGAIN_MS);
-  } finally {
-    busy = false;
+    waits = true;
   }
-  if (refused) say("refused");
-  else if (sent && !kept().length) location.reload();
+  const last = mine ? await answered(mine).catch(() => null) : null;
+  if (last?.refused || memory?.refused) return say("refused");
+  if (last?.sent || memory?.sent) return location.reload();
+  if (mine || memory) say("kept");
+  if (waits) again = setTimeout(flush, AGAIN_MS);
 }
 
-form.addEventListener("submit", (event) => {
+async function fromMemory() {
+  const { says, at } = memory;
+  const body = JSON.stringify({ token, says, at, sent_at: new Date().toISOString() });
+  const taken = await fetch("/v1/answers", { method: "POST", headers: { "content-type": "application/json" }, body });
+  if (taken.status === 429 || taken.status >= 500) throw new Error("later");
+  memory = { ...memory, sent: taken.ok, refused: !taken.ok };
+}
+
+form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  keep([...kept(), { says: event.submitter.value, at: new Date().toISOString() }]);
+  const says = event.submitter.value;
   say("sending");
-  flush();
+  try {
+    mine = await answering(token, says);
+    memory = null;
+    await hurry();
+  } catch {
+    memory = { says, at: new Date().toISOString() };
+  }
+  await flush();
 });
 addEventListener("online", flush);
 document.addEventListener("visibilitychange", () => document.hidden || flush());
-if (kept().length) say("kept");
-flush();
+
+(async () => {
+  // The app shows the question as well, for a day, to whoever opens it instead of the link.
+  await keep("asked", { token, at: Date.now() }).catch(() => {});
+  const waiting = (await answers().catch(() => [])).find((one) => one.token === token && !one.sent);
+  if (waiting) mine = waiting.id;
+  await flush();
+  // With the worker an answer goes out also when this page is closed.
+  navigator.serviceWorker?.register("/sw.js").catch(() => {});
+})();

@@ -212,3 +212,5 @@ setInterval(tick, 1000);
 addEventListener("pageshow", (event) => event.persisted && refresh());
 // The worker keeps this place for when there is no network; a page without it works all the same.
 navigator.serviceWorker?.register("/sw.js").catch(() => {});
+// Where somebody has chosen a shelter, it stands on this page while they must go.
+import("./app/mine.js").then(({ beside }) => beside()).catch(() => {});

@@ -3,103 +3,124 @@
  *
  * - One fix, when the button is pressed; no watching.
  * - Without a package, without a position or without this script the page stays as the server rendered it.
+ * - Without a network the list comes out of the package that the phone keeps, and says how old it is.
+ * - One of them can be kept as "my shelter", on this phone and nowhere else.
  */
 
-const EARTH = 6371008.8;
+import { middle, nearest } from "./app/near.js";
+import { choose, mine } from "./app/mine.js";
+import { judged } from "./app/signed.js";
+
+export { metres, minuteOfWeek, nearest, status } from "./app/near.js";
+
 const by = (id) => document.getElementById(id);
 const main = by("main");
 const button = by("me");
+const words = by("kinds").content;
+const own = { mine: main.dataset.mine, minutes: main.dataset.walk, map: main.dataset.map };
 
-/** Metres between two points in degrees. */
-export function metres(a, b, c, d) {
-  const r = Math.PI / 180;
-  const half = Math.sin(((c - a) * r) / 2) ** 2 + Math.cos(a * r) * Math.cos(c * r) * Math.sin(((d - b) * r) / 2) ** 2;
-  return 2 * EARTH * Math.asin(Math.sqrt(Math.min(1, half)));
+function kindOf(one) {
+  return words.querySelector(`[data-kind="${one.kind}"]`)?.textContent ?? "";
 }
 
-/** Minutes since Monday 00:00 in a time zone. */
-export function minuteOfWeek(time, zone) {
-  const form = { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone };
-  const told = Object.fromEntries(new Intl.DateTimeFormat("en-GB", form).formatToParts(time).map((p) => [p.type, p.value]));
-  return ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].indexOf(told.weekday) * 1440 + Number(told.hour) * 60 + Number(told.minute);
+/** The button that keeps a shelter as mine. */
+async function keeper(row, one) {
+  const press = row.querySelector(".own");
+  press.hidden = false;
+  const set = (chosen) => {
+    press.setAttribute("aria-pressed", String(chosen));
+    press.textContent = chosen ? main.dataset.chosen : main.dataset.mine;
+  };
+  const same = (kept) => Boolean(kept) && kept.lat === one.lat && kept.lon === one.lon;
+  press.addEventListener("click", async () => {
+    const { name, address, lat, lon, minutes, id } = one;
+    await choose({ place: main.dataset.place, id, name, address, kind: kindOf(one) || one.kind, lat, lon, minutes: minutes ?? null, by: "fix", words: own });
+    for (const other of document.querySelectorAll(".near .own")) {
+      other.setAttribute("aria-pressed", "false");
+      other.textContent = main.dataset.mine;
+    }
+    set(true);
+  });
+  set(same(await mine().catch(() => null)));
 }
 
-/** Open, closed, doubtful or unknown; what nobody knows is never open. */
-export function status(flags, spans, minute) {
-  if (flags & 16) return "closed";
-  if (flags & 32) return "doubtful";
-  if (!spans) return "unknown";
-  const inside = spans.some(([start, end]) => (minute >= start && minute < end) || minute + 10080 < end);
-  return inside ? "open" : "closed";
-}
-
-/** The nearest of a package that are not closed. */
-export function nearest(pack, latitude, longitude, time, most) {
-  const minute = minuteOfWeek(time, pack.zone);
-  const column = Object.fromEntries(pack.columns.map((name, place) => [name, place]));
-  return pack.rows
-    .map((row) => {
-      const [said, spans] = pack.hours[row[column.hours]];
-      const lat = (row[column.lat] + pack.base[0]) / 1e5;
-      const lon = (row[column.lon] + pack.base[1]) / 1e5;
-      const address = [pack.streets[row[column.street]], row[column.house]].filter(Boolean).join(", ");
-      const away = metres(latitude, longitude, lat, lon);
-      const minutes = Math.ceil((away * pack.walking.detour) / pack.walking.metres_per_second / 60);
-      return {
-        id: row[column.id], name: row[column.name], address, kind: pack.kinds[row[column.kind]],
-        said, lat, lon, away, minutes, status: status(row[column.flags], spans, minute),
-      };
-    })
-    .filter((one) => one.status !== "closed")
-    .sort((a, b) => a.away - b.away)
-    .slice(0, most);
-}
-
-function fill(one, number, choice, words) {
-  const row = by("row").content.cloneNode(true);
+function fill(one, number, choice, here) {
+  const row = by("row").content.cloneNode(true).firstElementChild;
   const put = (selector, text) => { row.querySelector(selector).textContent = text; };
   const limit = Number(main.dataset.minutes);
-  put(".first", words.querySelector(`[data-badge="${choice}"]`)?.textContent ?? "");
+  put(".first", here ? (words.querySelector(`[data-badge="${choice}"]`)?.textContent ?? "") : "");
   put(".no", String(number));
-  const kind = words.querySelector(`[data-kind="${one.kind}"]`)?.textContent ?? "";
+  const kind = kindOf(one);
   put(".name", one.name || one.address || kind);
   const late = one.minutes > limit ? ` (${main.dataset.late})` : "";
-  put(".away", `${main.dataset.walk.replace("{n}", one.minutes)} · ${main.dataset.metres.replace("{n}", Math.round(one.away))}${late}`);
+  put(".away", here ? `${main.dataset.walk.replace("{n}", one.minutes)} · ${main.dataset.metres.replace("{n}", Math.round(one.away))}${late}` : "");
   row.querySelector(".stands").append(by(`st-${one.status}`).content.cloneNode(true), ` · ${kind}`);
   put(".address", one.name ? one.address : "");
   put(".facts-of li", one.said === "24/7" ? main.dataset.always : one.said ? main.dataset.hours.replace("{hours}", one.said) : "");
   row.querySelector(".does a").href = `geo:${one.lat},${one.lon}`;
+  keeper(row, here ? one : { ...one, minutes: null });
   return row;
 }
 
-function show(pack, latitude, longitude) {
+/** Show the nearest to a point; `here`: it is where the reader is, and not only the middle of the place. */
+function show(pack, latitude, longitude, here = true) {
   const found = nearest(pack, latitude, longitude, new Date(), 12);
-  const words = by("kinds").content;
   const advice = by("advice");
   advice.replaceChildren();
-  if (!found.some((one) => one.minutes <= Number(main.dataset.minutes))) {
+  if (here && !found.some((one) => one.minutes <= Number(main.dataset.minutes))) {
     const none = by("none").content.cloneNode(true);
     none.querySelector("h2").textContent = main.dataset.none;
     advice.append(none);
   }
   // Who runs to a locked door has lost the time there was: nobody is sent first to one in doubt.
   const sure = found.filter((one) => one.status !== "doubtful");
-  document.querySelector(".near").replaceChildren(...found.map((one, at) => fill(one, at + 1, sure.indexOf(one) + 1, words)));
+  document.querySelector(".near").replaceChildren(...found.map((one, at) => fill(one, at + 1, sure.indexOf(one) + 1, here)));
   document.querySelector(".draw")?.remove();
-  by("said").textContent = main.dataset.here;
-  by("list").focus();
+  if (here) by("said").textContent = main.dataset.here;
+}
+
+/** The package of this place: from the server, or as the phone keeps it. What is signed wrongly is never shown. */
+async function packed() {
+  const answer = await fetch(`/v1/shelters/offline/${encodeURIComponent(main.dataset.place)}.json?lang=${main.dataset.lang}`);
+  if (!answer.ok) throw new Error(String(answer.status));
+  const { good, content } = await judged(await answer.json(), true);
+  if (good === false) {
+    by("said").textContent = main.dataset.forged;
+    throw new Error("forged");
+  }
+  return content;
+}
+
+const away = () => "cached" in document.body.dataset || !navigator.onLine;
+
+function age(pack) {
+  const form = { dateStyle: "medium", timeStyle: "short", timeZone: pack.zone };
+  const told = by("age");
+  told.hidden = false;
+  told.textContent = main.dataset.old.replace("{time}", new Intl.DateTimeFormat(main.dataset.lang, form).format(Date.parse(pack.as_of)));
 }
 
 async function find() {
-  const pack = fetch(`/v1/shelters/offline/${encodeURIComponent(main.dataset.place)}.json?lang=${main.dataset.lang}`)
-    .then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))
-    .then((signed) => JSON.parse(signed.payload));
   const fix = new Promise((done, failed) => navigator.geolocation.getCurrentPosition(done, failed, { timeout: 15000, maximumAge: 60000 }));
   try {
-    const [known, at] = await Promise.all([pack, fix]);
+    const [known, at] = await Promise.all([packed(), fix]);
     show(known, at.coords.latitude, at.coords.longitude);
+    if (away()) age(known);
+    by("list").focus();
+  } catch (wrong) {
+    if (wrong.message !== "forged") by("said").textContent = main.dataset.no;
+  }
+}
+
+/** Without a network: the whole list out of the package, from the middle of the place, and its age. */
+async function without() {
+  try {
+    const known = await packed();
+    show(known, ...middle(known), false);
+    age(known);
   } catch {
-    by("said").textContent = main.dataset.no;
+    by("age").hidden = false;
+    by("age").textContent = main.dataset.nopack;
   }
 }
 
@@ -108,3 +129,10 @@ if (button && "geolocation" in navigator) {
   by("private").hidden = false;
   button.addEventListener("click", find);
 }
+for (const row of document.querySelectorAll(".near > li[data-at]")) {
+  const [lat, lon] = row.dataset.at.split(",").map(Number);
+  const { id, name, address, kind, walk } = row.dataset;
+  keeper(row, { id, name, address, kind, lat, lon, minutes: walk ? Number(walk) : null });
+}
+if ("cached" in document.body.dataset) without();
+navigator.serviceWorker?.register("/sw.js").catch(() => {});

@@ -1,21 +1,30 @@
 /* What this phone keeps: in IndexedDB, shared by the pages and the worker, and gone when the person clears it.
  *
  * - `places` (by code): {code, name, zone, up, down, loud, phases}; `seen` (by event_id): the newest version of each event;
- *   `notices` (by event_id): the newest message; `answers` (by id): answers on their way, with their own time;
- *   `one` (by name): settings, the subscription, the words, the last proof of waking.
+ *   `notices` (by event_id): the newest message; `answers` and `receipts` (by id): what is on its way to the server;
+ *   `one` (by name): settings, the subscription, the words, my shelter, the last proof of waking.
  * - Nothing of it leaves the phone but what a person sends. Where there is no IndexedDB, everything is as on a first visit.
  */
 
-const STORES = { places: "code", seen: "event_id", notices: "event_id", answers: "id", one: "name" };
+const STORES = { places: "code", seen: "event_id", notices: "event_id", answers: "id", receipts: "id", one: "name" };
 let opening = null;
 
 function open() {
   opening ??= new Promise((resolve, reject) => {
-    const asked = indexedDB.open("tocsin", 1);
+    const asked = indexedDB.open("tocsin", 2);
     asked.onupgradeneeded = () => {
-      for (const [name, key] of Object.entries(STORES)) asked.result.createObjectStore(name, { keyPath: key });
+      for (const [name, key] of Object.entries(STORES)) {
+        if (!asked.result.objectStoreNames.contains(name)) asked.result.createObjectStore(name, { keyPath: key });
+      }
     };
-    asked.onsuccess = () => resolve(asked.result);
+    asked.onsuccess = () => {
+      // A newer page must not wait for an older one that is still open.
+      asked.result.onversionchange = () => {
+        asked.result.close();
+        opening = null;
+      };
+      resolve(asked.result);
+    };
     asked.onerror = () => reject(asked.error);
   });
   return opening;
@@ -46,7 +55,17 @@ export async function one(name, other = null) {
 /** Keep `value` under `name`. */
 export const keep = (name, value) => put("one", { name, value });
 
-/** The newest version of each event as the table of phases wants it. */
-export async function seen() {
-  return new Map((await all("seen")).map((one) => [one.event_id, one]));
+/** Put `next` of what is kept under `key` in its place, unless it is undefined; returns what was there. Nothing comes between
+ *  the look and the writing, in whatever page or worker else this is done at the same time. */
+export async function exchange(store, key, next) {
+  let before;
+  await run(store, "readwrite", (kept) => {
+    const asked = kept.get(key);
+    asked.onsuccess = () => {
+      before = asked.result;
+      const after = next(before);
+      if (after !== undefined) kept.put(after);
+    };
+  });
+  return before;
 }

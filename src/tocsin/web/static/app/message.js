@@ -75,7 +75,18 @@ export function judge(notice, places, seen, settings, at) {
     places: concerned.map(({ place }) => place.code),
     why: concerned.map(({ place, why }) => ({ place: place.code, name: place.name, why })),
     event: notice.event_id,
+    discreet,
   };
+}
+
+/** Whether `notice` is the letter that proves that this phone can be woken (tocsin/reach/letter.py). */
+export function trialOf(notice) {
+  return notice.phase === "calm" && notice.event_id.startsWith("trial-");
+}
+
+/** Whether `notice` is a letter about the subscription and says nothing of any danger. */
+export function letterOf(notice) {
+  return notice.phase === "calm" && /^(trial|over|soon|lost)-/.test(notice.event_id);
 }
 
 /** Milliseconds since 1970 of a time on the wire, or null. */

@@ -2,17 +2,22 @@
  *
  * - A kept copy is never shown as the present: its body bears `data-cached`, and the page turns to unknown at once.
  * - What an interface answers is never taken from a cache, except the packages that are made to be kept.
+ * - No position is kept: a page that was asked for around a point or with a search stays out of the cache.
  * - It never says calm. What ends a warning is a message that says so, or a fresh page.
  */
 
-import { all, get, keep, one, put, seen as whatWasSeen } from "./keep.js";
-import { file, judge } from "./message.js";
+import { all, get, keep, one } from "./keep.js";
+import { file, judge, letterOf, trialOf } from "./message.js";
+import { arrive, options } from "./arrive.js";
+import { receipt, sendAll } from "./outbox.js";
+import { hold } from "./subscription.js";
 
 const VERSION = "@VERSION@";
 const SHELL = ["@SHELL@"];
 const PATIENCE_MS = 4000;
 const CACHE = `shell-${VERSION}`, PAGES = "pages", PACKS = "packs";
-const MOST_PAGES = 40;
+const MOST_PAGES = 40, MOST_PACKS = 24, PACK_BYTES = 320000;
+const MONTH_MS = 30 * 86400000;
 
 self.addEventListener("install", (event) => {
   event.waitUntil((async () => {
@@ -35,6 +40,9 @@ self.addEventListener("fetch", (event) => {
   if (request.method !== "GET" || url.origin !== location.origin) return;
   if (request.mode === "navigate" && (url.pathname === "/" || /^\/at\/[^./]+$/.test(url.pathname) || url.pathname === "/app" || url.pathname.startsWith("/shelters"))) {
     event.respondWith(page(request, url));
+  } else if (request.mode === "navigate" && url.pathname.startsWith("/a/")) {
+    // The question whether somebody is safe can be answered without a network, too.
+    event.respondWith(fetch(request).catch(async () => (await caches.match("/app/answer")) || Response.error()));
   } else if (url.pathname.startsWith("/v1/shelters/offline/") || url.pathname.startsWith("/app/place/")) {
     event.respondWith(pack(request));
   } else if (url.pathname.startsWith("/static/") || url.pathname.startsWith("/sound/")) {
@@ -52,33 +60,60 @@ async function page(request, url) {
     // A navigation request cannot be given a signal of its own, so it is asked for by its address.
     const answer = await within(url.href, { headers: { accept: "text/html" }, credentials: "same-origin", redirect: "manual" });
     if (answer.type === "opaqueredirect") return Response.redirect(url.href);
-    if (answer.ok) await store(pages, url.pathname + url.search, answer.clone());
+    if (answer.ok && keepable(url)) await store(pages, called(url), answer.clone(), MOST_PAGES);
     if (answer.status < 500) return answer;
   } catch {
     // Nobody answered in time: what is kept is better than nothing, as long as it says that it is kept.
   }
-  const kept = (await pages.match(url.pathname + url.search)) || (await pages.match(url.pathname, { ignoreSearch: true }));
+  const kept = (await pages.match(called(url))) || (await another(pages, url));
   if (!kept) return (await caches.match("/app/offline")) || Response.error();
   const html = (await kept.text()).replace("<body ", "<body data-cached ");
   return new Response(html, { headers: kept.headers });
 }
 
-async function store(pages, key, answer) {
-  await pages.put(key, answer);
-  const keys = await pages.keys();
-  for (const old of keys.slice(0, Math.max(0, keys.length - MOST_PAGES))) await pages.delete(old);
+const SHELTERS = "/shelters";
+
+/** Under which name a page is kept: of the shelters, one for each place and language. */
+function called(url) {
+  if (url.pathname !== SHELTERS) return url.pathname + url.search;
+  const asked = ["place", "lang"].map((name) => `${name}=${encodeURIComponent(url.searchParams.get(name) || "")}`);
+  return `${SHELTERS}?${asked.join("&")}`;
+}
+
+const keepable = ({ pathname, searchParams }) =>
+  pathname !== SHELTERS || !["point", "q", "reported", "minutes"].some((name) => searchParams.has(name));
+
+/** The same page as it was kept in another language; never another place's. */
+async function another(pages, url) {
+  if (url.pathname !== SHELTERS) return pages.match(url.pathname, { ignoreSearch: true });
+  const place = url.searchParams.get("place") || "";
+  for (const key of await pages.keys()) {
+    const kept = new URL(key.url);
+    if (kept.pathname === SHELTERS && kept.searchParams.get("place") === place) return pages.match(key);
+  }
+  return undefined;
+}
+
+async function store(cache, key, answer, most) {
+  // What was kept longest ago goes first, so what is kept again goes to the end.
+  await cache.delete(key);
+  await cache.put(key, answer);
+  const keys = await cache.keys();
+  for (const old of keys.slice(0, Math.max(0, keys.length - most))) await cache.delete(old);
 }
 
 async function pack(request) {
   const packs = await caches.open(PACKS);
   try {
     const answer = await within(request);
-    if (answer.ok) await packs.put(request, answer.clone());
+    if (answer.ok && (await answer.clone().arrayBuffer()).byteLength <= PACK_BYTES) {
+      await store(packs, request.url, answer.clone(), MOST_PACKS);
+    }
     if (answer.status < 500) return answer;
   } catch {
     // As above.
   }
-  return (await packs.match(request)) || Response.error();
+  return (await packs.match(request.url)) || (await packs.match(request.url, { ignoreSearch: true })) || Response.error();
 }
 
 async function shell(request) {
@@ -95,6 +130,10 @@ self.addEventListener("push", (event) => {
   event.waitUntil(told(event.data));
 });
 
+async function everybody(message) {
+  for (const client of await self.clients.matchAll({ includeUncontrolled: true })) client.postMessage(message);
+}
+
 async function told(data) {
   const at = Date.now();
   let notice;
@@ -103,90 +142,111 @@ async function told(data) {
   } catch {
     notice = null;
   }
-  await keep("woken", at);
-  const settings = await one("settings", {});
   const words = await one("words", {});
-  if (!notice || (!notice.event_id && !notice.test)) return unreadable(words);
-  if (notice.test) return tested(notice, words, at);
-  const seen = await whatWasSeen();
-  const before = seen.get(notice.event_id);
-  const found = judge(notice, await all("places"), seen, { ...settings, words }, at);
-  const after = seen.get(notice.event_id);
-  if (after !== before) await put("seen", { event_id: notice.event_id, ...after });
-  if (found.show) await put("notices", { ...notice, received: at, channel: "push", why: found.why });
-  for (const client of await self.clients.matchAll({ includeUncontrolled: true })) {
-    client.postMessage({ kind: "notice", notice, sound: found.sound ? file(found.sound, notice.phase) : "", places: found.places });
+  if (!notice?.event_id) return plain(words.unreadable || "Tocsin", "", "unreadable");
+  if (trialOf(notice)) return tested(words, at);
+  if (letterOf(notice)) return letterShown(notice);
+  const found = await arrive(notice, "push", at, words);
+  if (found.fresh && notice.identifier) await receipt(notice.identifier, "shown");
+  await everybody({ kind: "notice", notice, sound: found.sound ? file(found.sound, notice.phase) : "", places: found.places });
+  if (found.show) await show(found, notice);
+  else {
+    // A browser wants something to be shown for each message. The newest of this event is shown again, without a sound.
+    const newest = await get("notices", notice.event_id);
+    const settings = { ...(await one("settings", {})), words };
+    const again = newest && judge(newest, await all("places"), new Map(), settings, newest.received);
+    if (again) await show({ ...again, silent: true, stay: false, sound: "", vibrate: undefined }, newest);
   }
-  if (found.show) return show(found, notice);
-  // A browser wants something to be shown for each message. The newest of this event is shown again, without a sound.
-  const newest = await get("notices", notice.event_id);
-  const again = newest && judge(newest, await all("places"), new Map(), { ...settings, words }, newest.received);
-  if (again) return show({ ...again, silent: true, stay: false, sound: "", vibrate: undefined }, newest);
+  await send();
 }
 
-function show(found, notice) {
-  return self.registration.showNotification(found.title, {
-    body: found.body,
-    lang: found.language,
-    dir: "auto",
-    tag: notice.event_id,
-    renotify: Boolean(found.sound) && !found.silent,
-    silent: found.silent,
-    requireInteraction: found.stay,
-    vibrate: found.silent ? undefined : found.vibrate,
-    icon: `/static/icon/${notice.realm}-${notice.phase}.svg`,
-    timestamp: Date.now(),
-    data: { event: notice.event_id, place: found.places[0] || "", url: notice.url },
-  });
+const show = (found, notice) => self.registration.showNotification(found.title, options(found, notice));
+
+/** Something that is about no danger: without a sound of ours, and leading to the app. */
+function plain(title, body, tag, more = {}) {
+  const icon = "/static/icon/app-actual-192.png";
+  return self.registration.showNotification(title, { body, tag, icon, silent: true, data: { place: "" }, ...more });
 }
 
-function unreadable(words) {
-  // Something came that cannot be read: the page knows more, and saying nothing would be a guess.
-  return self.registration.showNotification(words.unreadable || "Tocsin", { tag: "unreadable", silent: true, data: { place: "" } });
+async function letterShown(notice) {
+  const { languages = [], discreet } = await one("settings", {});
+  const words = await one("words", {});
+  const texts = notice.texts || {};
+  const tag = languages.find((one) => texts[one]) ?? Object.keys(texts)[0];
+  if (discreet || !tag) return plain(words.discreet || "Tocsin", "", notice.event_id);
+  return plain(texts[tag].headline, texts[tag].instruction || "", notice.event_id, { lang: tag });
 }
 
-async function tested(notice, words, at) {
-  await keep("proof", { at, sent: notice.sent ? Date.parse(notice.sent) : null, test: notice.test });
-  for (const client of await self.clients.matchAll({ includeUncontrolled: true })) client.postMessage({ kind: "proof", at, test: notice.test });
-  return self.registration.showNotification(words.test || "Test", { body: words.tested || "", tag: "test", silent: false, data: { place: "" } });
+async function tested(words, at) {
+  const { discreet } = await one("settings", {});
+  const asked = await one("asked-test");
+  await keep("proof", { at, took: asked && at >= asked && at - asked < 600000 ? at - asked : null });
+  await everybody({ kind: "proof", at });
+  if (discreet) return plain(words.discreet || "…", "", "test");
+  return plain(words.test || "Test", words.tested || "", "test", { silent: false, vibrate: [120] });
 }
 
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
-  const { place, event: id } = event.notification.data || {};
+  const { place, event: id, alert } = event.notification.data || {};
   const address = place ? `/at/${encodeURIComponent(place)}` : id ? `/app#why=${encodeURIComponent(id)}` : "/app";
   event.waitUntil((async () => {
-    for (const client of await self.clients.matchAll({ type: "window", includeUncontrolled: true })) {
-      if (new URL(client.url).pathname === address) return client.focus();
-    }
-    return self.clients.openWindow(address);
+    if (alert) await receipt(alert, "answered");
+    await opened(address);
+    await send();
   })());
 });
 
-self.addEventListener("sync", (event) => {
-  if (event.tag === "answers") event.waitUntil(send());
-});
-
-self.addEventListener("message", (event) => {
-  if (event.data?.kind === "answers") event.waitUntil(send());
-});
-
-/** Send the answers that wait, each with the time at which it was given; what is not taken stays. */
-async function send() {
-  for (const answer of await all("answers")) {
-    if (answer.sent) continue;
-    const { id, body } = answer;
-    const taken = await fetch("/v1/answers", {
-      method: "POST",
-      headers: { "content-type": "application/json", "idempotency-key": id },
-      body: JSON.stringify(body),
-    });
-    // What is wrong for good is said to the person and not sent for ever.
-    if (taken.ok || (taken.status >= 400 && taken.status < 500 && taken.status !== 429 && taken.status !== 408)) {
-      await put("answers", { ...answer, sent: Date.now(), refused: taken.ok ? "" : String(taken.status) });
-      for (const client of await self.clients.matchAll({ includeUncontrolled: true })) client.postMessage({ kind: "answered", id, ok: taken.ok });
-    } else {
-      throw new Error(String(taken.status));
-    }
+async function opened(address) {
+  for (const client of await self.clients.matchAll({ type: "window", includeUncontrolled: true })) {
+    if (new URL(client.url).pathname === address) return client.focus();
   }
+  return self.clients.openWindow(address);
+}
+
+// The push service gave another address, or took it away. Until the server knows, nobody would wake this phone.
+self.addEventListener("pushsubscriptionchange", (event) => {
+  event.waitUntil(renew(event));
+});
+
+async function renew(event) {
+  const mine = await one("subscription");
+  const key = (await one("settings", {})).key;
+  if (!mine || !key) return;
+  const given = event.newSubscription
+    ?? (await self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key }));
+  // Without a network the page does it when it is next opened: what it has and what the server was told do not agree.
+  await hold(given);
+}
+
+// Where a browser wakes a worker now and then: a proof that is too old is said, once a month.
+self.addEventListener("periodicsync", (event) => {
+  if (event.tag === "proof") event.waitUntil(remind());
+});
+
+async function remind() {
+  const at = Date.now();
+  const proof = (await one("proof"))?.at ?? (await one("subscription"))?.since ?? at;
+  if (at - proof < MONTH_MS || at - (await one("reminded", 0)) < MONTH_MS) return;
+  await keep("reminded", at);
+  const words = await one("words", {});
+  await plain(words.due || "Test", "", "due");
+}
+
+self.addEventListener("sync", (event) => {
+  if (event.tag === "outbox") event.waitUntil(send(true));
+});
+
+/** Send what waits, and say to the open pages what became of it. `again`: have the browser try later where something waits. */
+async function send(again = false) {
+  let done, failed;
+  try {
+    done = await sendAll();
+  } catch (wrong) {
+    [done, failed] = [wrong.done || [], wrong];
+  }
+  if (done.length) await everybody({ kind: "answered", done });
+  if (!failed) return;
+  if (again) throw failed;
+  await self.registration.sync?.register("outbox").catch(() => {});
 }

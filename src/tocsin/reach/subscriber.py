@@ -150,12 +150,23 @@ class Book(Protocol):
         ...
 
     def make(
-        self, wishes: Sequence[tuple[str, Wish]], tell: Callable[[Sequence[int]], Sequence[Fact]]
+        self,
+        wishes: Sequence[tuple[str, Wish]],
+        tell: Callable[[Sequence[int]], Sequence[Fact]],
+        confirmed: str = "",
     ) -> tuple[list[int], list[Entry]]:
         """Keep the addresses, secrets and places of subscriptions (id, wish) and what ``tell`` says of them: one commit.
 
-        Their numbers, never used again, and the entries.
+        Their numbers, never used again, and the entries. The confirmation of the name ``confirmed`` is answered with it.
         """
+        ...
+
+    def ask(self, name: str, wish: Wish, at: datetime, since: datetime) -> None:
+        """Keep what somebody is asked under ``name``, and forget what was asked before ``since``."""
+        ...
+
+    def asked(self, since: datetime) -> list[tuple[str, datetime, Wish | None]]:
+        """What was asked from ``since`` on, oldest first: its name, when, and the wish; None where it was answered."""
         ...
 
     def ids(self, numbers: Sequence[int]) -> dict[int, str]:
@@ -332,11 +343,11 @@ class Subscribers:
             if entry.realm == self.realm and entry.subject not in over:
                 yield entry, changed.get(entry.subject) or entry.read(Made)
 
-    def make(self, wish: Wish) -> Subscription:
-        """Make a subscription; it is on disk on return."""
-        return self.make_all([wish])[0]
+    def make(self, wish: Wish, confirmed: str = "") -> Subscription:
+        """Make a subscription; it is on disk on return, and with it the yes to what was ``confirmed``."""
+        return self.make_all([wish], confirmed)[0]
 
-    def make_all(self, wishes: Sequence[Wish]) -> list[Subscription]:
+    def make_all(self, wishes: Sequence[Wish], confirmed: str = "") -> list[Subscription]:
         """Make many subscriptions in one commit; all or none of them are there."""
         named = [(secrets.token_urlsafe(18), wish) for wish in wishes]
 
@@ -347,7 +358,7 @@ class Subscribers:
             ]
 
         with self._changing():
-            numbers, entries = self.book.make(named, tell)
+            numbers, entries = self.book.make(named, tell, confirmed)
             made = [
                 Subscription(entry.subject, number=number, made=entry.at, **wanted(wish))
                 for entry, number, wish in zip(entries, numbers, wishes, strict=True)

@@ -4,6 +4,7 @@
   and column by the associated data; a copy of the database shows none of them (F27, CodeRED 2025).
 - Whether an address is known can be asked by a keyed hash only, and only from inside.
 - An address and the fact that there is one are one commit, and so are their ends.
+- What somebody is asked before they are subscribed is sealed as well, until their yes or for a day.
 - For a quick start the audience is kept as sealed blocks (:mod:`tocsin.reach.block`). A block is deleted in the commit
   that changes or erases anybody in it, so that it never says what was, and keeps nobody's places longer than they are.
 - The key is made at the first start, readable by its owner only. Numbers are never used again, so an old receipt can
@@ -20,6 +21,7 @@ from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -29,8 +31,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
+from tocsin.clock import EPOCH
 from tocsin.errors import KeyMissingError
-from tocsin.journal import ACTUAL, Entry, Fact
+from tocsin.journal import Entry, Fact
 from tocsin.reach.block import Block, block_of
 from tocsin.reach.delivery import Address
 from tocsin.reach.subscriber import Places, Wish
@@ -49,6 +52,10 @@ CREATE INDEX IF NOT EXISTS addresses_by_realm ON addresses (realm, number);
 CREATE TABLE IF NOT EXISTS audience_blocks (
   realm TEXT NOT NULL, block INTEGER NOT NULL, box BLOB NOT NULL, PRIMARY KEY (realm, block)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS confirmations (
+  realm TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, box BLOB, PRIMARY KEY (realm, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS confirmations_by_age ON confirmations (at);
 """
 
 
@@ -62,6 +69,10 @@ class Box(Struct, frozen=True, array_like=True):
 
 _BOX = msgspec.json.Decoder(Box)
 # A list of points is what the first version kept in this column.
+_ASK = "INSERT OR REPLACE INTO confirmations VALUES (?, ?, ?, ?)"
+_ASKED = "SELECT name, at, box FROM confirmations WHERE realm = ? AND at >= ? ORDER BY at, name"
+# Whoever said yes stands in the subscription now, and nowhere else.
+_ANSWERED = "UPDATE confirmations SET box = NULL WHERE realm = ? AND name = ?"
 _BLOCK = msgspec.msgpack.Decoder(Block)
 _BLOCKS = "SELECT block FROM audience_blocks WHERE realm = ? ORDER BY block"
 _ONE_BLOCK = "SELECT box FROM audience_blocks WHERE realm = ? AND block = ?"
@@ -87,9 +98,6 @@ class SqlBook:
         secret = _key(path)
         self._cipher = AESGCM(secret)
         self._same: dict[bytes, Places] = {}
-        self.follower = "subscriptions" if realm == ACTUAL else f"subscriptions-{realm}"
-        self._lock = threading.Lock()
-        self._turn = store.cursor(self.follower)
         # Which blocks are to be made again, and how often anything in each has changed.
         self.lacking: set[int] = set()
         self._changes: Counter[int] = Counter()
@@ -100,9 +108,15 @@ class SqlBook:
         return self.make(wishes, lambda numbers: ())[0]
 
     def make(
-        self, wishes: Sequence[tuple[str, Wish]], tell: Callable[[Sequence[int]], Sequence[Fact]]
+        self,
+        wishes: Sequence[tuple[str, Wish]],
+        tell: Callable[[Sequence[int]], Sequence[Fact]],
+        confirmed: str = "",
     ) -> tuple[list[int], list[Entry]]:
-        """Keep the addresses, secrets and places of subscriptions (id, wish), with the facts that ``tell`` makes."""
+        """Keep the addresses, secrets and places of subscriptions (id, wish), with the facts that ``tell`` makes.
+
+        ``confirmed`` is the name of the confirmation that they come of: it is answered in the same commit.
+        """
         numbers = _numbers(self.store, len(wishes))
         values = [
             (
@@ -123,6 +137,8 @@ class SqlBook:
                 values,
             )
             self._forget(connection, numbers)
+            if confirmed:
+                connection.execute(_ANSWERED, (self.realm, confirmed))
 
         return numbers, self._commit(tell(numbers), rows)
 
@@ -179,6 +195,30 @@ class SqlBook:
         with self.store.reader() as connection:
             return dict(connection.execute(sql, (self.realm, wanted)))
 
+    # --- what is asked and not answered ------------------------------------------------------------------------------
+
+    def ask(self, name: str, wish: Wish, at: datetime, since: datetime) -> None:
+        """Keep what somebody is asked under ``name``, sealed, and forget what was asked before ``since``."""
+        sealed = self._seal("confirmation", name, msgspec.msgpack.encode(wish))
+
+        def rows(connection: apsw.Connection) -> None:
+            connection.execute("DELETE FROM confirmations WHERE at < ?", (_micros(since),))
+            connection.execute(_ASK, (self.realm, name, _micros(at), sealed))
+
+        self.store.write(rows).result()
+
+    def asked(self, since: datetime) -> list[tuple[str, datetime, Wish | None]]:
+        """What was asked from ``since`` on, oldest first: its name, when, and the wish; None where it was answered."""
+        with self.store.reader() as connection:
+            rows = list(connection.execute(_ASKED, (self.realm, _micros(since))))
+        return [
+            (name, EPOCH + timedelta(microseconds=at), self._wish(name, box) if box is not None else None)
+            for name, at, box in rows
+        ]
+
+    def _wish(self, name: str, box: bytes) -> Wish:
+        return msgspec.msgpack.decode(self._open("confirmation", name, box), type=Wish)
+
     # --- the audience for the next start -----------------------------------------------------------------------------
 
     def blocks(self) -> Iterator[Block]:
@@ -224,10 +264,7 @@ class SqlBook:
         if not facts:
             self.store.write(rows).result()
             return []
-        with self._lock:
-            self._turn = max(self._turn, self.store.cursor(self.follower)) + 1
-            waiting = self.store.post_step(self.follower, self._turn, facts, rows)
-        return waiting.result()
+        return self.store.commit(facts, rows)
 
     def rekey(self, number: int, kept: Sequence[str]) -> None:
         """Put other secrets in place of a subscription's."""
@@ -324,6 +361,10 @@ def _numbers(store: SqliteStore, many: int) -> list[int]:
             first = (int(row[0]) if row else 0) + 1
         _NEXT[store] = first + many
         return list(range(first, first + many))
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def _other_key() -> KeyMissingError:

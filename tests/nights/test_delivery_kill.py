@@ -86,6 +86,8 @@ def prepare(folder: Path, *facts: Fact, crowd: int = CROWD) -> list[int]:
     """A store with a crowd and what was published."""
     room = Room(folder, TurnedClock(NIGHT))
     numbers = [one.number for one in room.crowd(crowd, "UA-30")]
+    # As a program does in calm: each start after a kill then knows at once who is subscribed.
+    room.subscribers.keep()
     room.store.append(facts)
     room.close()
     return numbers

@@ -2,9 +2,9 @@
 
 - Each subscriber wants their cell of some kilometres, as the public door keeps it, or their oblast; half of them live in
   or around the capital. The store is a real one, with sealed addresses, and is opened by a process that did nothing else.
-- ``start`` reads sealed blocks, ``start anew`` the journal and the boxes; its note says what a subscriber takes of memory. ``concerned`` is the question
-  whom an act for Kyiv oblast concerns, ``sealed`` the batches on disk, ``handed over`` everything from the journal to the
-  last mark, by a channel that takes all at once.
+- ``start`` reads sealed blocks, ``start anew`` the journal and the boxes; its note says what a subscriber takes of memory.
+  ``concerned`` is the question whom an act for Kyiv oblast concerns, ``sealed`` the batches on disk, ``handed over``
+  everything from the journal to the last mark, by a channel that takes all at once.
 - The peer of ``concerned`` asks each subscription one by one, as a loop over objects would (a sample, scaled).
 """
 

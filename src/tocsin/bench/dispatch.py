@@ -134,7 +134,7 @@ class Rows:
                 ).fetchall()
             if not claimed:
                 return
-            found = self.book.addresses([number for (number,) in claimed])
+            found = self.book.addresses([int(str(row[0])) for row in claimed])
             assert len(found) == len(claimed), "everybody who was queued has an address"
             with self.db:
                 self.db.executemany("UPDATE queue SET state = 2 WHERE id = ?", claimed)

@@ -83,7 +83,7 @@ from tocsin.warn.phrase import book
 from tocsin.warn.policy import Policy
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
 from tocsin.warn.situation import Situation
-from tocsin.web.carrier import carriers_answer, drill_passed
+from tocsin.web.carrier import carriers_answer, drill_passed, subscriptions_read
 from tocsin.web.console.desk_room import DeskRoom
 from tocsin.web.console.identity import Identity
 from tocsin.web.console.incident_room import IncidentRoom
@@ -280,6 +280,7 @@ class Program(Rounds):
             self.pager.unreachable,
             carriers_answer(self.dispatch),
             drill_passed(self.selfdrill),
+            subscriptions_read(self.subscribers),
         ]
 
     async def _shout(self) -> None:
@@ -329,7 +330,7 @@ class Program(Rounds):
         """
         raise_open_files()
         await self._arm()
-        self.subscribers.load()
+        await self.keeping.load()
         self.settle()
         await asyncio.to_thread(self.rolls.roster.erase_again)
         self.rolls.take_in()
@@ -339,15 +340,16 @@ class Program(Rounds):
             "house": self.house.follow,
             "watch": self._keep_watching,
             "stream": self.hub.run,
-            "dispatch": self.dispatch.follow,
+            "dispatch": self.keeping.after(self.dispatch.follow),
             "selfdrill": self.selfdrill.keep,
             "refill": Refill(self.prekeys, self.book, self.clock, idle=self._is_idle).run,
             "pager": self.pager.run,
-            "dates": self.keeping.keep_dates,
-            "farewells": self.keeping.keep_farewells,
+            "dates": self.keeping.after(self.keeping.keep_dates),
+            "farewells": self.keeping.after(self.keeping.keep_farewells),
+            "blocks": self.keeping.after(self.keeping.keep_blocks),
             "desk": DeskRoom.of(self.house).keep_watch,
-            "imports": partial(keep_answering, self),
-            "asking": Asking(self.house, self.rolls).run,
+            "imports": self.keeping.after(partial(keep_answering, self)),
+            "asking": self.keeping.after(Asking(self.house, self.rolls).run),
         }
         if self.advising.wanted:
             works["models"] = self.advising.run

@@ -1,6 +1,8 @@
 """Keeping faith with subscribers beside the server: who ends is told, before, when it happens, and by what is left.
 
 - A stay ends at its last moment; that is said by its own channel a day before and when it ends.
+- Who is subscribed is read beside the server: a million must not keep the page from answering. Whoever needs to know
+  waits for it, and readiness says so.
 - When a channel says that somebody is gone there, they are told by the next of their other channels that takes it. It
   follows the journal with a cursor of its own, so a crash makes nobody miss it; at worst it is said twice.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from tocsin.clock import Clock
@@ -19,6 +22,8 @@ from tocsin.reach.subscriber import SUBSCRIPTION_ENDED, Ended, Subscribers
 
 AHEAD = timedelta(days=1)
 EVERY_S = 60.0
+PATIENCE_S = 1.0
+"""So long a start waits for the subscriptions: a small installation knows them before it answers anybody."""
 TRIES = 10
 
 
@@ -33,6 +38,29 @@ class Keeping:
         realm = subscribers.realm
         self.follower = "farewell" if realm == ACTUAL else f"farewell-{realm}"
         self._reminded: set[str] | None = None
+        self._loading: asyncio.Task[int] | None = None
+
+    async def load(self, patience_s: float = PATIENCE_S) -> None:
+        """Begin to read who is subscribed; return when that is known, or after ``patience_s`` while it goes on."""
+        self.subscribers.loaded.clear()
+        self._loading = asyncio.create_task(asyncio.to_thread(self.subscribers.load), name="subscriptions")
+        await asyncio.wait({self._loading}, timeout=patience_s)
+
+    def after(self, work: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
+        """``work`` as it is begun once it is known who is subscribed."""
+
+        async def begin() -> None:
+            if self._loading is not None:
+                await asyncio.shield(self._loading)
+            await work()
+
+        return begin
+
+    async def keep_blocks(self) -> None:
+        """Keep, each minute, what a quick start needs of the subscriptions that have changed."""
+        while True:
+            await self.clock.sleep(EVERY_S)
+            await asyncio.to_thread(self.subscribers.keep)
 
     async def dates(self) -> int:
         """Remind whoever ends within a day, and end each subscription whose last moment has come; how many ended."""

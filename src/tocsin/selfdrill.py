@@ -1,9 +1,11 @@
-"""The self-drill: each night every channel carries one exercise to its canary, end to end, and what came of it is a fact.
+"""The self-drill: each night every channel carries one exercise to its canary, and what came of it is a fact.
 
 - A canary is an address of the operator's own for a channel (``[canary.mail]`` in ``channels.toml``): nobody else is
   ever sent anything by a drill, and nothing of it stands among the deliveries of an alert.
-- It goes the way an alert goes: the same bulletin, the same channel with its queue of connections, the same receipts.
-  Its realm is exercise, in every language, and its words say that there is nothing to do (F16).
+- It proves the last part of an alert's way: the bulletin, the channel with its connections, and the receipts. What is
+  before that, from the journal by the audience and the sealed batches to the channel, it does not pass: a canary is no
+  subscriber, and an alert in the journal would be everybody's. Its realm is exercise, in every language, and its words
+  say that there is nothing to do (F16).
 - A channel that fails, or that people have subscribed by and that has no canary, is named; readiness says so until it
   is proven again (requirement 52). The button on the channels page is the same drill for one channel.
 """

@@ -44,7 +44,7 @@ class Receiver:
 
     async def reach(self, most: int, running: asyncio.subprocess.Process) -> None:
         """Return when ``most`` deliveries were heard, or the program ended by itself."""
-        await until(lambda: self.heard.total() >= most or running.returncode is not None, 60)
+        await until(lambda: self.heard.total() >= most or running.returncode is not None, 120)
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line = await reader.readline()
@@ -70,7 +70,7 @@ async def kill_until_done(
     for count in range(kills + 1):
         running = await start(folder, receiver.port, phases, stride)
         if count == kills:
-            assert await asyncio.wait_for(running.wait(), 60) == 0
+            assert await asyncio.wait_for(running.wait(), 120) == 0
             return count
         before = receiver.heard.total()
         await receiver.reach(before + after[count], running)
@@ -86,6 +86,8 @@ def prepare(folder: Path, *facts: Fact, crowd: int = CROWD) -> list[int]:
     """A store with a crowd and what was published."""
     room = Room(folder, TurnedClock(NIGHT))
     numbers = [one.number for one in room.crowd(crowd, "UA-30")]
+    # As a program does in calm: each start after a kill then knows at once who is subscribed.
+    room.subscribers.keep()
     room.store.append(facts)
     room.close()
     return numbers

@@ -70,7 +70,7 @@ async def test_a_stream_that_tells_something_else_stops_the_alert(
     program: Program, spoil: Callable[[dict[str, Any]], dict[str, Any]], what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An area that is lost, another phase, other words: nobody gets it; journal, console, readiness and a call say so."""
-    import tocsin.reach.channels.stream as streams
+    import tocsin.reach.channels.event as streams
 
     honest = streams.body
     monkeypatch.setattr(streams, "body", lambda told: msgspec.json.encode(spoil(json.loads(honest(told)))))
@@ -162,7 +162,7 @@ async def test_an_end_is_told_although_a_channel_shows_something_else(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who was told to shelter gets the all-clear after the patience, whatever is read back; the mismatch is on record."""
-    import tocsin.reach.channels.stream as streams
+    import tocsin.reach.channels.event as streams
 
     program.readback.patience = timedelta(seconds=0.5)
     async with receiving() as (hook, came), running(program):

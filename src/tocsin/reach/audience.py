@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from array import array
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,7 @@ from datetime import datetime
 import numpy as np
 
 from tocsin.place.area import Shape
+from tocsin.reach.block import Block
 from tocsin.reach.delivery import Numbers
 from tocsin.reach.fence import Truth
 from tocsin.reach.index import Asked, PointIndex
@@ -29,7 +31,7 @@ from tocsin.reach.live import NOWHERE, LiveAreas, spot
 from tocsin.reach.region import Regions
 from tocsin.reach.register import Register, Tally
 from tocsin.reach.spots import Roster, Spots
-from tocsin.reach.subscriber import Subscription
+from tocsin.reach.subscriber import BLOCK, Subscription
 from tocsin.reach.wanted import LOUD, Point, loudest
 from tocsin.reach.why import Outline as Outline
 from tocsin.reach.why import Places as Places
@@ -138,6 +140,65 @@ class Audience:
             self._spots.extend(numbers, latitudes, longitudes)
             self._ledger.settle()
             self.ready()
+
+    def block(self, number: int) -> Block:
+        """The live subscriptions of a block, to be kept for the next start."""
+        with self._lock:
+            return self._ledger.block(number * BLOCK, (number + 1) * BLOCK)
+
+    def fill(self, blocks: Iterable[Block], ones: Iterable[tuple[int, Subscription]] = ()) -> None:
+        """Hold what these blocks and further subscriptions say, in place of all that was here.
+
+        It is made beside what is here, so that nobody who asks meanwhile has to wait for it.
+        """
+        fresh = Audience(self.places)
+        fresh._fill(blocks)
+        fresh.load(ones)
+        with self._lock:
+            for name in _PARTS:
+                setattr(self, name, getattr(fresh, name))
+
+    def _fill(self, blocks: Iterable[Block]) -> None:
+        # What is made here stays; to look through it for waste again and again took a third of the time.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            self._hold(blocks)
+        finally:
+            if collecting:
+                gc.enable()
+
+    def _hold(self, blocks: Iterable[Block]) -> None:
+        for block in blocks:
+            self._ledger.load(block)
+        if not len(self._ledger):
+            return
+        self._ledger.settle_all()
+        wishes, groups = self._ledger.groups()
+        owned = self._ledger.owned()
+        self._register.put_groups(wishes, groups, {number: person for number, (person, _) in owned.items() if person})
+        spots: list[tuple[int, int, int, Numbers]] = []
+        drawn: list[tuple[int, Shape]] = []
+        for one, group in zip(wishes, groups, strict=True):
+            if one.loudness:
+                self._tuned.update(group.tolist())
+            for area in one.areas:
+                self._codes.of(area).extend(group)
+            spots.extend((latitude, longitude, 0, group) for latitude, longitude in one.points)
+            spots.extend((watch.latitude, watch.longitude, watch.radius_m, group) for watch in one.watches)
+            if one.polygons and (shape := own_area(one.polygons)) is not None:
+                drawn.extend((number, shape) for number in group.tolist())
+                if (corner := spot(shape)) != NOWHERE:
+                    self._spots.extend(group, np.full(len(group), corner[0]), np.full(len(group), corner[1]))
+        self._polygons.put_all(drawn)
+        if spots:
+            counts = np.array([len(row[3]) for row in spots])
+            latitudes, longitudes, radii = (
+                np.repeat(np.array([row[column] for row in spots], dtype=np.int64), counts) for column in range(3)
+            )
+            numbers = np.concatenate([row[3] for row in spots])
+            self._points.load(numbers, np.column_stack([latitudes, longitudes]), radii)
+            self._spots.extend(numbers, latitudes, longitudes)
 
     def ready(self) -> None:
         """Do in calm what the next question would have to do first."""
@@ -338,6 +399,12 @@ class Audience:
                 self._outlined.add(code)
                 if isinstance(outline := outline_of(self.places, code), Shape):
                     self._outlines.put(code, outline)
+
+
+_PARTS = (
+    "_ledger", "_tuned", "_register", "_codes", "_spots", "_points", "_polygons", "_outlines", "_outlined",
+)  # fmt: skip
+"""What an audience knows of its subscriptions."""
 
 
 def _append(columns: Sequence[array[int]], *values: int) -> None:

@@ -16,10 +16,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from tocsin.reach.block import ID as _ID
+from tocsin.reach.block import Block
+from tocsin.reach.delivery import Numbers
 from tocsin.reach.subscriber import Subscription
 
-_ID = 24
-"""Bytes of an id as subscriptions are given; a longer one is kept by itself."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER = -(2**63)
 _TICK = timedelta(microseconds=1)
@@ -168,6 +169,64 @@ class Ledger:
         self._count -= 1
         return one
 
+    def block(self, low: int, high: int) -> Block:
+        """The subscriptions with numbers from ``low`` to below ``high``."""
+        numbers = low + np.flatnonzero(self._wish[low:high])
+        places, which = np.unique(self._wish[numbers], return_inverse=True)
+        wishes = [wish for place in places.tolist() if (wish := self._wishes[place]) is not None]
+        listed = numbers.tolist()
+        return Block(
+            numbers.astype(np.int64).tobytes(),
+            self._id[numbers].tobytes(),
+            self._made[numbers].tobytes(),
+            which.astype(np.int32).tobytes(),
+            tuple(wishes),
+            {number: self._long[number] for number in listed if number in self._long},
+            {number: self._owned[number] for number in listed if number in self._owned},
+        )
+
+    def load(self, block: Block) -> None:
+        """Take in a block; none of its numbers stands here, and :meth:`settle_all` follows."""
+        numbers = block.listed()
+        if not numbers.size:
+            return
+        if int(numbers[-1]) >= len(self._wish):
+            self._grow(int(numbers[-1]) + 1)
+        which = np.frombuffer(block.which, dtype=np.int32)
+        counts = np.bincount(which, minlength=len(block.wishes)).tolist()
+        places = np.array([self._hold(one, n) for one, n in zip(block.wishes, counts, strict=True)], dtype=np.int32)
+        self._wish[numbers] = places[which]
+        self._id[numbers] = np.frombuffer(block.ids, dtype=f"S{_ID}")
+        self._made[numbers] = np.frombuffer(block.made, dtype=np.int64)
+        self._long.update(block.long)
+        self._owned.update(block.owned)
+        for number, (person, _) in block.owned.items():
+            if person:
+                self._persons[person] = (*self._persons.get(person, ()), number)
+        self._count += len(numbers)
+
+    def settle_all(self) -> None:
+        """Find every id again by its hash: these differ from one process to the next."""
+        numbers = np.flatnonzero(self._wish)
+        short: list[bytes] = self._id[numbers].tolist()
+        names = (self._long.get(n) or name.decode() for n, name in zip(numbers.tolist(), short, strict=True))
+        hashes = np.fromiter(map(hash, names), dtype=np.int64, count=len(numbers))
+        order = np.argsort(hashes, kind="stable")
+        self._hashes, self._numbers, self._recent = hashes[order], numbers[order].astype(np.uint32), {}
+
+    def groups(self) -> tuple[list[Subscription], list[Numbers]]:
+        """Every wish, without whose it is, with the numbers of all who have it."""
+        numbers = np.flatnonzero(self._wish)
+        order = np.argsort(self._wish[numbers], kind="stable")
+        numbers = numbers[order]
+        places, starts = np.unique(self._wish[numbers], return_index=True)
+        wishes = [wish for place in places.tolist() if (wish := self._wishes[place]) is not None]
+        return wishes, np.split(numbers, starts[1:])
+
+    def owned(self) -> dict[int, tuple[str, int]]:
+        """Whose and in which order each number is that shares a person."""
+        return dict(self._owned)
+
     def settle(self) -> None:
         """Bring what came since into the sorted hashes."""
         if not self._recent:
@@ -183,7 +242,10 @@ class Ledger:
         self._recent = {}
 
     def _place(self, one: Subscription) -> int:
-        wish = msgspec.structs.replace(one, id="", number=0, made=None, person="", order=0)
+        return self._hold(msgspec.structs.replace(one, id="", number=0, made=None, person="", order=0), 1)
+
+    def _hold(self, wish: Subscription, number: int) -> int:
+        """The place of a wish that so many more have."""
         place = self._places.get(wish)
         if place is None:
             if self._free:
@@ -194,7 +256,7 @@ class Ledger:
                 self._wishes.append(wish)
                 self._wanting.append(0)
             self._places[wish] = place
-        self._wanting[place] += 1
+        self._wanting[place] += number
         return place
 
     def _grow(self, least: int) -> None:

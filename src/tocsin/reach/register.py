@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -86,10 +87,47 @@ class Register:
         self._person[number] = _place(self._persons, one.person)
         self.beginning += one.start is not None
         self.ending += one.until is not None
-        self._start[number] = 0 if one.start is None else min(max(_seconds(one.start), 1), _FOREVER)
-        self._until[number] = (
-            _FOREVER if one.until is None else min(max(math.ceil(one.until.timestamp()), 0), _FOREVER - 1)
+        self._start[number] = _start(one)
+        self._until[number] = _until(one)
+
+    def put_groups(self, wishes: Sequence[Subscription], groups: Sequence[Numbers], owned: Mapping[int, str]) -> None:
+        """Enter what all of these want, each wish with the numbers of those who have it; ``owned`` says whose some are."""
+        if not groups:
+            return
+        numbers = np.concatenate(groups)
+        highest = int(numbers.max())
+        if highest >= len(self._live):
+            self._grow(highest + 1)
+        self._rows = max(self._rows, highest + 1)
+        counts = np.array([len(group) for group in groups])
+        values = [
+            (
+                _place(self._channels, one.channel),
+                _place(self._languages, one.languages[0] if one.languages else ""),
+                _place(self._standings, (one.audience, frozenset(one.roles))),
+                _bits(self._phase_bits, one.phases),
+                _bits(self._severity_bits, one.severities),
+                _start(one),
+                _until(one),
+            )
+            for one in wishes
+        ]
+        columns: tuple[Any, ...] = (
+            self._channel,
+            self._language,
+            self._standing,
+            self._phases,
+            self._severities,
+            self._start,
+            self._until,
         )
+        for column, each in zip(columns, zip(*values, strict=True), strict=True):
+            column[numbers] = np.repeat(np.array(each, dtype=column.dtype), counts)
+        self._live[numbers] = True
+        self.beginning += sum(n for one, n in zip(wishes, counts.tolist(), strict=True) if one.start is not None)
+        self.ending += sum(n for one, n in zip(wishes, counts.tolist(), strict=True) if one.until is not None)
+        for number, person in owned.items():
+            self._person[number] = _place(self._persons, person)
 
     def drop(self, number: int) -> None:
         """Strike a subscription out."""
@@ -209,6 +247,14 @@ def _bits(known: dict[str, int], values: tuple[str, ...]) -> int:
 def _counts(column: Any, places: dict[Any, int]) -> dict[Any, int]:
     numbers = np.bincount(column, minlength=len(places)).tolist()
     return {name: numbers[place] for name, place in sorted(places.items(), key=str) if numbers[place]}
+
+
+def _start(one: Subscription) -> int:
+    return 0 if one.start is None else min(max(_seconds(one.start), 1), _FOREVER)
+
+
+def _until(one: Subscription) -> int:
+    return _FOREVER if one.until is None else min(max(math.ceil(one.until.timestamp()), 0), _FOREVER - 1)
 
 
 def _seconds(moment: datetime) -> int:

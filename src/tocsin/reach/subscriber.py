@@ -5,33 +5,44 @@
 - It ends by its owner, by its own date, or by a channel that says it is gone; never silently. Its address is erased at
   once, and so are its secrets and places.
 - Channels of one person share an opaque ``person`` and are tried in their ``order``.
-- A crash between the address and the fact leaves an address nobody uses, which is erased at the next start.
+- Each of these is one commit with its fact. Whoever is in no block is read from the journal (:mod:`.block`).
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
+import numpy as np
 from msgspec import Struct
 
 from tocsin.clock import Clock
+from tocsin.errors import NotReadyError
 from tocsin.journal import Entry, Fact, Journal, fact, follow
 from tocsin.reach.wanted import Loudness, Point, Watch
 
+if TYPE_CHECKING:
+    from tocsin.reach.block import Block
+
+BLOCK = 4096
+"""How many neighbouring numbers are kept in one block."""
 SUBSCRIPTION_MADE = "subscription:made"
 SUBSCRIPTION_CHANGED = "subscription:changed"
 SUBSCRIPTION_ENDED = "subscription:ended"
 
+FEW = 20_000
+"""So many are read one by one at the start; where more are in no block, the whole journal is read."""
 AT_ONCE = 2000
 """So many subscriptions are read together at the start: few enough that their opened boxes take no room."""
 
 
-class Subscription(Struct, frozen=True):
+class Subscription(Struct, frozen=True, omit_defaults=True, gc=False):
     """What one subscriber wants by one channel.
 
     ``areas`` are area codes, ``points`` places in micro-degrees, ``watches`` circles, ``polygons`` areas of its own
@@ -133,24 +144,61 @@ class Book(Protocol):
     Calls block; what they wrote is on disk on return.
     """
 
-    def enter(self, wishes: Sequence[tuple[str, Wish]]) -> list[int]:
-        """Keep the addresses, secrets and places of subscriptions (id, wish); their numbers, never used again."""
+    @property
+    def lacking(self) -> set[int]:
+        """The blocks that are to be made again (:mod:`tocsin.reach.block`)."""
+        ...
+
+    def make(
+        self,
+        wishes: Sequence[tuple[str, Wish]],
+        tell: Callable[[Sequence[int]], Sequence[Fact]],
+        confirmed: str = "",
+    ) -> tuple[list[int], list[Entry]]:
+        """Keep the addresses, secrets and places of subscriptions (id, wish) and what ``tell`` says of them: one commit.
+
+        Their numbers, never used again, and the entries. The confirmation of the name ``confirmed`` is answered with it.
+        """
+        ...
+
+    def ask(self, name: str, wish: Wish, at: datetime, since: datetime) -> None:
+        """Keep what somebody is asked under ``name``, and forget what was asked before ``since``."""
+        ...
+
+    def asked(self, since: datetime) -> list[tuple[str, datetime, Wish | None]]:
+        """What was asked from ``since`` on, oldest first: its name, when, and the wish; None where it was answered."""
+        ...
+
+    def ids(self, numbers: Sequence[int]) -> dict[int, str]:
+        """The ids of the subscriptions with these numbers."""
+        ...
+
+    def blocks(self) -> Iterator[Block]:
+        """Every block that is kept."""
+        ...
+
+    def changes(self, block: int) -> int:
+        """How often anything in a block has changed since the start."""
+        ...
+
+    def keep(self, number: int, block: Block, changes: int) -> bool:
+        """Keep a block, unless something in it has changed since there were so many ``changes``."""
         ...
 
     def places(self, numbers: Sequence[int]) -> dict[int, Places]:
         """What is sealed beside the address of each of ``numbers`` that has one."""
         ...
 
-    def replace(self, number: int, places: Places, languages: tuple[str, ...]) -> None:
-        """Put other places and languages in place of a subscription's."""
+    def replace(self, number: int, places: Places, languages: tuple[str, ...], facts: Sequence[Fact] = ()) -> None:
+        """Put other places and languages in place of a subscription's, with the ``facts`` that say so."""
         ...
 
     def numbers(self) -> set[int]:
         """Every number that has an address."""
         ...
 
-    def erase(self, numbers: Sequence[int]) -> None:
-        """Erase these addresses, secrets and places."""
+    def erase(self, numbers: Sequence[int], facts: Sequence[Fact] = ()) -> None:
+        """Erase these addresses, secrets and places, with the ``facts`` that say why."""
         ...
 
     def rekey(self, number: int, kept: Sequence[str]) -> None:
@@ -166,10 +214,18 @@ class Book(Protocol):
         ...
 
 
+class Record(Journal, Protocol):
+    """A journal that can be asked for what is newest of one subject."""
+
+    def about(self, kind: str, subject: str, limit: int = 100) -> list[Entry]: ...
+
+
 class Roll(Protocol):
     """Who is told when subscriptions come and go: the audience."""
 
-    def load(self, ones: Iterable[tuple[int, Subscription]], /) -> None: ...
+    def fill(self, blocks: Iterable[Block], ones: Iterable[tuple[int, Subscription]], /) -> None: ...
+
+    def block(self, number: int, /) -> Block: ...
 
     def add(self, number: int, one: Subscription, /) -> None: ...
 
@@ -187,11 +243,93 @@ class Roll(Protocol):
 class Subscribers:
     """Every subscription of one realm: makes, changes and ends them, and keeps the audience told."""
 
-    def __init__(self, journal: Journal, book: Book, roll: Roll, clock: Clock, realm: str) -> None:
+    def __init__(self, journal: Record, book: Book, roll: Roll, clock: Clock, realm: str) -> None:
         self.journal, self.book, self.roll, self.clock, self.realm = journal, book, roll, clock, realm
+        # Unset while :meth:`load` runs beside a server: who is here is not known then.
+        self.loaded = threading.Event()
+        self.loaded.set()
+        self._lock = threading.Lock()
+        self._under_way = 0
+
+    def require(self) -> None:
+        """Raise :class:`NotReadyError` while it is not known who is subscribed."""
+        if not self.loaded.is_set():
+            raise NotReadyError("the subscriptions are being read: try again in a moment")
 
     def load(self) -> int:
-        """Read the journal, fill the audience, erase addresses nobody uses; how many subscriptions are live."""
+        """Fill the audience, erase addresses nobody uses; how many subscriptions are live.
+
+        From the blocks that are kept, and for whoever is in none of them from the journal.
+        """
+        numbers = np.array(sorted(self.book.numbers()), dtype=np.int64)
+        covered = np.zeros(len(numbers), dtype=np.bool_)
+        blocks: list[Block] = []
+        for block in self.book.blocks():
+            listed = block.listed()
+            if not listed.size:
+                continue
+            number = int(listed[0]) // BLOCK
+            low, high = np.searchsorted(numbers, (number * BLOCK, (number + 1) * BLOCK)).tolist()
+            if np.array_equal(numbers[low:high], listed):
+                blocks.append(block)
+                covered[low:high] = True
+        rest = numbers[~covered]
+        if len(rest) > FEW:
+            blocks, rest = [], numbers
+        used: list[int] = []
+        self.roll.fill(blocks, self._read(rest.tolist(), used))
+        if unused := sorted(set(rest.tolist()).difference(used)):
+            self.book.erase(unused)
+        self.book.lacking.update((rest // BLOCK).tolist())
+        self.loaded.set()
+        return sum(len(block.listed()) for block in blocks) + len(used)
+
+    def keep(self) -> int:
+        """Have blocks of what changed kept for the next start; how many. It blocks, and is for calm."""
+        found = 0
+        for number in sorted(self.book.lacking):
+            with self._lock:
+                # What is on disk before the audience is told of it would be kept as it was.
+                if self._under_way or not self.loaded.is_set():
+                    return found
+                changes = self.book.changes(number)
+            found += self.book.keep(number, self.roll.block(number), changes)
+        return found
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        self.require()
+        with self._lock:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
+
+    def _read(self, numbers: list[int], used: list[int]) -> Iterator[tuple[int, Subscription]]:
+        """The live subscriptions among ``numbers``, from the journal; ``used`` is told of each."""
+        # What most have in common is kept once.
+        same: dict[Any, Any] = {}
+        some = self._by_name(numbers) if len(numbers) <= FEW else self._all()
+        while found := list(islice(some, AT_ONCE)):
+            kept = self.book.places([made.number for _, made in found])
+            for entry, made in found:
+                # Without an address nobody can be told.
+                if made.number in kept:
+                    used.append(made.number)
+                    yield made.number, _known(entry, made, kept[made.number], same)
+
+    def _by_name(self, numbers: list[int]) -> Iterator[tuple[Entry, Made]]:
+        """What made each of a few subscriptions, and what it wants now."""
+        for name in self.book.ids(numbers).values():
+            made = [one for one in self.journal.about(SUBSCRIPTION_MADE, name, 1) if one.realm == self.realm]
+            if made and not self.journal.about(SUBSCRIPTION_ENDED, name, 1):
+                changed = self.journal.about(SUBSCRIPTION_CHANGED, name, 1)
+                yield made[0], (changed or made)[0].read(Made)
+
+    def _all(self) -> Iterator[tuple[Entry, Made]]:
+        """What made each subscription that has not ended, and what it wants now."""
         over: set[str] = set()
         changed: dict[str, Made] = {}
         for entry in follow(self.journal, 0, (SUBSCRIPTION_CHANGED, SUBSCRIPTION_ENDED)):
@@ -201,52 +339,32 @@ class Subscribers:
                 over.add(entry.subject)
             else:
                 changed[entry.subject] = entry.read(Made)
-        unused, live = self.book.numbers(), 0
-
-        def ones() -> Iterator[tuple[int, Subscription]]:
-            nonlocal live
-            # What most have in common is kept once.
-            same: dict[Any, Any] = {}
-            entries = self._made(over)
-            while some := list(islice(entries, AT_ONCE)):
-                read = [(entry, changed.get(entry.subject) or entry.read(Made)) for entry in some]
-                kept = self.book.places([made.number for _, made in read])
-                live += len(read)
-                for entry, made in read:
-                    # Without an address nobody can be told.
-                    if made.number in kept:
-                        unused.discard(made.number)
-                        yield made.number, _known(entry, made, kept[made.number], same)
-
-        self.roll.load(ones())
-        if unused:
-            self.book.erase(sorted(unused))
-        return live
-
-    def _made(self, over: set[str]) -> Iterator[Entry]:
-        """The entries that made what has not ended."""
         for entry in follow(self.journal, 0, (SUBSCRIPTION_MADE,)):
             if entry.realm == self.realm and entry.subject not in over:
-                yield entry
+                yield entry, changed.get(entry.subject) or entry.read(Made)
 
-    def make(self, wish: Wish) -> Subscription:
-        """Make a subscription; it is on disk on return."""
-        return self.make_all([wish])[0]
+    def make(self, wish: Wish, confirmed: str = "") -> Subscription:
+        """Make a subscription; it is on disk on return, and with it the yes to what was ``confirmed``."""
+        return self.make_all([wish], confirmed)[0]
 
-    def make_all(self, wishes: Sequence[Wish]) -> list[Subscription]:
-        """Make many subscriptions in two commits; all or none of them are there."""
-        names = [secrets.token_urlsafe(18) for _ in wishes]
-        numbers = self.book.enter(list(zip(names, wishes, strict=True)))
-        facts = [
-            fact(SUBSCRIPTION_MADE, name, body(number, wish), self.realm)
-            for name, number, wish in zip(names, numbers, wishes, strict=True)
-        ]
-        made = [
-            Subscription(entry.subject, number=number, made=entry.at, **wanted(wish))
-            for entry, number, wish in zip(self.journal.append(facts), numbers, wishes, strict=True)
-        ]
-        for one in made:
-            self.roll.add(one.number, one)
+    def make_all(self, wishes: Sequence[Wish], confirmed: str = "") -> list[Subscription]:
+        """Make many subscriptions in one commit; all or none of them are there."""
+        named = [(secrets.token_urlsafe(18), wish) for wish in wishes]
+
+        def tell(numbers: Sequence[int]) -> list[Fact]:
+            return [
+                fact(SUBSCRIPTION_MADE, name, body(number, wish), self.realm)
+                for (name, wish), number in zip(named, numbers, strict=True)
+            ]
+
+        with self._changing():
+            numbers, entries = self.book.make(named, tell, confirmed)
+            made = [
+                Subscription(entry.subject, number=number, made=entry.at, **wanted(wish))
+                for entry, number, wish in zip(entries, numbers, wishes, strict=True)
+            ]
+            for one in made:
+                self.roll.add(one.number, one)
         return made
 
     def change(self, subscription: str, wanted_now: Mapping[str, Any]) -> Subscription | None:
@@ -261,9 +379,10 @@ class Subscribers:
         if new == one:
             return one
         assert (new.id, new.number, new.channel) == (one.id, one.number, one.channel)
-        self.book.replace(new.number, places(new), new.languages)
-        self.journal.append([fact(SUBSCRIPTION_CHANGED, new.id, body(new.number, new), self.realm)])
-        self.roll.add(new.number, new)
+        told = [fact(SUBSCRIPTION_CHANGED, new.id, body(new.number, new), self.realm)]
+        with self._changing():
+            self.book.replace(new.number, places(new), new.languages, told)
+            self.roll.add(new.number, new)
         return new
 
     def get(self, subscription: str) -> Subscription | None:
@@ -283,7 +402,8 @@ class Subscribers:
         return bool(self.end_all([subscription], reason))
 
     def end_all(self, subscriptions: Iterable[str], reason: str) -> int:
-        """End many subscriptions in two commits; how many of them there were."""
+        """End many subscriptions in one commit; how many of them there were."""
+        self.require()
         found = {one.number: one for name in subscriptions if (one := self.get(name)) is not None}
         if not found:
             return 0
@@ -291,10 +411,10 @@ class Subscribers:
             fact(SUBSCRIPTION_ENDED, one.id, Ended(one.number, one.channel, reason, one.person), self.realm)
             for one in found.values()
         ]
-        self.journal.append(facts)
-        for number in found:
-            self.roll.remove(number)
-        self.book.erase(list(found))
+        with self._changing():
+            self.book.erase(list(found), facts)
+            for number in found:
+                self.roll.remove(number)
         return len(found)
 
     def rotate(self, subscription: str, new: str, old: str | None = None) -> bool:

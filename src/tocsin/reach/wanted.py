@@ -20,7 +20,7 @@ LEVELS = ("silent", "ordinary", "loud")
 LOUD = "loud"
 
 
-class Watch(Struct, frozen=True):
+class Watch(Struct, frozen=True, gc=False):
     """A point in micro-degrees and how many metres around it are watched."""
 
     latitude: int
@@ -28,7 +28,7 @@ class Watch(Struct, frozen=True):
     radius_m: int
 
 
-class Loudness(Struct, frozen=True):
+class Loudness(Struct, frozen=True, gc=False):
     """How loud a warning is at a place (empty: every place) in some ``phases`` (empty: all of them)."""
 
     level: str

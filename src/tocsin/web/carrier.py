@@ -19,6 +19,7 @@ from tocsin.web.health import Ailment
 
 if TYPE_CHECKING:
     from tocsin.reach.dispatch import Dispatch
+    from tocsin.reach.subscriber import Subscribers
 
 
 class Drill(Protocol):
@@ -70,6 +71,19 @@ def drill_passed(drill: Drill) -> Callable[[datetime], Iterable[Ailment]]:
             )
 
     return selfdrill
+
+
+def subscriptions_read(subscribers: Subscribers) -> Callable[[datetime], Iterable[Ailment]]:
+    """A check for :attr:`House.checks`: it is known who is subscribed, without which nobody is sent anything."""
+
+    def subscriptions(at: datetime) -> Iterable[Ailment]:
+        if not subscribers.loaded.is_set():
+            yield Ailment(
+                "subscriptions.loading",
+                "It is being read who is subscribed: warnings are published at once and sent when that is done.",
+            )
+
+    return subscriptions
 
 
 def families(dispatch: Dispatch, at: datetime) -> Iterable[Metric]:

@@ -3,7 +3,8 @@
 - The link goes to the address itself, so nobody is subscribed by another; opening it only asks, because programs that
   look into mails open every link, and the button is what counts.
 - The answer to whoever asks is the same whether the address is known, confirmed or asked too often.
-- The same link once more is the same subscription. It holds for a day; after a restart one asks again.
+- The same link once more is the same subscription: the yes and the subscription are one commit. It holds for a day, also
+  over a restart: what is asked is kept sealed, by a keyed hash of the link, before the link is sent.
 - Ending needs one click (RFC 8058) with the key that stands in each mail, and says nothing of whether there was one.
 """
 
@@ -88,9 +89,12 @@ _TITLE, _ASKS, _OTHERWISE, _YES, _DONE, _OVER, _STOP, _STOPPED = range(8)
 
 
 class _Asked(Struct):
-    wish: Wish
+    wish: Wish | None
     at: datetime
     done: bool = False
+
+    def at_address(self, channel: str, address: str) -> bool:
+        return self.wish is not None and (self.wish.channel, self.wish.address) == (channel, address)
 
 
 class Confirmations:
@@ -98,7 +102,11 @@ class Confirmations:
 
     def __init__(self, house: House) -> None:
         self.house = house
+        # By the name of each link, which is not the link itself.
         self._asked: OrderedDict[str, _Asked] = OrderedDict()
+        if house.subscriptions is not None:
+            for name, at, wish in house.subscriptions.book.asked(house.now() - HOLDS):
+                self._asked[name] = _Asked(wish, at, wish is None)
         self._lock = asyncio.Lock()
         self._telling: set[asyncio.Task[Any]] = set()
 
@@ -112,12 +120,14 @@ class Confirmations:
         now = house.now()
         while self._asked and (len(self._asked) >= WAITING or next(iter(self._asked.values())).at + HOLDS < now):
             self._asked.popitem(last=False)
-        same = sum(one.wish.channel == channel and one.wish.address == address for one in self._asked.values())
+        same = sum(one.at_address(channel, address) for one in self._asked.values())
         known = await asyncio.to_thread(house.subscriptions.book.find, channel, address)
         if same >= ASKED_MOST or len(known) >= live_most:
             return
         token = token_urlsafe(16)
-        self._asked[token] = _Asked(structs.replace(wish, address=address, kept=(new_secret(),)), now)
+        asked = structs.replace(wish, address=address, kept=(new_secret(),))
+        self._asked[self._name(token)] = _Asked(asked, now)
+        await asyncio.to_thread(house.subscriptions.book.ask, self._name(token), asked, now, now - HOLDS)
         tag = negotiate(", ".join(wish.languages), tuple(WORDS))
         words, mark = WORDS[tag], exercise_mark(house.settings.realm, tag)
         places = named(house, wanted(wish), tag)
@@ -142,14 +152,19 @@ class Confirmations:
             if asked is None:
                 return _page(words[_TITLE], words[_OVER], "", tag)
             if not asked.done:
-                one = await asyncio.to_thread(self.house.subscriptions.make, asked.wish)
+                assert asked.wish is not None
+                one = await asyncio.to_thread(self.house.subscriptions.make, asked.wish, self._name(token))
                 asked.done = True
                 if self.house.letters is not None:
                     self.house.letters.begin(one)
         return _page(words[_TITLE], words[_DONE], "", tag)
 
+    def _name(self, token: str) -> str:
+        found: str = self.house.subscriptions.book.mark("confirmation", token)
+        return found
+
     def _live(self, token: str) -> _Asked | None:
-        asked = self._asked.get(token)
+        asked = self._asked.get(self._name(token)) if self.house.subscriptions is not None else None
         return asked if asked is not None and asked.at + HOLDS >= self.house.now() else None
 
 

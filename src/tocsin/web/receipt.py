@@ -49,6 +49,7 @@ class Brought(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def bears(house: House, subscription: str, secret: str) -> bool:
     """Whether ``secret`` is one of a subscription's; takes the same time for whatever there is."""
+    house.subscriptions.require()
     number = house.subscriptions.roll.number(subscription)
     known = await asyncio.to_thread(house.subscriptions.book.addresses, [number if number is not None else 0])
     secrets = known[number].secrets if number in known else ()

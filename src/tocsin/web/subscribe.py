@@ -164,6 +164,7 @@ async def owned(house: House, subscription: str, given: str, spelt: Callable[[st
     """
     if house.subscriptions is None:
         raise NotReadyError("no subscriptions are taken here")
+    house.subscriptions.require()
     number = house.subscriptions.roll.number(subscription)
     known = await asyncio.to_thread(house.subscriptions.book.addresses, [number if number is not None else 0])
     secrets = known[number].secrets if number in known else ()

@@ -17,6 +17,7 @@ from tocsin.clock import TurnedClock
 from tocsin.errors import NotFoundError
 from tocsin.journal import EXERCISE
 from tocsin.reach.channel import ACCEPTED, Kit, later, refused
+from tocsin.reach.channels.awaited import Parts
 from tocsin.reach.channels.gateway import Chosen
 from tocsin.reach.channels.sms import Sms, SmsTable
 from tocsin.reach.delivery import Receipt
@@ -129,8 +130,7 @@ async def test_a_gateway_posts_a_receipt(sending: Sending) -> None:
     """A gateway's form is read by its profile under a secret address; another address does not exist."""
     one = sending.subscribe()
     async with sending.told() as server:
-        parts = type("Parts", (), {"alert": ALERT, "subscription": one.id, "left": 1})()
-        sending.sms._under_way["SM1"] = parts
+        sending.sms._awaited.put("SM1", Parts(ALERT, one.id, 1))
 
         def post(secret: str, state: str) -> int:
             form = f"MessageSid=SM1&MessageStatus={state}".encode()

@@ -3,7 +3,8 @@
 - A text is cut to the channel's real parts in its own script: three parts of Latin letters hold what takes five in
   Cyrillic, so each script has its own limit (practice.md section 5).
 - What was sent is counted in parts, because parts are what is paid for.
-- A receipt of the network says that it has arrived at the telephone; for a message in parts all of them must have.
+- A receipt of the network says that it has arrived at the telephone; for a message in parts all of them must have. Which
+  message is awaited is on disk (:mod:`.awaited`), so a receipt is known after a restart too.
 - 429, throttling and a full queue are for later; a number is gone only by the codes that the profile names.
 """
 
@@ -24,6 +25,7 @@ from tocsin.cap.length import gsm7_septets, sms_parts
 from tocsin.errors import ParameterError
 from tocsin.reach.alphabet import cut, septets, units
 from tocsin.reach.channel import ACCEPTED, GONE, Channel, Kit, Outcome, later, refused
+from tocsin.reach.channels.awaited import Awaited, Parts
 from tocsin.reach.channels.gateway import Chosen, Gateway, Profile
 from tocsin.reach.channels.smpp import Centre, LineError, Short, Smpp
 from tocsin.reach.channels.way import Order, Unset, way
@@ -33,7 +35,6 @@ from tocsin.reach.wording import Told, Wordings, fit
 URGENT = frozenset({"act", "hold", "retracted"})
 THROTTLED = {0x58: 1.0, 0x14: 5.0, 0x08: 5.0}  # ESME_RTHROTTLED, ESME_RMSGQFUL, ESME_RSYSERR
 PASSING = frozenset({0x04, 0x0D, 0x0E, 0x64, 0x65, 0x66})
-UNDER_WAY = 200_000
 TEXTS = 256
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 
@@ -122,8 +123,8 @@ class Sms:
         self.line = Smpp(table.smpp, self.arrived) if table.smpp else None
         self._texts: OrderedDict[tuple[bytes, tuple[str, ...], bool], str] = OrderedDict()
         self._spent: Counter[str] = Counter()
-        # Which message of the other side belongs to what; forgotten from the oldest on, and at a restart.
-        self._under_way: OrderedDict[str, _Parts] = OrderedDict()
+        realm = kit.settings.realm
+        self._awaited = Awaited(kit.data / f"sms.{realm}.awaited" if kit.data is not None else None, kit.clock)
 
     @property
     def spent(self) -> Spent:
@@ -134,7 +135,10 @@ class Sms:
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
         """Send each of ``batch``; see :class:`tocsin.reach.channel.Channel`."""
-        return await asyncio.gather(*(self._one(delivery) for delivery in batch))
+        outcomes = await asyncio.gather(*(self._one(delivery) for delivery in batch))
+        # Nothing is accepted whose receipt would not be known after a restart.
+        await asyncio.to_thread(self._awaited.sync)
+        return outcomes
 
     def carrier(self, address: str) -> str:
         """The short message centre or the gateway that it all goes to."""
@@ -153,6 +157,7 @@ class Sms:
             await self.line.close()
         if self.gateway is not None:
             await self.gateway.close()
+        self._awaited.close()
 
     def text(self, told: Told, languages: Sequence[str]) -> str:
         """What is sent to somebody who reads these languages."""
@@ -162,11 +167,8 @@ class Sms:
 
     def arrived(self, name: str, delivered: bool) -> None:
         """Take in a receipt: the other side's name of a part, and whether it is at the telephone."""
-        parts = self._under_way.pop(name, None)
-        if parts is None or not delivered:
-            return
-        parts.left -= 1
-        if parts.left == 0:
+        parts = self._awaited.take(name, delivered)
+        if parts is not None:
             self.kit.receipt(parts.alert, parts.subscription, Receipt.SHOWN)
 
     def callback(self, posted: Any) -> bool:
@@ -224,13 +226,13 @@ class Sms:
             }
         )
         if answer.id:
-            self._await(answer.id, _Parts(delivery, 1))
+            self._awaited.put(answer.id, Parts(delivery.alert, delivery.to.subscription, 1))
         return answer.outcome
 
     async def _by_line(self, delivery: Delivery, text: str) -> Outcome:
         assert self.line is not None
         shorts = self.shorts(delivery, text)
-        parts = _Parts(delivery, len(shorts))
+        parts = Parts(delivery.alert, delivery.to.subscription, len(shorts))
         try:
             answers = await asyncio.gather(*(self.line.send(short) for short in shorts))
         except LineError as wrong:
@@ -239,7 +241,7 @@ class Sms:
             if status:
                 return self._judge(status)
             if name:
-                self._await(name, parts)
+                self._awaited.put(name, parts)
         return ACCEPTED
 
     def shorts(self, delivery: Delivery, text: str) -> list[Short]:
@@ -275,18 +277,6 @@ class Sms:
         if status in self.table.smpp.gone:
             return GONE
         return later(None, reason) if status in PASSING else refused(reason)
-
-    def _await(self, name: str, parts: _Parts) -> None:
-        self._under_way[name] = parts
-        if len(self._under_way) > UNDER_WAY:
-            self._under_way.popitem(last=False)
-
-
-class _Parts:
-    __slots__ = ("alert", "left", "subscription")
-
-    def __init__(self, delivery: Delivery, left: int) -> None:
-        self.alert, self.subscription, self.left = delivery.alert, delivery.to.subscription, left
 
 
 def address(text: str) -> str:

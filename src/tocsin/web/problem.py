@@ -68,6 +68,9 @@ STATUS: dict[str, int] = {
     "operator.key-ends": 503,
     "operator.not-ready": 503,
     "operator.peer": 503,
+    "operator.model": 503,
+    "operator.model-changed": 503,
+    "other-side.model": 502,
 }
 """The HTTP status of every code."""
 

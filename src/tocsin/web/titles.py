@@ -214,6 +214,21 @@ TITLES: dict[str, dict[str, str]] = {
         "de": "Ein nötiger Schlüssel läuft bald ab.",
         "fr": "Une clé nécessaire expire bientôt.",
     },
+    "operator.model": {
+        "uk": "Цю модель не можна використати; усе інше працює без неї.",
+        "de": "Dieses Modell kann nicht benutzt werden; alles andere arbeitet ohne es.",
+        "fr": "Ce modèle ne peut pas être utilisé ; tout le reste fonctionne sans lui.",
+    },
+    "operator.model-changed": {
+        "uk": "Файли цієї моделі не ті, що названі в її списку сум SHA-256; її не завантажено.",
+        "de": "Die Dateien dieses Modells sind nicht die, die seine Liste der SHA-256-Summen nennt; es wird nicht geladen.",
+        "fr": "Les fichiers de ce modèle ne sont pas ceux que nomme sa liste de sommes SHA-256 ; il n’est pas chargé.",
+    },
+    "other-side.model": {
+        "uk": "Сервер моделі не дає придатної відповіді; більше ніщо на нього не чекає.",
+        "de": "Die Gegenstelle des Modells gibt keine brauchbare Antwort; nichts anderes wartet darauf.",
+        "fr": "Le serveur du modèle ne donne pas de réponse utilisable ; rien d’autre ne l’attend.",
+    },
     "operator.peer": {
         "uk": "Програму, з якою нас порівнюють, тут не можна запустити.",
         "de": "Ein Programm, mit dem wir verglichen werden, lässt sich hier nicht starten.",

@@ -22,6 +22,7 @@ _RANK = {kind: rank for rank, kind in enumerate(_ORDER)}
 _ACTORS = frozenset(_ORDER)
 
 
+_OF = frozenset({"of", "von", "de", "d'"})
 _OBLIQUE = frozenset({"des", "dem", "den", "einem", "einen", "eines"})
 
 
@@ -236,6 +237,8 @@ def _mention(
     if person_office and not (office_of and bodies):
         function = bodies[0] if person_office[0] in ("spokesman", "chief", "expert") and bodies else person_office[0]
         key = organisation if organisation and person_office[0] == "spokesman" else f"{country}:{function}"
+        if not seat and not bodies and not organisation:
+            seat, last = _seat_behind(text, pack, last)
         if seat and not bodies:
             # The mayors of two cities are two mouths.
             key = f"{seat[:2]}:{function}@{seat[3:]}"
@@ -269,6 +272,16 @@ def _seat(text: Text, pack: Pack, names: list[int], offices: list[str]) -> str:
     # A genitive without a link shows by its ending: «мер Львова», "mer Lwowa".
     bent = pack.language in ("uk", "ru", "pl") and not is_known_name(text.words[at].low)
     return code if linked or bent else ""
+
+
+def _seat_behind(text: Text, pack: Pack, last: int) -> tuple[str, int]:
+    """The city straight behind an office ("the mayor | of Lviv"), and where the office ends with it."""
+    words = text.words
+    if last + 1 < len(words) and words[last].low in _OF and words[last + 1].raw[0].isupper():
+        code = place_called(words[last + 1].low, pack.language)
+        if code is not None and "/" in code:
+            return code, last + 2
+    return "", last
 
 
 def _cased(text: Text, pack: Pack, first: int) -> bool:

@@ -8,16 +8,20 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
+from tools.score_stream import bcubed, resident
 
 from tests.rules.assess.test_newsroom import Told
 from tocsin.assess.extract import Reading, Source, extract
 from tocsin.assess.incident import build
 from tocsin.assess.match import Matcher
+from tocsin.assess.newsroom import Newsroom
 from tocsin.assess.origin import report_origins
+from tocsin.journal import GENESIS, fact, link
+from tocsin.place.gazetteer import Gazetteer
 from tocsin.sense.news import News, news_report
-from tocsin.sense.report import REPORT_RECEIVED
-from tools.score_stream import bcubed
+from tocsin.sense.report import NEWS_JSON, REPORT_RECEIVED, Report
 
 GOLD = json.loads((Path(__file__).parent / "gold" / "reports.json").read_text("utf-8"))
 DAY = date(2024, 11, 20)
@@ -101,7 +105,9 @@ def test_kinds_and_cities_of_one_night_stay_apart_in_seven_languages() -> None:
     truth = {}
     for number, (name, incident, language, text) in enumerate(told):
         at = datetime(2024, 11, 20, 0, tzinfo=UTC) + timedelta(minutes=4 * number)
-        report = news_report(name, News(text.split(".")[0], text, at, language, name, f"https://example.org/{name}"), at)
+        report = news_report(
+            name, News(text.split(".")[0], text, at, language, name, f"https://example.org/{name}"), at
+        )
         truth[report.id] = incident
         room.add(REPORT_RECEIVED, report.id, report)
     found = {report: str(number) for report, number in room.room.matcher.incident_of.items()}
@@ -191,3 +197,40 @@ def test_a_long_story_grows_by_one_report_at_a_time_at_little_cost() -> None:
     ids = [r.source.report for r in readings[:150]]
     assert groups.groups(ids) == again.groups(ids)
     assert len(grown.reports) == 601
+
+
+def test_fifty_megabytes_cost_what_their_first_page_costs() -> None:
+    """A page of 50 MB, read from a file or brought by the journal, is read in seconds and not kept."""
+    text = ("The police said that the bridge in Lviv was closed. " * 1_000_000)[:50_000_000]
+    began = time.process_time()
+    reading = extract(text, Source("r", DAY))
+    assert time.process_time() - began < 5
+    assert reading.cut
+    assert reading.length == 50_000_000
+    assert len(reading.text) <= 60_000
+    at = datetime(2024, 11, 20, tzinfo=UTC)
+    news = msgspec.json.encode(News("", text, at, "en", "outlet", "https://example.org/long"))
+    room = Told()
+    began = time.process_time()
+    room.add(REPORT_RECEIVED, "long", Report("long", "outlet", NEWS_JSON, news, at, at, "https://example.org/long"))
+    (story,) = room.stories()
+    assert time.process_time() - began < 10
+    assert len(story.readings[0].text) <= 60_000
+
+
+def test_a_newsroom_holds_no_more_than_it_may() -> None:
+    """After twice as many reports the newsroom holds as many reports and words as before, and little more memory."""
+    room = Newsroom(Gazetteer.world(), most=100)
+    sizes = []
+    for number in range(600):
+        at = datetime(2024, 11, 20, tzinfo=UTC) + timedelta(minutes=number)
+        item = GOLD[number % len(GOLD)]
+        text = item["text"] + f"Case {number} of street{number}."
+        report = news_report("s", News("", text, at, item["language"], "o", f"https://example.org/{number}"), at)
+        room.apply(link(fact(REPORT_RECEIVED, report.id, report), number + 1, at, GENESIS))
+        if number % 300 == 299:
+            room.refresh()
+            assert len(room.matcher.members) <= 100
+            sizes.append((room.matcher.size(), resident()))
+    assert sizes[1][0] < 1.5 * sizes[0][0]
+    assert sizes[1][1] < sizes[0][1] + 60

@@ -25,8 +25,34 @@ from tocsin.place.gazetteer import Gazetteer
 HERE = Path(__file__).parents[1] / "src" / "tocsin" / "assess" / "packs"
 LANGUAGES = ("de", "en", "uk", "ru", "fr", "es", "pl")
 NEAR = {
-    "DE", "AT", "CH", "FR", "BE", "ES", "PL", "GB", "IE", "RU", "BY", "MD", "RO", "LT", "LV", "EE", "IL", "LB", "LU",
-    "CZ", "SK", "HU", "IT", "PT", "NL", "DK", "GR", "UA",
+    "DE",
+    "AT",
+    "CH",
+    "FR",
+    "BE",
+    "ES",
+    "PL",
+    "GB",
+    "IE",
+    "RU",
+    "BY",
+    "MD",
+    "RO",
+    "LT",
+    "LV",
+    "EE",
+    "IL",
+    "LB",
+    "LU",
+    "CZ",
+    "SK",
+    "HU",
+    "IT",
+    "PT",
+    "NL",
+    "DK",
+    "GR",
+    "UA",
 }
 REGIONS = NEAR | {"US", "CA", "AU", "NZ", "TR", "CN", "IN", "JP", "MX", "AR", "BR", "CO", "CL", "FI", "SE", "NO", "IR"}
 LARGE = {"RU": 50_000, "GB": 30_000, "UA": 15_000, "US": 150_000}
@@ -67,7 +93,8 @@ MORE = {
 
 
 PLAIN = {"central", "centre", "north", "south", "west", "east", "northern", "southern", "western", "eastern", "est",
-         "capital", "metropolitan", "upper", "lower", "coast", "island", "park", "county", "lake", "may", "center", "nor"}  # fmt: skip
+         "capital", "metropolitan",
+         "upper", "lower", "coast", "island", "park", "county", "lake", "may", "center", "nor"}  # fmt: skip
 """What regions are called and what is no name."""
 
 
@@ -77,9 +104,9 @@ def _regions(world: Gazetteer) -> list[tuple[str, list[str]]]:
     for place in sorted(world, key=lambda one: (one.level, one.code)):
         if place.level != 1 or place.code[:2] not in REGIONS or place.parent is None:
             continue
-        if place.code.startswith("GB-") and place.code not in {"GB-SCT", "GB-WLS", "GB-NIR", "GB-ENG"}:
-            if not place.names["en"].endswith("shire"):
-                continue  # Boroughs: Brent, Barking and Reading are words.
+        nations = {"GB-SCT", "GB-WLS", "GB-NIR", "GB-ENG"}
+        if place.code.startswith("GB-") and place.code not in nations and not place.names["en"].endswith("shire"):
+            continue  # Boroughs: Brent, Barking and Reading are words.
         names = [place.names.get(code, "") for code in ("en", *LANGUAGES)]
         names += [place.short.get(code, "") for code in ("en", *LANGUAGES)] + list(place.aliases)
         found.append((place.code, list(dict.fromkeys(name for name in names if name))))
@@ -160,7 +187,16 @@ def main(package: str) -> None:
     (HERE / "places.json").write_text(
         json.dumps(out, ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n", "utf-8"
     )
-    print(len(countries), "countries", len(regions), "regions", len(kept), "cities", sum(len(c["n"]) for c in kept.values()), "names")
+    print(
+        len(countries),
+        "countries",
+        len(regions),
+        "regions",
+        len(kept),
+        "cities",
+        sum(len(c["n"]) for c in kept.values()),
+        "names",
+    )
 
 
 if __name__ == "__main__":

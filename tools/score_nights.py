@@ -3,7 +3,7 @@
 A listed claim is found where a claim's words hold its ``has``; of what is found, each named property counts by itself.
 ``actions`` are protective actions of the report; ``not_actions`` must not be there. Pairs must be one incident each.
 
-    python -m tools.score_nights [--first | --second] [--show]
+    python -m tools.score_nights [--first | --second | --third] [--show]
 """
 
 from __future__ import annotations
@@ -77,10 +77,15 @@ def judge(report: dict[str, Any], claims: list[Claim]) -> tuple[Counter[str], Co
     return right, asked, wrong
 
 
-def run(second: bool | None = None) -> tuple[Counter[str], Counter[str], list[str]]:
-    """All reports briefed together, or only those of the first or the second set."""
+def which(report: dict[str, Any]) -> str:
+    """Which of the sets a report belongs to."""
+    return next((name for name in ("second", "third") if report.get(name)), "first")
+
+
+def run(chosen: str | None = None) -> tuple[Counter[str], Counter[str], list[str]]:
+    """All reports briefed together, or only those of the ``first``, ``second`` or ``third`` set."""
     reports = tomllib.loads(GOLD.read_text(encoding="utf-8"))["report"]
-    reports = [report for report in reports if second is None or report.get("second", False) == second]
+    reports = [report for report in reports if chosen is None or which(report) == chosen]
     right: Counter[str] = Counter()
     asked: Counter[str] = Counter()
     wrong: list[str] = []
@@ -104,7 +109,7 @@ def run(second: bool | None = None) -> tuple[Counter[str], Counter[str], list[st
 
 
 if __name__ == "__main__":
-    found, wanted, lines = run({"--first": False, "--second": True}.get(sys.argv[1] if len(sys.argv) > 1 else ""))
+    found, wanted, lines = run(next((one[2:] for one in sys.argv[1:] if one[2:] in ("first", "second", "third")), None))
     if "--show" in sys.argv:
         print("\n".join(lines))
     for key in sorted(wanted):

@@ -4,11 +4,12 @@
 reports in five languages, twelve kinds of event), with reports of other people between them. Measured are the reports a
 second, the memory that stays (it must not grow with the stream), BCubed against the truth, and how far the incidents of
 two orders of arrival agree.
+``memory``: the same reports through a newsroom, as the journal brings them, with the process's memory at each fifth.
 ``linking``: for the first three sentences of each gold report the nearest report of another language, among all others
 and all distractors; right where it tells the same incident (P@1).
 ``wikinews``: what the matcher groups of 295 reports of which hardly two tell one story, for a person to judge.
 
-    python -m tools.score_stream [FOLDER_WITH_WIKINEWS_CSV] [--reports 10000] [--groups]
+    python -m tools.score_stream [FOLDER_WITH_WIKINEWS_CSV] [--reports 10000] [--groups] [--memory]
 """
 
 from __future__ import annotations
@@ -21,14 +22,19 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from tocsin.assess.extract import Reading, Source, extract
 from tocsin.assess.match import Matcher, cluster
+from tocsin.assess.newsroom import Newsroom
 from tocsin.assess.placename import places
+from tocsin.journal import GENESIS, fact, link
+from tocsin.place.gazetteer import Gazetteer
+from tocsin.sense.news import News, news_report
+from tocsin.sense.report import REPORT_RECEIVED
 
 GOLD = Path(__file__).parents[1] / "tests" / "rules" / "assess" / "gold"
 LANGUAGES = ("de", "en", "uk", "fr", "es")
@@ -161,6 +167,33 @@ def stream(count: int, folder: Path | None) -> None:
         print("; agreement with the first order F1 {2:.3f}".format(*bcubed(late, straight)))
 
 
+def resident() -> int:
+    """Megabytes that the process holds now."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) // 1024
+
+
+def memory(count: int) -> list[tuple[int, int, int, float]]:
+    """Reports through a newsroom: after each fifth the reports so far, those held, megabytes, and the dearest refresh."""
+    room = Newsroom(Gazetteer.world())
+    told: list[tuple[int, int, int, float]] = []
+    dearest = 0.0
+    for number, (text, source, _) in enumerate(mixed(count), 1):
+        assert source.published is not None
+        # A minute apart: four thousand reports are not yet three days, and the newsroom's number is the bound.
+        at = datetime(2024, 1, 3, tzinfo=UTC) + timedelta(minutes=number)
+        news = News("", text, at, source.language, source.outlet, f"https://example.org/{source.report}")
+        report = news_report(source.outlet, news, at)
+        room.apply(link(fact(REPORT_RECEIVED, report.id, report), number, at, GENESIS))
+        if number % 250 == 0:
+            began = time.perf_counter()
+            room.refresh()
+            dearest = max(dearest, time.perf_counter() - began)
+        if number % (count // 5) == 0:
+            told.append((number, len(room.matcher.members), resident(), dearest))
+    return told
+
+
 def linking(folder: Path | None) -> None:
     """P@1 from leads of three sentences, by language."""
     gold = json.loads((GOLD / "reports.json").read_text("utf-8"))
@@ -203,6 +236,10 @@ if __name__ == "__main__":
     number = int(sys.argv[sys.argv.index("--reports") + 1]) if "--reports" in sys.argv else 10_000
     arguments = [one for one in arguments if one != str(number)]
     beside = Path(arguments[0]) if arguments else None
+    if "--memory" in sys.argv:
+        for reports, held, megabytes, cost in memory(number):
+            print(f"after {reports:6} reports: {held:5} held, {megabytes} MB, dearest refresh {cost:.2f} s")
+        raise SystemExit
     if beside is not None:
         wikinews(beside, "--groups" in sys.argv)
     linking(beside)

@@ -48,7 +48,22 @@ def _linking(text: str, source: Source, language: str, confidence: float) -> Rea
     names = tuple(dict.fromkeys(word.low for word in taken.words if word.raw[:1].isupper() and len(word.raw) > 3))[:80]
     numbers = tuple(dict.fromkeys(word.low for word in taken.words if word.raw[0].isdigit() and len(word.raw) > 1))[:40]
     return Reading(
-        source, language, confidence, (), places, (), {}, (), names, numbers, (), (), len(text), taken.cut, text, True
+        source,
+        language,
+        confidence,
+        (),
+        places,
+        (),
+        {},
+        (),
+        names,
+        numbers,
+        (),
+        (),
+        len(text),
+        taken.cut,
+        taken.text,
+        True,
     )
 
 
@@ -103,7 +118,7 @@ class _Extraction(Corrections):
             tuple(dict.fromkeys(numbers)),
             tuple(dict.fromkeys(when.value for when in self.dates)),
             noise,
-            len(self.text.text),
+            self.length,
             self.text.cut,
             self.text.text,
             lead=tuple(dict.fromkeys(lead)),

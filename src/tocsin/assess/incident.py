@@ -153,37 +153,65 @@ def _correct_across(claims: list[Claim]) -> tuple[list[Claim], list[tuple[int, i
     """A correction in one report reaches the claims of the others that say what it corrects."""
     pairs: list[tuple[int, int]] = []
     result = list(claims)
-    for index, claim in enumerate(claims):
-        if claim.stance != "corrects":
+    corrections = [(index, claim) for index, claim in enumerate(claims) if claim.stance == "corrects"]
+    if not corrections:
+        return result, pairs
+    at = _positions(claims)
+    # In a story of thousands of reports each correction looks only at what speaks of the same thing.
+    by_topic: dict[str, list[int]] = defaultdict(list)
+    by_count: dict[str, list[int]] = defaultdict(list)
+    for place, other in enumerate(claims):
+        if other.stance in ("corrects", "declines") or other.standing == "corrected":
             continue
-        wrong = next(
-            (w for w in claims if claim.corrects is not None and w.report == claim.report and w.span == claim.corrects),
-            None,
-        )
-        for place, other in enumerate(claims):
-            if (
-                other is claim
-                or other is wrong
-                or other.stance in ("corrects", "declines")
-                or other.standing == "corrected"
-            ):
-                continue
-            if wrong is not None and other.report != claim.report:
-                # Half of what is wrong at least: who only says that it burns did not say what was corrected.
-                replaced = wrong.topics - claim.topics
-                shared = replaced & other.topics
-                if (
-                    2 * len(shared) >= max(1, len(replaced))
-                    and alike(wrong, other) >= 0.6
-                    and same_days(wrong, other) is not False
-                    and not other.negated
-                ):
+        for topic in other.topics:
+            by_topic[topic].append(place)
+        for referent in {quantity.referent for quantity in other.quantities}:
+            by_count[referent].append(place)
+    # Many outlets correct the same words: what they mean is looked for once.
+    meant: dict[tuple[object, ...], list[int]] = {}
+    for index, claim in corrections:
+        wrong = _wrong(claim, claims, at)
+        if wrong is None:
+            referents = {quantity.referent for quantity in claim.quantities}
+            for place in sorted({place for referent in referents for place in by_count[referent]}):
+                if _replaces(claim, claims[place]):
                     result[place] = replace(result[place], standing="corrected")
                     pairs.append((place, index))
-            elif wrong is None and _replaces(claim, other):
-                result[place] = replace(result[place], standing="corrected")
+            continue
+        replaced = wrong.topics - claim.topics
+        days = wrong.when.value if wrong.when is not None else ""
+        same = (frozenset(replaced), wrong.topics, wrong.places, wrong.actors, days)
+        if same not in meant:
+            meant[same] = [
+                place
+                for place in sorted({place for topic in replaced for place in by_topic[topic]})
+                # Half of what is wrong at least: who only says that it burns did not say what was corrected.
+                if not claims[place].negated
+                and 2 * len(replaced & claims[place].topics) >= max(1, len(replaced))
+                and same_days(wrong, claims[place]) is not False
+                and alike(wrong, claims[place]) >= 0.6
+            ]
+        for place in meant[same]:
+            other = claims[place]
+            if other is not wrong and other.report != claim.report:
+                if result[place].standing != "corrected":
+                    result[place] = replace(result[place], standing="corrected")
                 pairs.append((place, index))
     return result, pairs
+
+
+def _positions(claims: Sequence[Claim]) -> dict[tuple[str, Span], int]:
+    """Where the first claim of each span of each report stands."""
+    found: dict[tuple[str, Span], int] = {}
+    for place, claim in enumerate(claims):
+        found.setdefault((claim.report, claim.span), place)
+    return found
+
+
+def _wrong(claim: Claim, claims: Sequence[Claim], at: dict[tuple[str, Span], int]) -> Claim | None:
+    """The claim whose words a correction names as wrong."""
+    place = at.get((claim.report, claim.corrects)) if claim.corrects is not None else None
+    return claims[place] if place is not None else None
 
 
 def _replaces(correction: Claim, other: Claim) -> bool:
@@ -203,14 +231,15 @@ def _replaces(correction: Claim, other: Claim) -> bool:
 
 def _corrections(claims: Sequence[Claim], across: Sequence[tuple[int, int]]) -> tuple[Correction, ...]:
     found: list[Correction] = []
+    at = _positions(claims)
+    by_correction: dict[int, list[Claim]] = defaultdict(list)
+    for place, by in across:
+        by_correction[by].append(claims[place])
     for index, claim in enumerate(claims):
         if claim.stance != "corrects":
             continue
-        wrong = next(
-            (w for w in claims if claim.corrects is not None and w.report == claim.report and w.span == claim.corrects),
-            None,
-        )
-        others = [claims[place] for place, by in across if by == index]
+        wrong = _wrong(claim, claims, at)
+        others = by_correction[index]
         evidence = [pointer(c) for c in ([wrong] if wrong else []) + [claim] + others]
         text = wrong.text if wrong else (others[0].text if others else "")
         found.append(Correction(text, claim.text, tuple(evidence)))
@@ -344,7 +373,10 @@ def _same_origin(
     """Groups of reports that for what they share rest on one origin: copies and credits, or one quoted statement."""
     whole = [group for group in reports.groups([r.source.report for r in readings]) if len(group) > 1]
     result = [tuple(group) for group in whole]
-    reasons = ["; ".join(sorted({text for pair, text in why.items() if set(pair) <= set(group)})) for group in whole]
+    told: dict[str, set[str]] = defaultdict(set)
+    for (one_report, _), text in why.items():
+        told[reports.find(one_report)].add(text)
+    reasons = ["; ".join(sorted(told[reports.find(group[0])])) for group in whole]
     spoken: dict[str, set[str]] = defaultdict(set)
     for evidence in found:
         if evidence.relation != "corroborates":

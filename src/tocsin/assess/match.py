@@ -12,16 +12,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
 
 from tocsin.assess.extract import Reading
+from tocsin.assess.feature import EVENTS, GATHERINGS, TRACES, features, lexical
 from tocsin.assess.model import Likeness, ranked
-from tocsin.assess.pack import pack
-from tocsin.assess.placename import regions
-from tocsin.assess.sentence import small
 from tocsin.assess.spelling import spelt
 
 JOIN = 0.22
@@ -33,18 +30,6 @@ ANOTHER = 0.3
 """What is left of a likeness between reports of different kinds of event."""
 UNLIKE = 0.6
 """What is left between reports that only may be of different kinds, or that other persons lead in no place in common."""
-EVENTS = frozenset(
-    {"flood", "quake", "storm", "wildfire", "volcano", "landslide", "tsunami", "heat", "chemical", "gas", "plane",
-     "ship", "bomb", "shooting", "contamination", "collapse", "radiation", "disease", "cyber", "election", "protest",
-     "power", "airattack", "court", "talks"}
-)  # fmt: skip
-"""Topics that say what kind of event a report tells of."""
-GATHERINGS = frozenset({"election", "protest", "court", "talks"})
-"""Kinds of event of which a country has several at once: it is the persons who tell them apart."""
-TRACES = frozenset(
-    {"drone", "missile", "fire", "explosion", "train", "bridge", "embassy", "mine", "sabotage", "accident", "water"}
-)
-"""Topics that say it where none of the others does."""
 VOCABULARY = 100_000
 """From so many different features on, those seen once are let go: a stream has no end, and memory has."""
 _PRIOR = 40.0
@@ -58,51 +43,6 @@ _KIND = {
     "d": (0.5, 4.0),
     "w": (0.7, 2.0),
 }
-
-
-def features(reading: Reading) -> dict[str, float]:
-    """What a report is compared by: each feature's name begins with its kind, its value is how often it occurs."""
-    found: dict[str, float] = {}
-    for topic, count in reading.topics.items():
-        found[f"t:{topic}"] = 1.0 + math.log(count)
-    for place in reading.places:
-        if len(place) > 2:
-            found[f"p:{place}"] = 1.0
-            found.setdefault(f"c:{place[:2]}", 0.7)
-            if (region := regions().get(place)) is not None:
-                found.setdefault(f"p:{region}", 0.5)
-        else:
-            found[f"c:{place}"] = 1.0
-    for actor in reading.actors:
-        if (
-            not actor.startswith("person:")
-            and not actor.startswith(":")
-            and ":" in actor
-            and not actor.endswith((":government", ":people"))
-        ):
-            found[f"a:{actor}"] = 1.0
-    for name in reading.names:
-        bones = spelt(name)
-        if len(bones) >= 2:
-            found[f"n:{bones}"] = 1.0
-    for number in reading.numbers:
-        if len(number) > 1:
-            found[f"q:{number.replace('.', '').replace(',', '')}"] = 1.0
-    for day in reading.dates:
-        found[f"d:{day}"] = 1.0
-    return found
-
-
-def lexical(reading: Reading) -> dict[str, float]:
-    """A report's own words, shortened to their first six letters, without the language's small words."""
-    known = pack(reading.language)
-    stop = known.words["stop"] if known is not None else frozenset()
-    found: dict[str, float] = defaultdict(float)
-    for word in re.findall(r"[^\W\d_]{4,}", reading.text[:4000]):
-        low = small(word)
-        if low not in stop:
-            found[f"w:{low[:6]}"] += 1.0
-    return {name: 1.0 + math.log(count) for name, count in found.items()}
 
 
 class _Member:

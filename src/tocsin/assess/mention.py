@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tocsin.assess.actor import Mention
 from tocsin.assess.pack import Hit, Pack
-from tocsin.assess.placename import is_place
+from tocsin.assess.placename import is_known_name, is_place, place_called
 from tocsin.assess.sentence import Text
 from tocsin.assess.title import head, tail, whole_names
 
@@ -22,6 +22,7 @@ _RANK = {kind: rank for rank, kind in enumerate(_ORDER)}
 _ACTORS = frozenset(_ORDER)
 
 
+_OF = frozenset({"of", "von", "de", "d'"})
 _OBLIQUE = frozenset({"des", "dem", "den", "einem", "einen", "eines"})
 
 
@@ -217,6 +218,10 @@ def _mention(
         and kinds[0][0] in ("institution", "organisation")
         and any(words[i].low in pack.words["links"] for i in range(first, names[0]))
     )
+    seat = _seat(text, pack, names, person_office) if not known else ""
+    if seat:
+        # "The mayor of Lviv", «мер Львова»: the city says of where somebody is mayor, and not how he is called.
+        names = []
     if names and not office_of and not (bodies and not person_office and not known and len(names) < 2):
         # The name is the run of name words; offices and countries around it say who that is.
         run = _run(names)
@@ -232,6 +237,12 @@ def _mention(
     if person_office and not (office_of and bodies):
         function = bodies[0] if person_office[0] in ("spokesman", "chief", "expert") and bodies else person_office[0]
         key = organisation if organisation and person_office[0] == "spokesman" else f"{country}:{function}"
+        if not seat and not bodies and not organisation:
+            seat, last = _seat_behind(text, pack, last)
+        if seat and not bodies:
+            # The mayors of two cities are two mouths.
+            key = f"{seat[:2]}:{function}@{seat[3:]}"
+            country = country or seat[:2]
         return Mention(first, last, "office", key, country, function, "", subject)
     if "official" in who:
         return Mention(first, last, "official", f"{country}:official", country, "official", "", subject)
@@ -246,6 +257,31 @@ def _mention(
     if country and noun:
         return Mention(first, last, "country", f"{country}:government", country, "government", "", subject)
     return None
+
+
+def _seat(text: Text, pack: Pack, names: list[int], offices: list[str]) -> str:
+    """The city whose office somebody holds: its name stands alone behind the office, or behind "of" and the like."""
+    if len(names) != 1 or not offices:
+        return ""
+    at = names[0]
+    code = place_called(text.words[at].low, pack.language)
+    if code is None or "/" not in code:
+        return ""
+    before = text.words[at - 1].low if at else ""
+    linked = before in pack.words["links"] or before in pack.words["prepositions"]
+    # A genitive without a link shows by its ending: «мер Львова», "mer Lwowa".
+    bent = pack.language in ("uk", "ru", "pl") and not is_known_name(text.words[at].low)
+    return code if linked or bent else ""
+
+
+def _seat_behind(text: Text, pack: Pack, last: int) -> tuple[str, int]:
+    """The city straight behind an office ("the mayor | of Lviv"), and where the office ends with it."""
+    words = text.words
+    if last + 1 < len(words) and words[last].low in _OF and words[last + 1].raw[0].isupper():
+        code = place_called(words[last + 1].low, pack.language)
+        if code is not None and "/" in code:
+            return code, last + 2
+    return "", last
 
 
 def _cased(text: Text, pack: Pack, first: int) -> bool:

@@ -10,8 +10,10 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from threading import Lock
 from zlib import crc32
 
 import numpy as np
@@ -26,10 +28,14 @@ WHOLE = 0.9
 """From this share of its shingles on, a report is nothing but a copy."""
 FORMULA = 64
 """In more reports than so many of one language a run of words is a formula, and no sign of copying."""
+LONG = 200
+"""A story of so many reports remembers how far its reports were compared."""
+STORIES = 4
+"""So many long stories are remembered."""
 _WORDS = re.compile(r"\w+")
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def shingles(text: str, size: int = 4, limit: int = 20_000) -> np.ndarray:
     """Hashes of every run of ``size`` words, without repeats."""
     words = _WORDS.findall(text[:limit].lower())
@@ -73,41 +79,71 @@ class Groups:
         return list(found.values())
 
 
-def _copies(readings: Sequence[Reading], sets: dict[str, np.ndarray]) -> list[tuple[str, str]]:
-    """Pairs of near-copies in one language, found by the shingles they share; the first of its copies stands for all.
+class Copies:
+    """Near-copies among reports that come one by one, found by the shingles they share.
 
-    Each shingle is kept with the reports that have it, so that a report is compared only with those that share
-    enough of them; a report that copies one already known to be a copy is compared with that one's first alone.
+    Each shingle is kept with the reports that have it, so that a report is compared only with those that share enough
+    of them. What adds nothing of its own to another report is not compared again: whoever copies it copies that one.
     """
-    heads: dict[tuple[str, int], list[int]] = {}
-    known: list[tuple[str, int]] = []  # of each head: its report and its number of shingles
-    pairs: list[tuple[str, str]] = []
-    for reading in readings:
-        report, runs = reading.source.report, sets[reading.source.report].tolist()
+
+    def __init__(self) -> None:
+        self.reports: list[str] = []
+        self.pairs: list[tuple[str, str]] = []
+        self._heads: dict[tuple[str, int], list[int]] = {}
+        self._known: list[tuple[str, int]] = []  # of each head: its report and its number of shingles
+
+    def add(self, reading: Reading) -> None:
+        """Compare one more report with those before it."""
+        report = reading.source.report
+        runs = shingles(reading.text).tolist()
         shared: dict[int, int] = {}
         for run in runs:
-            for head in heads.get((reading.language, run), ()):
+            for head in self._heads.get((reading.language, run), ()):
                 shared[head] = shared.get(head, 0) + 1
         mine = len(runs)
-        copied = [h for h, common in shared.items() if common >= COPY * min(mine, known[h][1])]
-        pairs += [(known[head][0], report) for head in copied]
-        # What adds nothing of its own need not be compared again: whoever copies it copies its head.
+        copied = [head for head, common in shared.items() if common >= COPY * min(mine, self._known[head][1])]
+        self.reports.append(report)
+        self.pairs += [(self._known[head][0], report) for head in copied]
         if copied and max(shared[head] for head in copied) >= WHOLE * mine:
-            continue
-        place = len(known)
-        known.append((report, mine))
+            return
+        place = len(self._known)
+        self._known.append((report, mine))
         for run in runs:
-            found = heads.setdefault((reading.language, run), [])
+            found = self._heads.setdefault((reading.language, run), [])
             if len(found) < FORMULA:
                 found.append(place)
-    return pairs
+
+
+_STORIES: OrderedDict[str, Copies] = OrderedDict()
+"""The copies of the newest long stories: with each report such a story is told anew, and its old reports are the same."""
+_TURN = Lock()
+
+
+def copies(readings: Sequence[Reading]) -> list[tuple[str, str]]:
+    """The pairs of near-copies in one language. A long story that only grew is compared only where it grew."""
+    if len(readings) < LONG:
+        found = Copies()
+        for reading in readings:
+            found.add(reading)
+        return found.pairs
+    reports = [reading.source.report for reading in readings]
+    mark = f"{reports[0]} {crc32(readings[0].text.encode())}"
+    with _TURN:
+        kept = _STORIES.pop(mark, None)
+        if kept is None or kept.reports != reports[: len(kept.reports)]:
+            kept = Copies()
+        for reading in readings[len(kept.reports) :]:
+            kept.add(reading)
+        _STORIES[mark] = kept
+        while len(_STORIES) > STORIES:
+            _STORIES.popitem(last=False)
+        return list(kept.pairs)
 
 
 def report_origins(readings: Sequence[Reading]) -> tuple[Groups, dict[tuple[str, str], str]]:
     """Which reports of an incident are one origin as a whole, and the reason for each pair joined."""
     joined = Groups()
     why: dict[tuple[str, str], str] = {}
-    sets = {reading.source.report: shingles(reading.text) for reading in readings}
     by_credit: dict[str, str] = {}
     outlets: dict[str, str] = {}
     for reading in readings:
@@ -127,7 +163,7 @@ def report_origins(readings: Sequence[Reading]) -> tuple[Groups, dict[tuple[str,
         if credit in outlets:
             joined.join(outlets[credit], report)
             why[(outlets[credit], report)] = f"credits {credit}"
-    for first, second in _copies(readings, sets):
+    for first, second in copies(readings):
         joined.join(first, second)
         why[(first, second)] = "near-copies"
     return joined, why
@@ -179,4 +215,4 @@ def count_origins(claims: Sequence[Claim], reports: Groups) -> int:
     return max(1, len(narrated))
 
 
-__all__ = ["Groups", "claim_origin", "contained", "count_origins", "report_origins", "shingles"]
+__all__ = ["Copies", "Groups", "claim_origin", "contained", "copies", "count_origins", "report_origins", "shingles"]

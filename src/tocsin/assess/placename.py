@@ -240,3 +240,13 @@ def _inflected(low: str, endings: tuple[str, ...], names: dict[str, str]) -> str
 def is_place(low: str, language: str) -> bool:
     """Whether a lone name is a city's, as this language bends it."""
     return _called(low, _ENDINGS.get(language, ())) is not None
+
+
+def place_called(low: str, language: str) -> str | None:
+    """The code of the place that a lone name is, as this language bends it."""
+    return _called(low, _ENDINGS.get(language, ()))
+
+
+def is_known_name(low: str) -> bool:
+    """Whether a lone name stands so in the gazetteer, unbent."""
+    return low in places()[0]

@@ -107,6 +107,11 @@ class Protection:
                 )
             )
         actions = {one.action for one in found}
+        if {"be_ready", "evacuate"} <= actions:
+            # "Prepare for an evacuation", "be ready to leave": nobody is told to go yet.
+            prepared, leaving = best["be_ready"], best["evacuate"]
+            if prepared.first <= leaving.first < prepared.last + 3:
+                found = [one for one in found if one.action != "evacuate"]
         if {"be_ready", "shelter"} <= actions:
             # "Be prepared to take shelter": what is told now is to be ready.
             ready = next(one for one in found if one.action == "be_ready")

@@ -213,5 +213,7 @@ def read(
 ) -> Text:
     """Take a text apart. ``elision`` splits l'ambassade, ``ordinal_dot`` reads "20." before a word as a number."""
     cut = len(text) > MAX_CHARACTERS
-    words = _words(text[:MAX_CHARACTERS] if cut else text, elision)
+    # Nothing of the rest is looked at or kept: a page of 50 MB costs what one of 60,000 characters does.
+    text = text[:MAX_CHARACTERS]
+    words = _words(text, elision)
     return Text(text, words, list(_sentences(text, words, abbreviations, ordinal_dot)), _quotations(text, words), cut)

@@ -40,6 +40,7 @@ class Telling:
 
     def __init__(self, text: str, source: Source, read_with: Pack, confidence: float) -> None:
         self.source, self.pack, self.confidence = source, read_with, confidence
+        self.length = len(text)
         self.text: Text = read_with.read(text)
         self.words = self.text.words
         self.hits = read_with.cues.find(self.text)

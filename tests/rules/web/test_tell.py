@@ -12,8 +12,8 @@ import pytest
 
 import tocsin
 from tocsin.cap.lint import RULES, broken
-from tocsin.cap.wording import WRONG, WRONG_RESPONSES
 from tocsin.cap.vocabulary import vocabulary
+from tocsin.cap.wording import WRONG, WRONG_RESPONSES
 from tocsin.errors import IllegalStepError, TocsinError
 from tocsin.remark import Remark, remark, word
 from tocsin.warn import approval, draft, guard, person, twin

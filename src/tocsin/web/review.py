@@ -134,7 +134,7 @@ def tongue(tag: str, t: Texts) -> str:
     if not tag:
         return t.say("review.reach.no-language")
     # Babel does not say what type its table of names has.
-    names: Any = t.locale.languages  # type: ignore[no-untyped-call]
+    names: Any = t.locale.languages
     return str(names.get(tag.partition("-")[0], tag))
 
 

@@ -111,10 +111,11 @@ def reached(made: Review, t: Texts, place: Callable[[str, str], str]) -> list[tu
         return []
     widest = max(made.reach, key=lambda one: sum(one.areas.values()))
     shown = []
-    for key, counts, of in (
+    parts: tuple[tuple[str, dict[str, int], Callable[[str], str]], ...] = (
         ("area", widest.areas, lambda code: named(code, t.language, place) if code else t.say("review.reach.nowhere")),
         ("language", widest.languages, lambda tag: tongue(tag, t)),
-    ):
+    )
+    for key, counts, of in parts:
         most = max(counts.values(), default=0)
         bars = [
             Bar(of(name), number, round(100 * number / most) if most else 0)
@@ -130,7 +131,7 @@ def tongue(tag: str, t: Texts) -> str:
     if not tag:
         return t.say("review.reach.no-language")
     # Babel does not say what type its table of names has.
-    names: Any = t.locale.languages  # type: ignore[no-untyped-call]
+    names: Any = t.locale.languages
     return str(names.get(tag.partition("-")[0], tag))
 
 

@@ -111,14 +111,11 @@ def reached(made: Review, t: Texts, place: Callable[[str, str], str]) -> list[tu
         return []
     widest = max(made.reach, key=lambda one: sum(one.areas.values()))
     shown = []
-
-    def area(code: str) -> str:
-        return named(code, t.language, place) if code else t.say("review.reach.nowhere")
-
-    def language(tag: str) -> str:
-        return tongue(tag, t)
-
-    for key, counts, of in (("area", widest.areas, area), ("language", widest.languages, language)):
+    parts: tuple[tuple[str, dict[str, int], Callable[[str], str]], ...] = (
+        ("area", widest.areas, lambda code: named(code, t.language, place) if code else t.say("review.reach.nowhere")),
+        ("language", widest.languages, lambda tag: tongue(tag, t)),
+    )
+    for key, counts, of in parts:
         most = max(counts.values(), default=0)
         bars = [
             Bar(of(name), number, round(100 * number / most) if most else 0)

@@ -7,7 +7,7 @@
   concerned is a recipient; the others are held in reserve, and are tried by :mod:`tocsin.reach.ladder`.
 - Whom a newer version of a warning leaves out gets an all-clear in its place (:mod:`.leaving`). Those who stay in the
   smaller area and surely have the earlier version get nothing new, unless the phase or what to do has changed (practice.md
-  requirement 43).
+  requirement 43). Systems are told of every version: they keep the state of an area (requirement 79).
 - Whoever may have seen an alert by some channel gets its end by that channel, and none of these is held in reserve.
 """
 
@@ -25,6 +25,9 @@ from tocsin.reach.bulletin import Parse, bulletin
 from tocsin.reach.delivery import WARNINGS, Batch, Batches, Numbers, Plan, rank
 from tocsin.reach.leaving import ALL_CLEAR, LEFT
 from tocsin.warn.publish import Published
+
+MACHINES = frozenset({"webhook", "mqtt", "siren"})
+"""Channels by which systems are told, and not persons."""
 
 
 class Recipients:
@@ -136,14 +139,15 @@ class Recipients:
 
 
 def without(found: dict[str, Numbers], owned: Mapping[int, tuple[str, int]], knowing: Numbers) -> dict[str, Numbers]:
-    """``found`` without those who know already, by whichever channel of theirs."""
+    """``found`` without the persons who know already, by whichever channel of theirs; systems stay."""
     if not knowing.size:
         return found
     persons = {owned[number][0] for number in knowing.tolist() if number in owned}
     theirs = [number for number, (person, _) in owned.items() if person and person in persons]
-    left = {channel: np.setdiff1d(numbers, knowing) for channel, numbers in found.items()}
-    if theirs:
-        left = {channel: np.setdiff1d(numbers, theirs) for channel, numbers in left.items()}
+    spared = np.union1d(knowing, np.array(theirs, dtype=np.int64))
+    left = {
+        channel: numbers if channel in MACHINES else np.setdiff1d(numbers, spared) for channel, numbers in found.items()
+    }
     return {channel: numbers for channel, numbers in left.items() if numbers.size}
 
 

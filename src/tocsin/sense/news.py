@@ -43,7 +43,11 @@ def news_id(source: str, url: str, headline: str, text: str) -> str:
 
 def news_report(source: str, news: News, received: datetime) -> Report:
     """A version of an article as the report that is recorded."""
-    clean = {name: _clean(getattr(news, name)) for name in ("headline", "text", "language", "outlet", "url")}
+    # Cut before it is cleaned: a page of 50 MB is not walked letter by letter for the part that is kept.
+    clean = {
+        name: _clean(getattr(news, name)[: 2 * TEXT_CHARACTERS])
+        for name in ("headline", "text", "language", "outlet", "url")
+    }
     news = msgspec.structs.replace(
         news, **(clean | {"text": clean["text"][:TEXT_CHARACTERS], "headline": clean["headline"][:500]})
     )

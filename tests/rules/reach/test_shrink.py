@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from tests.rules.reach.conftest import Room
@@ -15,6 +16,7 @@ from tocsin.reach.channel import ACCEPTED, refused
 from tocsin.reach.delivery import Delivery
 from tocsin.reach.lane import Lane
 from tocsin.reach.notice import notice
+from tocsin.reach.recipients import without
 from tocsin.reach.wanted import Loudness
 
 WIDE, NARROW = ("UA-30", "UA-63"), ("UA-30",)
@@ -39,6 +41,14 @@ async def test_who_stays_hears_nothing_new(room: Room) -> None:
     await tell(room, *steps)
     assert room.notes.told(stays.id) == [(1, "act"), (4, "retracted")]
     assert room.notes.told(leaves.id) == [(1, "act"), (3, "all-clear"), (4, "retracted")]
+
+
+def test_systems_are_told_of_every_version() -> None:
+    """A system that keeps the state of an area gets the smaller one; a person who knows is left in peace (requirement 79)."""
+    found = {"webhook": np.array([1, 2]), "webpush": np.array([3, 4, 5])}
+    owned = {3: ("", 0), 4: ("anna", 0), 5: ("anna", 1)}
+    left = without(found, owned, np.array([1, 4]))
+    assert {channel: numbers.tolist() for channel, numbers in left.items()} == {"webhook": [1, 2], "webpush": [3]}
 
 
 @pytest.mark.parametrize(("before", "after"), [("prepare", "act"), ("act", "hold"), ("hold", "prepare")])

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.contracts.models.network import LABELS, embedder, folder, network, tagger, tags
-from tocsin.cli.models import command
+from tocsin.cli.model import command
 from tocsin.errors import ModelChangedError, ModelError
 from tocsin.models.folder import SUMS, verify
 from tocsin.models.onnx import load
@@ -107,7 +107,7 @@ def test_what_is_no_network_for_texts_is_refused(tmp_path: Path, sound: bytes) -
 
 
 def test_the_command_says_what_a_model_does_or_why_it_cannot_be_used(place: Path, tmp_path: Path) -> None:
-    """``tocsin models verify``: plain words, and the error that the program prints with its code."""
+    """``tocsin model verify``: plain words, and the error that the program prints with its code."""
     told = CliRunner().invoke(command, ["verify", str(place)])
     assert told.exit_code == 0, told.output
     assert "It proposes statements: 5 labels from tagger.onnx." in told.output

@@ -1,4 +1,4 @@
-"""``tocsin models``: looks at the folder of an optional model before an installation uses it."""
+"""``tocsin model``: looks at the folder of an optional model before an installation uses it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def verify(folder: Path) -> None:
 
     Exit 0 when it can be used, 2 with the reason when it cannot.
 
-    Example: tocsin models verify models/labse
+    Example: tocsin model verify models/labse
     """
     from tocsin.models.folder import verify as read
     from tocsin.models.onnx import OnnxModel

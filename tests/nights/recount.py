@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -172,7 +172,7 @@ class Recount:
             everybody = Counter(state.values())
             assert one.people == len(zone_of)
             assert one.counts == {name: everybody[name] for name in states} | {"unaccounted": len(zone_of) - len(state)}
-            by_zone: dict[str, Counter[str]] = defaultdict(Counter)
+            by_zone: dict[str, Counter[str]] = {zone: Counter() for zone in body["zones"]}
             for seat, zone in zone_of.items():
                 by_zone[zone][state.get(seat, "unaccounted")] += 1
             assert one.zones == {
@@ -233,7 +233,7 @@ class Recount:
         ]
         flags = {e.subject: (e, b) for e, b in reversed(self.of("correction:flagged")) if b["draft"] in drafts}
         weighed = {e.subject: e.at for e, _ in reversed(self.of("correction:weighed"))}
-        assert sorted((one.at, one.draft, one.now, one.weighed) for one in made.turns) == sorted(
+        assert Counter((one.at, one.draft, one.now, one.weighed) for one in made.turns) == Counter(
             (e.at, b["draft"], b["now"], weighed.get(name)) for name, (e, b) in flags.items()
         )
 

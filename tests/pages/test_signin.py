@@ -83,13 +83,18 @@ def violations(page: Page) -> list[str]:
     return [f"{rule}: {node}" for rule, nodes in found for node in nodes]
 
 
+CHECKED = (("phone", "light"), ("desktop", "dark"))
+"""Where axe looks: no colour depends on the size, and no size on the colours."""
+
+
 def look(page: Page, pictures: Path, name: str) -> None:
     """Nothing is inaccessible, cut off or too small to touch, light and dark, on a phone and on a desktop."""
     for size, (width, height) in SIZES.items():
         page.set_viewport_size({"width": width, "height": height})
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-            assert violations(page) == [], f"{name} {size} {scheme}"
+            if (size, scheme) in CHECKED:
+                assert violations(page) == [], f"{name} {size} {scheme}"
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
                 f"{name} {size} scrolls sideways"
             )

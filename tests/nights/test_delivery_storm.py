@@ -181,7 +181,7 @@ async def test_storm_of_429_is_obeyed(storm: Storm) -> None:
 
 
 async def test_area_shrinks(storm: Storm) -> None:
-    """Whom a newer version leaves out gets an all-clear for their place, once; who comes in, the warning; who stays, nothing."""
+    """Whom a newer version leaves out gets an all-clear for their place, once; who comes in, the warning; systems hear all."""
     receiver = Receiver()
     async with receiver.serving() as url, storm.room.running() as dispatch:
         stays = storm.system(f"{url}/stays")
@@ -194,8 +194,8 @@ async def test_area_shrinks(storm: Storm) -> None:
             one.id: [(p.version, p.phase) for p in storm.room.batches.proofs(one.number)]
             for one in (stays, leaves, comes)
         }
-        # The second version only has another area; the third, with the same one, is told as every update is.
-        assert told[stays.id] == [(3, "act"), (1, "act")]
+        # A person who stays hears nothing of the second version (tests/rules/reach/test_shrink.py); a system keeps the area.
+        assert told[stays.id] == [(3, "act"), (2, "act"), (1, "act")]
         assert told[leaves.id] == [(2, "all-clear"), (1, "act")]
         assert told[comes.id] == [(3, "act"), (2, "act")]
         (cleared,) = [body for _, body in receiver.came if b'"phase":"all-clear"' in body]

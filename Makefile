@@ -29,13 +29,13 @@ test: setup system  ## every test, against real servers and a real browser
 	.venv/bin/pytest
 
 check: setup     ## lint, types, import rule
-	.venv/bin/ruff check src tests bench tools
-	.venv/bin/ruff format --check src tests bench tools
+	.venv/bin/ruff check src tests tools
+	.venv/bin/ruff format --check src tests tools
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
 bench: setup     ## every bench beside its peers (installs the peers; minutes)
-	@tools/bench.sh
+	.venv/bin/tocsin bench all
 
 docs: setup      ## the pages that are made from code: settings, errors, commands, API
 	$(PY) -m tools.docs

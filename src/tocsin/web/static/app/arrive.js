@@ -1,12 +1,13 @@
 /* How a notice arrives, by whatever way: push, stream and poll go through the same gate, so that one step sounds once.
  *
- * - The gate is one step on the disk of the phone: of two that come in the same moment only the first finds it open.
+ * - The gate is one step on the disk of the phone: of two that come in the same moment only the first finds it open, and the
+ *   second finds what the first has kept, so that it has something to show.
  * - What seems to be over by this phone's clock is over only if the server's clock says so too, where it can be asked: a
  *   clock that is hours ahead must not silence an alarm.
  * - What a stream or an answered poll says is put into the form of a notice, so that one table judges all three.
  */
 
-import { all, exchange, one, put } from "./keep.js";
+import { all, exchange, one } from "./keep.js";
 import { judge, stamp } from "./message.js";
 import { skew } from "./outbox.js";
 import { known, newer } from "../phase.js";
@@ -40,17 +41,16 @@ async function moment(notice, at) {
 /** Take a notice in: what {@link judge} says of it, with `fresh`, whether it is the first of its version here, and
  *  `current`, whether nothing newer of its event has come. */
 export async function arrive(notice, channel, at, words) {
-  const before = await exchange("seen", notice.event_id, (kept) => {
-    const seen = new Map(kept ? [[notice.event_id, kept]] : []);
-    return newer(seen, notice)
-      ? { event_id: notice.event_id, version: notice.version, phase: known(notice.phase) }
-      : undefined;
-  });
-  const seen = new Map(before ? [[notice.event_id, before]] : []);
-  const fresh = newer(seen, notice);
   const settings = { ...(await one("settings", {})), words };
-  const found = judge(notice, await all("places"), seen, settings, await moment(notice, at));
-  if (found.show) await put("notices", { ...notice, ends: null, received: at, channel, why: found.why });
+  const [places, when] = [await all("places"), await moment(notice, at)];
+  let found, fresh;
+  const before = await exchange("seen", notice.event_id, (kept, keepNotice) => {
+    const seen = new Map(kept ? [[notice.event_id, kept]] : []);
+    fresh = newer(seen, notice);
+    found = judge(notice, places, seen, settings, when);
+    if (found.show) keepNotice({ ...notice, ends: null, received: at, channel, why: found.why });
+    return fresh ? { event_id: notice.event_id, version: notice.version, phase: known(notice.phase) } : undefined;
+  }, "notices");
   return { ...found, fresh, current: fresh || before.version === notice.version };
 }
 

@@ -30,11 +30,11 @@ function open() {
   return opening;
 }
 
-async function run(store, mode, work) {
+async function run(stores, mode, work) {
   const base = await open();
   return new Promise((resolve, reject) => {
-    const transaction = base.transaction(store, mode);
-    const asked = work(transaction.objectStore(store));
+    const transaction = base.transaction(stores, mode);
+    const asked = work(...[stores].flat().map((store) => transaction.objectStore(store)));
     // A write counts when it is on the disk and not when it was asked for.
     transaction.oncomplete = () => resolve(asked?.result);
     transaction.onerror = transaction.onabort = () => reject(transaction.error);
@@ -56,14 +56,15 @@ export async function one(name, other = null) {
 export const keep = (name, value) => put("one", { name, value });
 
 /** Put `next` of what is kept under `key` in its place, unless it is undefined; returns what was there. Nothing comes between
- *  the look and the writing, in whatever page or worker else this is done at the same time. */
-export async function exchange(store, key, next) {
+ *  the look and the writing, in whatever page or worker else this is done at the same time. What `next` gives to its second
+ *  argument is put into the store `beside` in the same step. */
+export async function exchange(store, key, next, beside) {
   let before;
-  await run(store, "readwrite", (kept) => {
+  await run(beside ? [store, beside] : [store], "readwrite", (kept, other) => {
     const asked = kept.get(key);
     asked.onsuccess = () => {
       before = asked.result;
-      const after = next(before);
+      const after = next(before, (value) => other.put(value));
       if (after !== undefined) kept.put(after);
     };
   });

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +22,7 @@ from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup
 from msgspec import Struct
 
+from tocsin.account.course import Step
 from tocsin.account.review import Review, decode, encode
 from tocsin.account.verdict import Opening, Verdict
 from tocsin.errors import UnknownPlaceError, UnreadableError
@@ -90,11 +93,35 @@ def shown(
         "curves": curves(made.delivery),
         "span": lambda seconds: span(seconds, t),
         "step": lambda one: said(one, t),
+        "hours": hours(made.steps, zone),
         "who": who,
         "places": lambda codes: ", ".join(named(code, language, place) for code in codes),
         "date": lambda at: format_skeleton("yMMMd", at.astimezone(ZoneInfo(zone)), locale=t.locale),
         "silent": [one for one in made.delivery if one.silent],
     }
+
+
+class Hour(Struct, frozen=True):
+    """The steps of one hour of the zone's clock; ``shown``: they are in sight at once, the first and the last hour."""
+
+    begins: datetime
+    ends: datetime
+    steps: tuple[Step, ...]
+    shown: bool
+
+
+def hours(steps: Sequence[Step], zone: str) -> tuple[Hour, ...]:
+    """``steps`` hour by hour, in their order, so that a long night can be folded. ``zone`` is an IANA name."""
+    here = ZoneInfo(zone)
+    groups = [
+        # Half an hour and a quarter are zones as well: the clock on the wall says where an hour begins.
+        (begins, tuple(told))
+        for begins, told in groupby(steps, lambda one: one.at.astimezone(here).replace(minute=0, second=0, microsecond=0))
+    ]
+    last = len(groups) - 1
+    return tuple(
+        Hour(begins, begins + timedelta(hours=1), told, at in (0, last)) for at, (begins, told) in enumerate(groups)
+    )
 
 
 class Bar(Struct, frozen=True):

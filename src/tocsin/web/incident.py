@@ -196,7 +196,8 @@ def incident_page(house: House, story: Story, t: Texts, at: datetime, as_of: dat
         return claims.get((pointer.report, pointer.start, pointer.end))
 
     def when(one: datetime) -> Moment:
-        return Moment(one.isoformat(), t.time(one, zone, at))
+        # The heading of the list says whose time it is.
+        return Moment(one.isoformat(), t.day(one, zone, at))
 
     def words(claim: Claim, whole: bool = True, about: str = "") -> Words:
         telling = story.telling(claim.report)
@@ -271,7 +272,9 @@ def _voices(story: Story, words: Callable[..., Words], t: Texts) -> tuple[Voice,
         key = (claim.speaker.actor or named or "") if named else f"\0{outlet}"
         names.setdefault(key, named or f"{t.say('incident.unclear')}: {outlet}")
         said = groups.setdefault(key, [])
-        about = f"{t.say(f'incident.stance.{claim.stance}')}, {t.say('known.told', outlet=outlet)}"
+        about = t.say("known.told", outlet=outlet)
+        if claim.stance != "asserts":
+            about = f"{t.say(f'incident.stance.{claim.stance}')}, {about}"
         if claim.standing == "corrected" and any(
             other.stance == "corrects" and other.report == claim.report and claim.span.covers(other.span)
             for other in story.incident.claims

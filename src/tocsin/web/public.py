@@ -59,9 +59,20 @@ STATIC = Path(str(files(__package__) / "static"))
 
 @cache
 def style(*names: str) -> str:
-    """A page's style as it is sent: without comments and line breaks. ``names``: what follows the common one."""
-    text = "".join((STATIC / f"{name}.css").read_text("utf-8") for name in ("page", *names))
-    return re.sub(r"\s*\n\s*", "", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL))
+    """A page's style as it is sent: without comments, line breaks and the colours that it never calls.
+
+    ``names``: what follows the palette and the common one.
+    """
+    colours, *rest = (
+        re.sub(r"/\*.*?\*/", "", (STATIC / f"{name}.css").read_text("utf-8"), flags=re.DOTALL)
+        for name in ("palette", "page", *names)
+    )
+    text = "".join(rest)
+    # A colour can be made of another one; the second round finds those that only the first one's called.
+    for _ in range(2):
+        called = set(re.findall(r"var\((--[\w-]+)", colours + text))
+        colours = re.sub(r"(--[\w-]+):[^;}]*;?", lambda one: one[0] if one[1] in called else "", colours)
+    return re.sub(r"\s*\n\s*", "", colours + text)
 
 
 @cache

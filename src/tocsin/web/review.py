@@ -27,6 +27,7 @@ from tocsin.account.review import Review, decode, encode
 from tocsin.account.verdict import Opening, Verdict
 from tocsin.errors import UnknownPlaceError, UnreadableError
 from tocsin.web.chart import course, curves, slope
+from tocsin.web.console.tell import decimal
 from tocsin.web.console.visit import environment
 from tocsin.web.house import Signer
 from tocsin.web.text import Texts
@@ -182,9 +183,8 @@ def named(code: str, language: str, place: Callable[[str, str], str]) -> str:
 def page(one: Signed, t: Texts, zone: str, place: Callable[[str, str], str]) -> str:
     """The review as one file. ``zone`` is an IANA name."""
     static = files("tocsin.web") / "static"
-    style = "".join(
-        (static / name).read_text("utf-8") for name in ("console/console.css", "console/desk.css", "console/review.css")
-    )
+    names = ("palette.css", "console/console.css", "console/desk.css", "console/review.css")
+    style = "".join((static / name).read_text("utf-8") for name in names)
     # Inside a script element only "<" could end it.
     embedded = Markup(as_json(one).decode().replace("<", "\\u003c"))  # noqa: S704 - it is JSON of ours, and "<" is escaped
     return (
@@ -203,7 +203,7 @@ def span(seconds: float | None, t: Texts) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f}\u00a0ms"
     if seconds < 60:
-        return f"{seconds:.1f}\u00a0{t.say('unit.s')}"
+        return f"{decimal(seconds, t)}\u00a0{t.say('unit.s')}"
     minutes, left = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes}\u00a0{t.say('unit.min')} {left}\u00a0{t.say('unit.s')}"

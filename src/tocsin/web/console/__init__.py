@@ -71,8 +71,10 @@ async def _file(visit: Visit) -> Response:
 
 @cache
 def _all() -> dict[str, tuple[bytes, str]]:
-    folder = files("tocsin.web") / "static" / "console"
-    contents = {file.name: file.read_bytes() for file in folder.iterdir() if file.name.rpartition(".")[2] in TYPES}
+    static = files("tocsin.web") / "static"
+    # The colours are those of the public pages.
+    found = [static / "palette.css", *(static / "console").iterdir()]
+    contents = {file.name: file.read_bytes() for file in found if file.name.rpartition(".")[2] in TYPES}
     return {name: (content, f'"{hashlib.sha256(content).hexdigest()[:20]}"') for name, content in contents.items()}
 
 

@@ -16,7 +16,7 @@ from tocsin.warn.person import Act
 from tocsin.warn.publish import Published
 from tocsin.web.console.desk_room import Call, at_desk
 from tocsin.web.console.gate import Door
-from tocsin.web.review import as_json, page, shown, signed
+from tocsin.web.review import as_json, named, page, shown, signed
 
 LISTED = 100
 
@@ -34,7 +34,14 @@ async def reviews(call: Call) -> Response:
     titles = await asyncio.to_thread(
         lambda: {last.identifier: headline(last, call.t.language) for _, last, _, _ in lines}
     )
-    return call.page("reviews.html", "reviews", events=lines, titles=titles)
+    name = call.room.house.gazetteer.name
+    return call.page(
+        "reviews.html",
+        "reviews",
+        events=lines,
+        titles=titles,
+        places=lambda codes: ", ".join(named(code, call.t.language, name) for code in codes),
+    )
 
 
 def headline(done: Published, language: str) -> str:

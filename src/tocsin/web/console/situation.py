@@ -18,7 +18,8 @@ from tocsin.cap.phase import Phase
 from tocsin.cap.xml import read
 from tocsin.errors import IllegalStepError, TocsinError
 from tocsin.remark import Remark
-from tocsin.sense.report import SIGNAL_JSON
+from tocsin.sense.news import News
+from tocsin.sense.report import NEWS_JSON, SIGNAL_JSON
 from tocsin.warn.draft import Draft, DraftState
 from tocsin.warn.handover import (
     HANDOVER_ACCEPTED,
@@ -138,6 +139,8 @@ def _title(room: DeskRoom, report: str, language: str) -> str:
                 room.house.gazetteer.name(signal.area, language) if signal.area in room.house.gazetteer else signal.area
             )
             return f"{place}: {signal.hazard}"
+        if known.media_type == NEWS_JSON:
+            return msgspec.json.decode(known.content, type=News).headline or report
         alerts = read(known.content, limits=TRUSTED).alerts
         infos = alerts[0].infos if alerts else ()
         info = next((one for one in infos if one.language[:2].lower() == language), infos[0] if infos else None)

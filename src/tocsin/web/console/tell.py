@@ -15,6 +15,7 @@ from datetime import datetime
 from functools import cache
 from importlib.resources import files
 
+from babel.numbers import format_decimal
 from markupsafe import Markup
 
 from tocsin.remark import Remark, Value
@@ -56,6 +57,11 @@ def tell(said: Remark | str, t: Texts) -> Markup:
 def number(value: int) -> str:
     """``3 200 000``. The space keeps the groups in their order also in a line that is read from the right."""
     return f"{value:,}".replace(",", "\u00a0")
+
+
+def decimal(value: float, t: Texts) -> str:
+    """``2.5`` or ``2,5``: one place, with the sign of the language of ``t``."""
+    return format_decimal(value, "0.0", locale=t.locale)
 
 
 def whole(said: Remark | str, t: Texts) -> Markup:

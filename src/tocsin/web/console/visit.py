@@ -25,7 +25,7 @@ from tocsin.warn.enrolment import Way
 from tocsin.warn.person import Act
 from tocsin.web.console.menu import menu
 from tocsin.web.console.session import COOKIE, Signed
-from tocsin.web.console.tell import number, tell, whole
+from tocsin.web.console.tell import decimal, number, tell, whole
 from tocsin.web.console.text import offered, words
 from tocsin.web.text import Texts
 
@@ -48,7 +48,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update(tell=tell, whole=whole, number=number)
+    made.filters.update(tell=tell, whole=whole, number=number, decimal=decimal)
     return made
 
 

@@ -324,7 +324,7 @@ class Night:
         """Be heard, as a service that answers each poll; in real time, so that no speed makes it look silent."""
         while True:
             now = self.clock.now()
-            for source in (AIR, EMBASSY):
+            for source in (AIR, EMBASSY, *OUTLETS):
                 await asyncio.to_thread(intake.heard, source, now)
             await self.clock.sleep(interval_s / 2)
 

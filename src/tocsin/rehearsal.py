@@ -1,7 +1,8 @@
 """A rehearsal: what a house does itself in the demo's night, beside what it hears: it warns its own, counts them, closes.
 
-- Everybody and everything in it is invented: four at the desk, twenty-four colleagues on three floors, thirty subscribers,
-  six shelters that are called samples. What is sent goes to a receiver on this machine and no further.
+- Everybody and everything in it is invented: four at the desk, twenty-four colleagues on three floors, thirty systems and
+  eighteen people who subscribed, six shelters that are called samples. What is sent goes to a receiver on this machine and no
+  further.
 - It goes the way of the real thing: two persons agree, the roll call asks by text message, people answer late and one for
   another, a claim that a warning rested on is corrected, and the review at the end tells all of it from the journal.
 """
@@ -29,7 +30,8 @@ from tocsin.assess.proposal import propose
 from tocsin.assess.voice import groups
 from tocsin.journal import fact
 from tocsin.reach.channels.webhook import new_secret
-from tocsin.reach.subscriber import Wish
+from tocsin.reach.subscriber import Subscription, Wish
+from tocsin.reach.wanted import Watch
 from tocsin.warn.approval import Vote
 from tocsin.warn.backing import DRAFT_BACKED, backed
 from tocsin.warn.draft import Content, Where
@@ -39,11 +41,12 @@ from tocsin.web.confirm import ADDRESSES
 from tocsin.web.console.desk_room import DeskRoom, speech
 from tocsin.web.review import page, signed
 
-COLLEAGUES, SUBSCRIBERS, FLOORS = 24, 30, 3
+COLLEAGUES, SUBSCRIBERS, NEIGHBOURS, FLOORS = 24, 30, 18, 3
 DESK = {"ann": Role.AUTHOR, "ben": Role.APPROVER, "carl": Role.APPROVER, "dora": Role.DUTY_OFFICER}
 TONGUES = ("uk", "uk", "en", "de", "fr")
 REALM = "exercise"
 REVIEW = "review.html"
+HOMES = ("UA-30", "UA-30", "UA-30", "UA-32", "UA-74", "UA-59")
 
 
 def _at(day: int, hour: int, minute: int) -> datetime:
@@ -85,12 +88,29 @@ def gateway(data: Path, receiver: Receiver) -> None:
     )
 
 
+def neighbour(number: int, at: datetime) -> Wish:
+    """One of the people who subscribed by text message; the first watches a point, and is here for a few days only.
+
+    The numbers are invented: what is sent to them ends in the receiver on this machine.
+    """
+    first = number == 0
+    tongue = TONGUES[number % len(TONGUES)]
+    return Wish(
+        "sms", f"+3804400010{number:02}", areas=(HOMES[number % len(HOMES)],), languages=(tongue, "en")[: 1 + first],
+        watches=(Watch(50_450_100, 30_523_400, 3_000),) if first else (),
+        phases=("act", "all-clear") if number % 4 == 1 else (),
+        audience="citizen" if number % 5 == 3 else "public",
+        start=at if first else None, until=at + timedelta(days=5) if first else None,
+    )  # fmt: skip
+
+
 class Rehearsal:
     """The house's own part of the night."""
 
     def __init__(self, program: Program, receiver: Receiver) -> None:
         self.program, self.receiver, self.chance = program, receiver, random.Random(20)  # noqa: S311 - nothing is guarded by it
         self.staff: Published | None = None
+        self.neighbours: list[Subscription] = []
         self.call = ""
 
     def furnish(self) -> None:
@@ -118,9 +138,17 @@ class Rehearsal:
                 )
             )  # fmt: skip
 
+        self.neighbours = program.subscribers.make_all([neighbour(n, program.clock.now()) for n in range(NEIGHBOURS)])
+
+    async def try_ways(self) -> None:
+        """A test to some of those who subscribed, as each of them gets one at the start."""
+        for one in self.neighbours[:6]:
+            await self.program.letters.prove(one)
+
     async def play(self) -> None:
         """Do each thing at its moment."""
         story: tuple[tuple[datetime, Callable[[], Awaitable[None]]], ...] = (
+            (_at(19, 18, 5), self.try_ways),
             (_at(19, 23, 40), self.warn_staff),
             (_at(19, 23, 46), self.start_roll_call),
             (_at(19, 23, 52), self.answers),

@@ -18,11 +18,13 @@ from msgspec import Meta, Struct
 from tocsin.assess.claim import Claim
 from tocsin.assess.incident import Pointer
 from tocsin.assess.known import sentence
+from tocsin.assess.rewording import Piece
 from tocsin.assess.story import Story
 from tocsin.clock import parse
 from tocsin.errors import NotFoundError
 from tocsin.sense.report import REPORT_RECEIVED, Report
 from tocsin.web.listing import Code
+from tocsin.web.revision import revisions
 from tocsin.web.state import Moment as Time
 from tocsin.web.state import moment
 from tocsin.web.text import Spoken, Texts
@@ -114,16 +116,22 @@ def story_at(house: House, name: str, query: IncidentQuery) -> Story:
     if query.at is None or house.newsroom is None:
         return story_of(house, name)
 
+    until = moment_of(query)
+    assert until is not None
+    found = house.newsroom.as_of(name, until, reports_of(house))
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def reports_of(house: House) -> Callable[[str], Report | None]:
+    """What brings a report out of the journal by its id."""
+
     def find(report: str) -> Report | None:
         found = house.store.about(REPORT_RECEIVED, report, 1)
         return found[0].read(Report) if found else None
 
-    until = moment_of(query)
-    assert until is not None
-    found = house.newsroom.as_of(name, until, find)
-    if found is None:
-        raise NotFoundError
-    return found
+    return find
 
 
 def moment_of(query: IncidentQuery) -> datetime | None:
@@ -165,6 +173,16 @@ class Told(Struct, frozen=True):
     then: str = ""
 
 
+class Reworded(Struct, frozen=True):
+    """What an outlet changed in one article, as the page prints it."""
+
+    when: Moment
+    who: str
+    language: str
+    url: str
+    changes: tuple[tuple[Piece, ...], ...]
+
+
 class IncidentPage(Struct, frozen=True):
     """Everything the template prints."""
 
@@ -175,6 +193,7 @@ class IncidentPage(Struct, frozen=True):
     summary: str
     actions: tuple[Words, ...]
     corrections: tuple[Words, ...]
+    reworded: tuple[Reworded, ...]
     conflicts: tuple[tuple[Words, ...], ...]
     voices: tuple[Voice, ...]
     timeline: tuple[Told, ...]
@@ -241,6 +260,10 @@ def incident_page(house: House, story: Story, t: Texts, at: datetime, as_of: dat
         " · ".join(part for part in (places, t.count("incident.reports", len(story.tellings))) if part),
         tuple(actions),
         tuple(corrections),
+        tuple(
+            Reworded(when(one.noticed), one.outlet, one.language, _safe(one.url), one.changes)
+            for one in revisions(story, reports_of(house))[-LINES:]
+        ),
         conflicts,
         _voices(story, words, t),
         _timeline(house, story, t, when),
@@ -287,12 +310,17 @@ def _voices(story: Story, words: Callable[..., Words], t: Texts) -> tuple[Voice,
     return tuple(Voice(names[key], tuple(groups[key])) for key in ordered[:VOICES])
 
 
+def _safe(url: str) -> str:
+    """An address that leads to a page and nowhere else; empty for any other."""
+    return url if url.startswith(("https://", "http://")) else ""
+
+
 def _timeline(house: House, story: Story, t: Texts, when: Callable[[datetime], Moment]) -> tuple[Told, ...]:
     rows: list[tuple[datetime, Told]] = []
     for one in story.tellings[-TELLINGS:]:
         notes = [t.say("incident.revised")] if one.versions else []
         notes += [t.say("incident.excerpt")] if one.excerpt else []
-        url = one.url if one.url.startswith(("https://", "http://")) else ""
+        url = _safe(one.url)
         head = Spoken(one.headline or one.outlet, one.language)
         # The journal's moment is a little after the one at which it was received.
         then = quote((one.received + timedelta(minutes=1)).replace(microsecond=0).isoformat())

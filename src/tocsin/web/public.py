@@ -41,6 +41,7 @@ from tocsin.web.text import offered, texts
 from tocsin.web.view import KNOWN, STORIES, Facts, View, view
 
 if TYPE_CHECKING:
+    from tocsin.assess.story import Story
     from tocsin.warn.situation import Live
     from tocsin.web.house import House
 
@@ -70,9 +71,13 @@ def style(*names: str) -> str:
     text = "".join(rest)
     # A colour can be made of another one; the second round finds those that only the first one's called.
     for _ in range(2):
-        called = set(re.findall(r"var\((--[\w-]+)", colours + text))
-        colours = re.sub(r"(--[\w-]+):[^;}]*;?", lambda one: one[0] if one[1] in called else "", colours)
+        colours = _called(colours, set(re.findall(r"var\((--[\w-]+)", colours + text)))
     return re.sub(r"\s*\n\s*", "", colours + text)
+
+
+def _called(colours: str, names: set[str]) -> str:
+    """``colours`` without the custom properties that are not among ``names``."""
+    return re.sub(r"(--[\w-]+):[^;}]*;?", lambda one: one[0] if one[1] in names else "", colours)
 
 
 @cache
@@ -194,8 +199,14 @@ class Pages:
         language, chosen = self._language(request)
         query = IncidentQuery(request.query_params.get("at"))
         story = await asyncio.to_thread(story_at, self.house, request.path_params["id"], query)
-        t, as_of = texts(language), moment_of(query)
-        html = (
+        as_of = moment_of(query)
+        html = await asyncio.to_thread(self.told, story, language, as_of, chosen)
+        return self._ready(html, language, f"/incidents/{story.id}", "incident")
+
+    def told(self, story: Story, language: str, as_of: datetime | None = None, chosen: bool = False) -> str:
+        """The page of ``story``; ``as_of`` where it is what was known earlier."""
+        t = texts(language)
+        return (
             environment()
             .get_template("incident.html")
             .render(
@@ -207,7 +218,6 @@ class Pages:
                 suffix=f"?lang={language}" if chosen else "",
             )
         )
-        return self._ready(html, language, f"/incidents/{story.id}", "incident")
 
     async def card(self, request: Request) -> Response | Ready:
         """``/embed/incident/{id}``: the one page that other pages may show in a frame."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -132,3 +133,29 @@ def test_what_a_report_says_cannot_become_part_of_the_page(program: Program, cli
         assert "<b onclick" not in page
         assert 'href="javascript:' not in page
     assert "&lt;script&gt;" in client.get(f"/incidents/{story.id}").text
+
+
+@pytest.mark.parametrize("language", ["en", "uk", "de", "fr"])
+def test_what_an_outlet_changed_without_a_word_stands_before_and_after(
+    program: Program, client: Client, language: str
+) -> None:
+    """The old words are struck through beside the new ones, named for those who hear the page, with when we saw it."""
+    name = client.get("/v1/incidents").json()["incidents"][1]["id"]
+    old = ITEMS[0].report()
+    news = json.loads(old.content)
+    at = ITEMS[-1].at + timedelta(minutes=5)
+    assert isinstance(program.clock, TurnedClock)
+    program.clock.set(at)
+    text = news["text"].replace("in the east of Kyiv shortly after one", "in the <b>west</b> of Kyiv shortly after two")
+    article = News(news["headline"], text, at, "en", news["outlet"], news["url"], before=old.id)
+    program.intake.receive([news_report(COURIER, article, at)])
+    program.settle()
+    while program.read_news():
+        pass
+    page = client.get(f"/incidents/{name}", params={"lang": language}).text
+    assert page.count("<del>") == page.count("<ins>") == 2
+    assert re.search(r"<del><span class=\"hide\"[^>]*> [^<]+ </span>east</del>", page)
+    assert "&lt;b&gt;west&lt;/b&gt;</ins>" in page
+    assert "09:45</time>" in page
+    then = client.get(f"/incidents/{name}", params={"lang": language, "at": ITEMS[-1].at.isoformat()}).text
+    assert "<del>" not in then, "what was known before the change does not show it"

@@ -23,6 +23,7 @@ from tocsin.reach.switch import Stop
 from tocsin.warn.person import Act
 from tocsin.web.console.desk_room import Call, at_desk
 from tocsin.web.console.gate import Door
+from tocsin.web.console.review import headline
 
 CHANNELS = "/console/channels"
 ALERTS = 5
@@ -107,10 +108,16 @@ async def _values(call: Call) -> dict[str, Any]:
         if found is not None:
             alerts.append(found)
     listed = rows(dispatch, house.selfdrill, call.at)
+    known = {one.identifier: one for versions in call.room.versions.values() for one in versions}
+    asked = {one.alert: known.get(one.alert.replace("#left", "")) for one in alerts}
+    titles = await asyncio.to_thread(
+        lambda: {name: headline(one, call.t.language) for name, one in asked.items() if one is not None}
+    )
     return {
         "rows": listed,
         "needing": [row for row in listed if row.needs],
         "alerts": alerts,
+        "titles": titles,
         "area": lambda code: house.gazetteer.name(code, call.t.language) if code in house.gazetteer else code,
         "drill": house.selfdrill,
         "may_switch": call.may(Act.RETRACT),

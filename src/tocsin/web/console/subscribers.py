@@ -33,6 +33,7 @@ from tocsin.web.console.gate import Door
 from tocsin.web.console.visit import Visit
 from tocsin.web.handout import given_out
 from tocsin.web.own import proofs
+from tocsin.web.review import tongue
 from tocsin.web.text import texts
 
 SUBSCRIBERS = "/console/subscribers"
@@ -96,6 +97,8 @@ def _page(visit: Visit, found: list[Subscription] | None = None, wrong: str = ""
         areas=listed,
         more_areas=max(0, len(areas) - AREAS),
         ways=WAYS,
+        chosen=visit.field("channel"),
+        tongue=lambda tag: tongue(tag, visit.words),
         found=found,
         wrong=wrong,
         number=lambda count: format_decimal(count, locale=visit.words.locale),
@@ -135,6 +138,7 @@ def _detail(visit: Visit, held: Subscription, tested: str = "") -> Response:
     return visit.page(
         "subscriber.html",
         one=held,
+        tongue=lambda tag: tongue(tag, visit.words),
         address=address.address if address is not None else "",
         areas=[_name(visit, code) for code in held.areas],
         others=subscribers.others(held),

@@ -117,7 +117,7 @@ async def test_whoever_writes_the_approval_table_reads_what_is_wrong_with_it(des
     await fay.get("/console/?lang=de")
     page = await fay.prove("administer", "/console/policy/propose", [("table", "version = 2")])
     assert page.status == 400
-    assert "Zustimmungsregeln:" in page.text
+    assert "Freigaberegeln:" in page.text
 
 
 # --- the live page -----------------------------------------------------------------------------------------------------

@@ -98,12 +98,12 @@ def test_what_needs_somebody_stands_first(room: Sending) -> None:
     """The stopped and the silent channel are named in the first sentence, and the area without receipts with what to try."""
     page = room.page
     page.goto(f"{room.url}/console/channels")
-    expect(page.locator("#channels .lead")).to_contain_text("Needs you now: webpush, sms")
+    expect(page.locator("#channels .lead")).to_contain_text("Needs you now: Web push, SMS")
     names = page.locator(".way .head b").all_inner_texts()
-    assert names == ["webpush", "sms", "mail", "voice"]
+    assert names == ["Web push", "SMS", "E-mail", "Phone calls"]
     expect(page.locator(".way.silent .carriers")).to_contain_text("centre: timeout")
     expect(page.locator(".arrival .note")).to_contain_text("Kharkiv")
-    expect(page.locator(".arrival .note")).to_contain_text("Try next: mail")
+    expect(page.locator(".arrival .note")).to_contain_text("Try next: E-mail")
 
 
 def test_what_changes_comes_by_itself(room: Sending) -> None:
@@ -121,8 +121,8 @@ def test_a_test_proves_the_way(room: Sending) -> None:
     page = room.page
     page.goto(f"{room.url}/console/channels")
     room.ways["mail"].sent.clear()
-    page.get_by_role("button", name="Test mail").click()
-    expect(page.locator(".way.open", has_text="mail")).to_contain_text("proven")
+    page.get_by_role("button", name="Test E-mail").click()
+    expect(page.locator(".way.open", has_text="E-mail")).to_contain_text("proven")
     (sent,) = room.ways["mail"].sent
     assert (sent.realm, sent.to.address) == ("exercise", "canary@warn.example")
     assert "EXERCISE" in sent.body.decode().upper()
@@ -132,11 +132,11 @@ def test_stopping_needs_a_reason_and_a_proof(room: Sending) -> None:
     """A channel is stopped by somebody who has proven to be there, with a reason, and the record says who and why."""
     page = room.page
     page.goto(f"{room.url}/console/channels")
-    row = page.locator("#switches li", has_text="mail")
+    row = page.locator("#switches li", has_text="E-mail")
     row.locator("summary").click()
     row.get_by_label("Why").fill("The relay is hijacked")
-    row.get_by_role("button", name="Stop mail now").click()
-    expect(page.locator(".way.stopped", has_text="mail")).to_have_count(1)
+    row.get_by_role("button", name="Stop E-mail now").click()
+    expect(page.locator(".way.stopped", has_text="E-mail")).to_have_count(1)
     entries = room.office.building.store.read(0, kinds=[CHANNEL_STOPPED])
     assert entries[-1].read(Switched).reason == "The relay is hijacked"
     assert entries[-1].read(Switched).by

@@ -46,9 +46,9 @@ async def reviews(call: Call) -> Response:
 
 def headline(done: Published, language: str) -> str:
     """What an alert says in one line, in ``language`` or in the first that it has."""
-    infos = parse(done.cap.encode(), limits=TRUSTED).alerts[0].infos
-    info = next((one for one in infos if one.language[:2] == language), infos[0])
-    return info.headline or info.event or done.identifier
+    infos = [info for alert in parse(done.cap.encode(), limits=TRUSTED).alerts for info in alert.infos]
+    info = next((one for one in infos if one.language[:2] == language), infos[0] if infos else None)
+    return (info.headline or info.event if info is not None else "") or done.identifier
 
 
 async def one(call: Call) -> Response:

@@ -82,7 +82,7 @@ async def test_everybody_sees_numbers_and_nobody_an_address(desk: Desk) -> None:
     """An auditor sees how many people, ways, channels, languages and areas there are, and no form to find anybody."""
     shown = await desk.auditor.get("/console/subscribers")
     assert shown.status == 200
-    for text in ("Kyiv", "mail", "sms", ">2</dd>", ">3</dd>"):
+    for text in ("Kyiv", "E-mail", "SMS", ">2</dd>", ">3</dd>"):
         assert text in shown.text
     assert ADDRESS not in shown.text
     assert "/console/subscribers/find" not in shown.text

@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from tocsin.account.importing import MOST_BYTES, Change, Importer, Installation, mapping_of
 from tocsin.errors import ImportFileError, StoreError, TocsinError
+from tocsin.remark import remark
 
 IMPORTERS: dict[str, str] = {
     "roster": "tocsin.web.roster:IMPORTER",
@@ -99,7 +100,7 @@ def take_in(there: Installation | None, order: Order, content: bytes, mapping: b
     """Read a file and take it in as ``order`` says. ``there`` is None where there is no installation yet (dry runs only)."""
     who = importer(order.kind)
     if len(content) > MOST_BYTES:
-        raise ImportFileError(f"more than {MOST_BYTES:,} bytes")
+        raise ImportFileError(remark("import.file.bytes", "more than {bytes} bytes", bytes=MOST_BYTES))
     understood = who.read(content, mapping_of(mapping) if mapping else {})
     if there is None:
         change = Change(new=understood.counts.get("taken", 0))

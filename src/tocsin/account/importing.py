@@ -117,9 +117,11 @@ def mapping_of(content: bytes) -> Mapped:
     try:
         found = msgspec.json.decode(text) if text.lstrip().startswith("{") else tomllib.loads(text)
     except (msgspec.DecodeError, tomllib.TOMLDecodeError) as wrong:
-        raise ImportFileError(f"the mapping file is neither TOML nor JSON: {wrong}") from None
+        raise ImportFileError(
+            remark("import.file.mapping-text", "the mapping file is neither TOML nor JSON: {wrong}", wrong=str(wrong))
+        ) from None
     if not isinstance(found, dict):
-        raise ImportFileError("the mapping file must be a table of names")
+        raise ImportFileError(remark("import.file.mapping-table", "the mapping file must be a table of names"))
     return found
 
 

@@ -82,22 +82,32 @@ def read_sheet(content: bytes, mapping: Mapped, addresses: Mapping[str, Read], z
     columns: Mapping[str, str] = {str(k): str(v) for k, v in dict(mapping.get("columns", {})).items()}
     always: Mapping[str, str] = {str(k): str(v) for k, v in dict(mapping.get("always", {})).items()}
     if unknown := sorted((set(columns) | set(always)) - set(HEADERS)):
-        raise ImportFileError(f"the mapping names what there is not: {', '.join(unknown)}")
+        raise ImportFileError(
+            remark("import.file.mapping-unknown", "the mapping names what there is not: {names}", names=tuple(unknown))
+        )
     try:
         here = ZoneInfo(str(mapping.get("zone", zone)))
     except (ZoneInfoNotFoundError, ValueError):
-        raise ImportFileError(f"there is no time zone {mapping.get('zone')!r}") from None
+        raise ImportFileError(
+            remark("import.file.zone", "there is no time zone {zone}", zone=repr(mapping.get("zone")))
+        ) from None
     delimiter = str(mapping.get("delimiter", "")) or _delimiter(text)
     rows = _rows(text, delimiter)
     if not rows:
-        raise ImportFileError("there is no table in this file")
+        raise ImportFileError(remark("import.file.no-table", "there is no table in this file"))
     places = _places(rows[0], columns)
     if "key" not in places:
         raise ImportFileError(
-            f"no column says who is who (there are: {', '.join(rows[0])[:200]}); name it in a mapping: [columns] key = ..."
+            remark(
+                "import.file.no-who",
+                "no column says who is who (there are: {columns}); name it in a mapping: [columns] key = ...",
+                columns=", ".join(rows[0])[:200],
+            )
         )
     if "name" not in places and not {"first", "last"} & set(places):
-        raise ImportFileError("no column has people's names; name it in a mapping: [columns] name = ...")
+        raise ImportFileError(
+            remark("import.file.no-names", "no column has people's names; name it in a mapping: [columns] name = ...")
+        )
     found: list[Row] = []
     faults: list[Fault] = []
     keys: dict[str, int] = {}
@@ -146,13 +156,13 @@ def _text(content: bytes) -> tuple[str, str]:
         try:
             return content.decode("utf-16"), "UTF-16"
         except UnicodeDecodeError:
-            raise ImportFileError("this begins as UTF-16 and does not go on so") from None
+            raise ImportFileError(remark("import.file.utf16", "this begins as UTF-16 and does not go on so")) from None
     try:
         text, name = content.decode("utf-8-sig"), "UTF-8"
     except UnicodeDecodeError:
         text, name = _old(content)
     if "\x00" in text:
-        raise ImportFileError("this is no table of text; save it as CSV")
+        raise ImportFileError(remark("import.file.no-csv", "this is no table of text; save it as CSV"))
     return text, name
 
 
@@ -177,7 +187,7 @@ def _called(delimiter: str) -> str:
 
 def _rows(text: str, delimiter: str) -> list[list[str]]:
     if len(delimiter) != 1:
-        raise ImportFileError("delimiter: one sign")
+        raise ImportFileError(remark("import.file.delimiter", "delimiter: one sign"))
     rows: list[list[str]] = []
     try:
         for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
@@ -185,9 +195,11 @@ def _rows(text: str, delimiter: str) -> list[list[str]]:
                 continue
             rows.append([_cell(cell) for cell in cells])
             if len(rows) > MOST_ROWS + 1:
-                raise ImportFileError(f"more than {MOST_ROWS:,} rows")
+                raise ImportFileError(remark("import.file.rows", "more than {rows} rows", rows=MOST_ROWS))
     except csv.Error as wrong:
-        raise ImportFileError(f"row {len(rows) + 1}: {wrong}") from None
+        raise ImportFileError(
+            remark("import.file.row", "row {row}: {wrong}", row=len(rows) + 1, wrong=str(wrong))
+        ) from None
     return rows
 
 
@@ -204,7 +216,14 @@ def _places(header: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]
     places: dict[str, int] = {}
     for name, called in columns.items():
         if _plain(called) not in plain:
-            raise ImportFileError(f"there is no column {called!r} (there are: {', '.join(header)[:200]})")
+            raise ImportFileError(
+                remark(
+                    "import.file.no-column",
+                    "there is no column {name} (there are: {columns})",
+                    name=repr(called),
+                    columns=", ".join(header)[:200],
+                )
+            )
         places[name] = plain.index(_plain(called))
     for name, words in HEADERS.items():
         for word in words:

@@ -21,6 +21,7 @@ from msgspec import Struct
 from tocsin.account.importing import Fault
 from tocsin.errors import ImportFileError
 from tocsin.place.spelling import fold
+from tocsin.remark import remark
 from tocsin.sense.page import decode
 
 _SEPARATORS = (",", ";", "\t", "|")
@@ -83,12 +84,19 @@ def read_sheet(content: bytes, known: Callable[[str], bool], *, encoding: str = 
 def letters(content: bytes, encoding: str = "") -> tuple[str, str]:
     """The text of a file and the encoding it was read in; :class:`ImportFileError` where it is no text."""
     if not content.strip():
-        raise ImportFileError("the file is empty")
+        raise ImportFileError(remark("import.file.empty", "the file is empty"))
     if encoding:
         try:
             return content.decode(encoding).removeprefix("\ufeff"), encoding
         except (LookupError, UnicodeDecodeError) as wrong:
-            raise ImportFileError(f"this is not text in {encoding}: {wrong}") from None
+            raise ImportFileError(
+                remark(
+                    "import.file.encoding",
+                    "this is not text in {encoding}: {wrong}",
+                    encoding=encoding,
+                    wrong=str(wrong),
+                )
+            ) from None
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace"), "utf-16"
     try:
@@ -98,7 +106,7 @@ def letters(content: bytes, encoding: str = "") -> tuple[str, str]:
         if len(content) - wrong.start < 4:
             return content[: wrong.start].decode("utf-8-sig"), "utf-8"
     if _BINARY.search(content[:4096]):
-        raise ImportFileError("this is not a text file")
+        raise ImportFileError(remark("import.file.no-text", "this is not a text file"))
     text = decode(content)
     start = content[:2000]
     name = next((one for one in _TABLES if text.startswith(start.decode(one, "replace")[:1000])), "an older encoding")
@@ -152,7 +160,7 @@ def _rows(text: str, separator: str, quoted: bool = True) -> Iterator[tuple[int,
                 yield line, cells
                 line = reader.line_num + 1
         except csv.Error as wrong:
-            raise ImportFileError(f"row {line}: {wrong}") from None
+            raise ImportFileError(remark("import.file.row", "row {row}: {wrong}", row=line, wrong=str(wrong))) from None
     finally:
         csv.field_size_limit(before)
 
@@ -164,7 +172,7 @@ def _header(lines: list[tuple[int, list[str]]], known: Callable[[str], bool]) ->
         if count > most:
             best, most = at, count
     if not lines or (most == 0 and max((len(cells) for _, cells in lines[:_ABOVE]), default=0) < 2):
-        raise ImportFileError("this is not a table: there are no columns in it")
+        raise ImportFileError(remark("import.file.no-columns", "this is not a table: there are no columns in it"))
     return best, [undressed(cell) for cell in lines[best][1]]
 
 

@@ -67,7 +67,9 @@ def file_swapped(points: Any, country: str) -> str | None:
     """Why all points must be exchanged for this country; None when they need not."""
     world = Gazetteer.world()
     if country.upper() not in world:
-        raise ImportFileError(f"the mapping file: no country has the code {country}")
+        raise ImportFileError(
+            remark("import.file.country", "the mapping file: no country has the code {country}", country=country)
+        )
     return swapped([[np.rint(points * 1e6).astype(np.int64)]], world.shape(country.upper()))
 
 

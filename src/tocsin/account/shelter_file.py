@@ -31,15 +31,15 @@ def read_rows(content: bytes, *, encoding: str = "", separator: str = "", named:
         content = _unpacked(content)
     start = content[:4096].lstrip(b"\xef\xbb\xbf\x00 \t\r\n\xff\xfe\x1e")
     if not start:
-        raise ImportFileError("the file is empty")
+        raise ImportFileError(remark("import.file.empty", "the file is empty"))
     if start.startswith(b"<"):
         if start[:200].lower().replace(b"\x00", b"").startswith((b"<!doctype html", b"<html")):
-            raise ImportFileError("this is a web page, not a file of shelters")
+            raise ImportFileError(remark("import.file.web-page", "this is a web page, not a file of shelters"))
         return read_xml(content)
     if start.startswith((b"{", b"[")):
         return read_json(letters(content, encoding)[0].strip())
     if start.startswith((b"%PDF", b"\xd0\xcf\x11\xe0", b"SQLite")):
-        raise ImportFileError("this is a PDF, a workbook or a database; save it as CSV")
+        raise ImportFileError(remark("import.file.other", "this is a PDF, a workbook or a database; save it as CSV"))
     sheet = read_sheet(content, lambda name: name in KNOWN or name in named, encoding=encoding, separator=separator)
     form = "TAB" if sheet.separator == "\t" else sheet.separator
     line = remark("import.text", "Text in {encoding}, columns parted by: {sign}.", encoding=sheet.encoding, sign=form)
@@ -59,14 +59,16 @@ def _cut(faults: tuple[Fault, ...]) -> bool:
 def _unpacked(content: bytes) -> bytes:
     files = unzipped(content, LIMITS)
     if files is None:
-        raise ImportFileError("this archive is damaged, protected, or unpacks to more than is taken")
+        raise ImportFileError(
+            remark("import.file.archive", "this archive is damaged, protected, or unpacks to more than is taken")
+        )
     if any(b"<worksheet" in file[:2000] or b"<workbook" in file[:2000] for file in files):
-        raise ImportFileError("this is a workbook; save it as CSV")
+        raise ImportFileError(remark("import.file.workbook", "this is a workbook; save it as CSV"))
     texts = [file for file in files if _text(file)]
     marked = [file for file in texts if b"<kml" in file[:2000] or b"<osm" in file[:2000]]
     found = max(marked or texts, key=len, default=None)
     if found is None:
-        raise ImportFileError("there is no file of shelters in this archive")
+        raise ImportFileError(remark("import.file.archive-empty", "there is no file of shelters in this archive"))
     return found
 
 

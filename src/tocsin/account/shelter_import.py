@@ -87,7 +87,13 @@ class ShelterImporter:
         columns = fields.fields_of([header for header in headers if header not in names.values()], mapped.fields_)
         missing = [column for column in mapped.fields_.values() if rows.rows and column not in headers]
         if missing:
-            raise ImportFileError(f"the mapping names columns that are not there: {', '.join(missing)}")
+            raise ImportFileError(
+                remark(
+                    "import.file.mapping-columns",
+                    "the mapping names columns that are not there: {columns}",
+                    columns=tuple(missing),
+                )
+            )
         maker = _Maker(columns, names, mapped)
         made, faults = maker.make(rows.rows)
         dataset = mapped.dataset or rows.dataset or "shelters"
@@ -134,14 +140,27 @@ class ShelterImporter:
         try:
             mapped = msgspec.convert(dict(mapping), Mapping_)
         except msgspec.ValidationError as wrong:
-            raise ImportFileError(f"the mapping file: {wrong}") from None
+            raise ImportFileError(
+                remark("import.file.mapping", "the mapping file: {wrong}", wrong=str(wrong))
+            ) from None
         unknown = [field for field in mapped.fields_ if field not in fields.FIELDS]
         if unknown:
             raise ImportFileError(
-                f"the mapping file: no field is called {', '.join(unknown)}; there are {', '.join(fields.FIELDS)}"
+                remark(
+                    "import.file.mapping-field",
+                    "the mapping file: no field is called {unknown}; there are {known}",
+                    unknown=tuple(unknown),
+                    known=tuple(fields.FIELDS),
+                )
             )
         if mapped.grid and not grid_known(mapped.grid):
-            raise ImportFileError(f"the mapping file: the grid EPSG:{mapped.grid} is not understood here")
+            raise ImportFileError(
+                remark(
+                    "import.file.mapping-grid",
+                    "the mapping file: the grid EPSG:{grid} is not understood here",
+                    grid=str(mapped.grid),
+                )
+            )
         return mapped
 
 

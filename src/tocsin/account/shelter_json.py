@@ -32,7 +32,8 @@ def read_json(text: str) -> Rows:
     if isinstance(whole, dict):
         if isinstance(fault := whole.get("error"), dict):
             # A server that refuses answers with 200 and this.
-            raise ImportFileError(f"the server said: {plain(fault.get('code'))} {plain(fault.get('message'))}".strip())
+            refused = f"{plain(fault.get('code'))} {plain(fault.get('message'))}".strip()
+            raise ImportFileError(remark("import.file.server", "the server said: {said}", said=refused))
         if isinstance(whole.get("elements"), list):
             return _overpass(whole)
         if isinstance(whole.get("features"), list) and whole.get("type") != "FeatureCollection" and _is_arcgis(whole):
@@ -52,14 +53,16 @@ def read_json(text: str) -> Rows:
             return _geojson({"features": whole})
         if any(isinstance(one, dict) for one in whole) or not whole:
             return _objects(whole)
-    raise ImportFileError("this JSON is neither GeoJSON nor of ArcGIS, Overpass, or a list of objects")
+    raise ImportFileError(
+        remark("import.file.json-kind", "this JSON is neither GeoJSON nor of ArcGIS, Overpass, or a list of objects")
+    )
 
 
 def _parsed(text: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except RecursionError:
-        raise ImportFileError("this JSON is nested too deeply") from None
+        raise ImportFileError(remark("import.file.nested", "this JSON is nested too deeply")) from None
     except msgspec.DecodeError as wrong:
         lines = [line.strip("\x1e \t\r,") for line in text.split("\n") if line.strip("\x1e \t\r,")]
         if len(lines) > 1 and all(line.startswith("{") for line in lines[:3]):
@@ -68,8 +71,8 @@ def _parsed(text: str) -> Any:
             except (msgspec.DecodeError, RecursionError):
                 pass
         if "truncated" in str(wrong):
-            raise ImportFileError("the file ends in the middle; fetch it again") from None
-        raise ImportFileError(f"this is not JSON: {wrong}") from None
+            raise ImportFileError(remark("import.file.cut", "the file ends in the middle; fetch it again")) from None
+        raise ImportFileError(remark("import.file.no-json", "this is not JSON: {wrong}", wrong=str(wrong))) from None
 
 
 def grid_of(name: object) -> int | None:

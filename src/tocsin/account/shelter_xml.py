@@ -36,17 +36,19 @@ def read_xml(content: bytes) -> Rows:
     grown = grow(content, LIMITS)
     if grown.root is None:
         if grown.refused == "xml.html":
-            raise ImportFileError("this is a web page, not a file of shelters")
+            raise ImportFileError(remark("import.file.web-page", "this is a web page, not a file of shelters"))
         error = HostileXmlError if grown.refused in _HOSTILE else ImportFileError
         raise error(f"{grown.refused} {grown.detail}".strip())
     if any(code == "xml.not-well-formed" for code, _, _ in grown.problems):
-        raise ImportFileError("the XML ends in the middle or is damaged; fetch it again")
+        raise ImportFileError(remark("import.file.xml-cut", "the XML ends in the middle or is damaged; fetch it again"))
     name = local(grown.root)
     if name == "osm":
         return _osm(grown.root)
     if name == "kml" or next(grown.root.iter("{*}Placemark"), None) is not None:
         return _kml(grown.root)
-    raise ImportFileError(f"XML with the root {name[:40]!r} is neither KML nor OSM")
+    raise ImportFileError(
+        remark("import.file.xml-root", "XML with the root {name} is neither KML nor OSM", name=repr(name[:40]))
+    )
 
 
 # --- KML -------------------------------------------------------------------------------------------------------------

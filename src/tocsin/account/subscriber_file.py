@@ -25,6 +25,7 @@ from tocsin.errors import ImportFileError
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.place.spelling import fold
 from tocsin.reach.wanted import Point, Watch
+from tocsin.remark import remark
 
 CHANNELS = ("sms", "mail", "telegram")
 """The ways that a list can give, in the order in which they are tried where the mapping says nothing."""
@@ -118,15 +119,28 @@ def read_list(content: bytes, mapping: Mapped, gazetteer: Gazetteer) -> Roster:
     try:
         mapped = msgspec.convert(dict(mapping), ListMapping)
     except msgspec.ValidationError as wrong:
-        raise ImportFileError(f"the mapping: {wrong}") from None
+        raise ImportFileError(remark("import.file.mapping", "the mapping file: {wrong}", wrong=str(wrong))) from None
     if unknown := [name for name in (*mapped.fields, *mapped.order) if name not in (*_SPELT, *CHANNELS)]:
-        raise ImportFileError(f"the mapping names what is no field: {', '.join(unknown)}")
+        raise ImportFileError(
+            remark("import.file.mapping-unknown", "the mapping names what there is not: {names}", names=tuple(unknown))
+        )
     sheet, form = _rows(content, mapped)
     columns = _columns(sheet.header, mapped)
     if missing := [name for name in mapped.fields.values() if name not in sheet.header]:
-        raise ImportFileError(f"the mapping names columns that are not there: {', '.join(missing)}")
+        raise ImportFileError(
+            remark(
+                "import.file.mapping-columns",
+                "the mapping names columns that are not there: {columns}",
+                columns=tuple(missing),
+            )
+        )
     if not any(name in columns for name in CHANNELS):
-        raise ImportFileError("no column holds an e-mail address, a telephone or a chat; name it in a mapping")
+        raise ImportFileError(
+            remark(
+                "import.file.no-address",
+                "no column holds an e-mail address, a telephone or a chat; name it in a mapping",
+            )
+        )
     reader = _Reader(columns, mapped, gazetteer)
     faults = list(sheet.faults)
     listed: dict[str, Listed] = {}
@@ -157,11 +171,15 @@ def _rows(content: bytes, mapped: ListMapping) -> tuple[Sheet, str]:
         try:
             found = msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError) as wrong:
-            raise ImportFileError(f"this is not JSON: {wrong}") from None
+            raise ImportFileError(
+                remark("import.file.no-json", "this is not JSON: {wrong}", wrong=str(wrong))
+            ) from None
         if isinstance(found, dict):
             found = next((value for value in found.values() if isinstance(value, list)), None)
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            raise ImportFileError("a JSON file is a list of objects, or an object that holds one")
+            raise ImportFileError(
+                remark("import.file.json-list", "a JSON file is a list of objects, or an object that holds one")
+            )
         rows = tuple(
             Row(number, {str(name): _text(value) for name, value in one.items()}) for number, one in enumerate(found, 1)
         )

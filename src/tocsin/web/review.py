@@ -117,7 +117,9 @@ def hours(steps: Sequence[Step], zone: str) -> tuple[Hour, ...]:
     groups = [
         # Half an hour and a quarter are zones as well: the clock on the wall says where an hour begins.
         (begins, tuple(told))
-        for begins, told in groupby(steps, lambda one: one.at.astimezone(here).replace(minute=0, second=0, microsecond=0))
+        for begins, told in groupby(
+            steps, lambda one: one.at.astimezone(here).replace(minute=0, second=0, microsecond=0)
+        )
     ]
     last = len(groups) - 1
     return tuple(

@@ -21,6 +21,7 @@ from tocsin.journal import fact
 from tocsin.warn.person import Act
 from tocsin.web.console.desk_room import Call, at_desk
 from tocsin.web.console.gate import Door, Fresh
+from tocsin.web.console.tell import whole
 from tocsin.web.dossier import dossier
 from tocsin.web.dossier import erase as erased
 from tocsin.web.rolls import Rolls, of
@@ -95,7 +96,7 @@ async def take(page: Call) -> Response:
         else:
             change = await asyncio.to_thread(who.change, there, read)
     except TocsinError as wrong:
-        return await _shown(page, fault=wrong.detail or wrong.sentence, text=text)
+        return await _shown(page, fault=whole(wrong.said or wrong.detail or wrong.remark, page.t), text=text)
     return await _shown(page, read, change, text=text)
 
 

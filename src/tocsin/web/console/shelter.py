@@ -27,6 +27,7 @@ from tocsin.errors import IllegalStepError, ImportFileError, NotFoundError
 from tocsin.warn.person import Act
 from tocsin.web.console.desk_room import Call, at_desk
 from tocsin.web.console.gate import Door, Fresh
+from tocsin.web.console.tell import whole
 
 if TYPE_CHECKING:
     from tocsin.account.shelters import Shelters
@@ -130,9 +131,9 @@ async def preview(call: Call) -> Response:
         mapping = call.form.get("mapping").encode()
         understood = await asyncio.to_thread(IMPORTER.read, content, mapping_of(mapping) if mapping.strip() else {})
     except binascii.Error:
-        return await _page(call, None, "", str(ImportFileError()), 400)
+        return await _page(call, None, "", whole(ImportFileError().remark, call.t), 400)
     except ImportFileError as wrong:
-        return await _page(call, None, "", wrong.detail, 400)
+        return await _page(call, None, "", whole(wrong.said or wrong.detail or wrong.remark, call.t), 400)
     house = call.room.house
     found, lines = at_home(house.gazetteer, house.settings.home, understood.found)
     change = await asyncio.to_thread(room.change, found)

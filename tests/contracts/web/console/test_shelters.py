@@ -131,7 +131,7 @@ async def test_what_is_no_list_is_a_sentence(office: Office) -> None:
     _, browser = await office.hire(Role.AUTHOR)
     wrong = await browser.submit("/console/shelters/preview", packed("<!doctype html><html>"))
     assert wrong.status == 400
-    assert "web page" in wrong.text
+    assert "This is a web page" in wrong.text
     fields = [("packed", ""), ("text", "lat,lon\n1,2\n"), ("mapping", "[x")]
     assert (await browser.submit("/console/shelters/preview", fields)).status == 400
     _, auditor = await office.hire(Role.AUDITOR)
@@ -158,3 +158,20 @@ async def test_what_was_understood_is_said_in_the_readers_language(
     for sentence in said:
         assert sentence in shown.text, sentence
     assert '<span lang="en">' not in shown.text
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "This is a web page, not a file of shelters."),
+        ("uk", "Це вебсторінка, а не файл з укриттями."),
+        ("de", "Das ist eine Webseite, keine Datei mit Schutzräumen."),
+        ("fr", "C’est une page web, pas un fichier d’abris."),
+    ],
+)
+async def test_why_a_file_is_not_read_is_said_in_the_readers_language(office: Office, language: str, said: str) -> None:
+    """A file of which nothing can be understood is refused with a whole sentence in the operator's language."""
+    _, browser = await office.hire(Role.AUTHOR)
+    await browser.get(f"/console/shelters?lang={language}")
+    wrong = await browser.submit("/console/shelters/preview", packed("<!doctype html><html>"))
+    assert f'<p class="trouble" role="alert">{said}</p>' in wrong.text

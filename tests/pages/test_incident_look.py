@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,10 @@ from tests.contracts.web.console.desk import furnish
 from tests.contracts.web.console.newsdesk import NewsDesk
 from tests.pages.conftest import Server
 from tests.pages.test_signin import enrol_by_passkey, look, person, serve, violations
+from tocsin.demo import ITEMS
 from tocsin.warn.person import Role
 from tocsin.web.console import enrol
+from tocsin.web.incident import story_of
 
 HERE = "/console/incidents"
 
@@ -124,4 +127,37 @@ def test_the_card_can_be_read_in_a_small_frame(
     expect(page.locator("s").first).to_be_visible()
     assert violations(page) == []
     page.screenshot(path=pictures / f"card-{width}-{scheme}.png", full_page=True)
+    context.close()
+
+
+@pytest.mark.parametrize("language", ["en", "uk"])
+def test_what_an_outlet_changed_later_can_be_seen_and_heard(
+    browser: Browser, desk: Desk, pictures: Path, language: str
+) -> None:
+    """Before and after stand in one sentence, struck through and underlined, named for who hears it; axe finds nothing."""
+    from tocsin.web.public import Pages
+
+    first = ITEMS[0].report()
+    news = json.loads(first.content)
+    text = (
+        news["text"].replace("shortly after one", "shortly after two").replace("The city administration", "The mayor")
+    )
+    desk.news.say(
+        text, headline=news["headline"], url=news["url"], source=first.source, outlet=news["outlet"], before=first.id
+    )
+    house = desk.office.building.house
+    html = Pages(house).told(story_of(house, desk.fire.id), language)
+    context = browser.new_context(viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    for scheme, width in (("light", 360), ("dark", 1280)):
+        page.set_viewport_size({"width": width, "height": 740})
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_content(html)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert violations(page) == []
+        page.screenshot(path=pictures / f"reworded-{language}-{scheme}.png", full_page=True)
+    gone = page.locator(".reworded del")
+    assert [one.split()[-1] for one in gone.all_inner_texts()] == ["one", "administration"]
+    assert gone.first.evaluate("e => getComputedStyle(e).textDecorationLine") == "line-through"
+    expect(page.locator(".reworded ins").first).to_contain_text("two")
     context.close()

@@ -22,7 +22,7 @@ from tocsin.account.importing import Fault, Mapped, Understood
 from tocsin.account.roster import Details, Kind, Member, Way
 from tocsin.errors import ImportFileError, ParameterError
 from tocsin.place.language import language
-from tocsin.remark import remark
+from tocsin.remark import Remark, remark
 
 MOST_ROWS = 200_000
 MOST_LETTERS = 200
@@ -181,8 +181,13 @@ def _delimiter(text: str) -> str:
     return max(",;\t|", key=lambda sign: (first.count(sign), sign == ","))
 
 
-def _called(delimiter: str) -> str:
-    return {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(delimiter, repr(delimiter))
+def _called(delimiter: str) -> Remark | str:
+    return {
+        ",": remark("import.cells.commas", "commas"),
+        ";": remark("import.cells.semicolons", "semicolons"),
+        "\t": remark("import.cells.tabs", "tabs"),
+        "|": remark("import.cells.bars", "bars"),
+    }.get(delimiter, repr(delimiter))
 
 
 def _rows(text: str, delimiter: str) -> list[list[str]]:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from tests.contracts.web.console.conftest import Browser, Office, Page, opened
 from tocsin.account.subscriber_file import read_list
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.reach.channel import ACCEPTED, Outcome
-from tocsin.reach.delivery import Delivery
+from tocsin.reach.delivery import Delivery, Mark
 from tocsin.reach.letter import Letters
 from tocsin.reach.subscriber import Subscription, Wish
 from tocsin.reach.wanted import Watch
 from tocsin.warn.enrolment import Viewed
 from tocsin.warn.person import Role
 from tocsin.web.console.subscribers import SUBSCRIBERS_EXPORTED, Exported
+from tocsin.web.console.text import words
 
 ADDRESS = "olena@example.org"
 
@@ -142,3 +144,10 @@ async def test_an_administrator_makes_staff_ends_and_takes_the_list(desk: Desk) 
     assert desk.subscriptions.get(desk.olena.id) is None
     assert (await desk.officer.get(path)).status == 404
     assert desk.subscriptions.book.find("mail", ADDRESS) == []
+
+
+@pytest.mark.parametrize("language", ["en", "uk", "de", "fr"])
+def test_every_mark_of_a_delivery_has_its_word(language: str) -> None:
+    """However a delivery stands, the page says it in words of the reader's language."""
+    t = words(language)
+    assert [mark.name for mark in Mark if f"subscriber.mark.{mark.name.lower()}" not in t] == []

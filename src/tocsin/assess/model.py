@@ -159,6 +159,7 @@ def ask(model: Model, reading: Reading) -> Checked:
     try:
         return checked(reading, model.guesses(reading.text, reading.language), model.name)
     except Exception:
+        # A model is somebody else's program: whatever it raises costs its own proposals and nothing else.
         return Checked((), {"failed": 1})
 
 
@@ -206,6 +207,7 @@ class Likeness:
         try:
             mine, *theirs = self._of([reading, *others])
         except Exception:
+            # As above: without the model's word the incident is judged by what is there anyway.
             self.failed += 1
             return None
         return max((sum(a * b for a, b in zip(mine, one, strict=True)) for one in theirs), default=None)

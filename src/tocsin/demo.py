@@ -35,6 +35,8 @@ from tocsin.sense.signal import Signal
 from tocsin.sense.source import Source
 from tocsin.settings import Settings
 from tocsin.store.key import Keys
+from tocsin.warn.person import Role
+from tocsin.web.console.enrol import OPERATOR, invite
 
 START = datetime(2024, 11, 19, 18, tzinfo=UTC)
 END = datetime(2024, 11, 20, 18, tzinfo=UTC)
@@ -364,10 +366,12 @@ async def run(
     once: bool,
     started: Callable[[str], object],
     reviewed: Callable[[str], object] = lambda page: None,
+    invited: Callable[[str], object] = lambda link: None,
 ) -> Program:
     """Play the night and serve it; with ``once`` end when it ends, otherwise hold its last state.
 
-    ``reviewed`` is given the review of the house's own event as a page, once the night has ended.
+    ``reviewed`` is given the review of the house's own event as a page, once the night has ended; ``invited`` a link into
+    the console then, in every role: before, a fast clock would end a session within seconds.
     """
     receiver = Receiver()
     await receiver.open()
@@ -386,6 +390,7 @@ async def run(
             acting.cancel()
         reviewed(await asyncio.to_thread(house.tell))
         if not once:
+            invited(await asyncio.to_thread(lambda: invite(program.identity, tuple(Role), OPERATOR).address))
             await asyncio.Event().wait()
         await asyncio.sleep(0.2)
 

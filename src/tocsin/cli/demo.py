@@ -60,7 +60,10 @@ def command(port: int, speed: float, once: bool, review: Path | None) -> None:
             file.write_text(page, "utf-8")
             click.echo(f"The night is over. Its review: {file.resolve().as_uri()}")
 
-        program = uvloop.run(demo.run(Path(folder), settings, speed, once, started, reviewed))
+        def invited(link: str) -> None:
+            click.echo(f"Into its console, in every role: {link}")
+
+        program = uvloop.run(demo.run(Path(folder), settings, speed, once, started, reviewed, invited))
         if once:
             click.echo(summary(program))
 

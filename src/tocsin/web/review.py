@@ -218,10 +218,12 @@ def said(one: Any, t: Texts) -> str:
     text = t.say(key) if key in t else one.kind
     phase = one.values.get("phase", "")
     more = [t.say(f"phase.{phase}") if phase and f"phase.{phase}" in t else phase]
+    # The code of a roll call is what people answer with, and tells nothing here.
+    names = ("channel", "recipients", "rule", "code", "source", "reason")
     more += [
         f"{one.values[name]}"
-        for name in ("channel", "recipients", "rule", "code", "source", "reason")
-        if name in one.values
+        for name in names
+        if name in one.values and not (name == "code" and one.kind.startswith("rollcall:"))
     ]
     detail = ", ".join(part for part in more if part)
     times = f" ×{one.count}" if one.count > 1 else ""

@@ -80,7 +80,7 @@ def sources(recording: Recording, interval_s: float) -> list[Source]:
             True,
             "exercise",
             {"uk": "Посольство США в Києві", "de": "US-Botschaft Kiew", "fr": "Ambassade des États-Unis à Kyiv"},
-        ),
+        ),  # fmt: skip
         # Nobody is owed news by the minute: an outlet that says nothing is not lost.
         *(Source(name, outlet, "news", (), 86_400.0, False, "exercise") for name, outlet in OUTLETS.items()),
     ]

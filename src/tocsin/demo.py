@@ -71,21 +71,13 @@ def sources(recording: Recording, interval_s: float) -> list[Source]:
     names = {"uk": "Система повітряних тривог", "de": "Luftalarmsystem", "fr": "Système d’alertes aériennes"}
     return [
         Source(AIR, "Air alert system", "air_alert", covered, interval_s, True, "exercise", names),
-        Source(
-            EMBASSY,
-            "US Embassy Kyiv",
-            "cap",
-            (),
-            interval_s,
-            True,
-            "exercise",
-            {"uk": "Посольство США в Києві", "de": "US-Botschaft Kiew", "fr": "Ambassade des États-Unis à Kyiv"},
-        ),  # fmt: skip
+        Source(EMBASSY, "US Embassy Kyiv", "cap", (), interval_s, True, "exercise", EMBASSY_NAMES),
         # Nobody is owed news by the minute: an outlet that says nothing is not lost.
         *(Source(name, outlet, "news", (), 86_400.0, False, "exercise") for name, outlet in OUTLETS.items()),
     ]
 
 
+EMBASSY_NAMES = {"uk": "Посольство США в Києві", "de": "US-Botschaft Kiew", "fr": "Ambassade des États-Unis à Kyiv"}
 OUTLETS = {RADIO: "Міське радіо", COURIER: "The Morning Courier", BOTE: "Der Morgenbote"}
 
 

@@ -106,9 +106,10 @@ class Audience:
             return self._ledger.persons(prefix)
 
     def numbers(self) -> list[int]:
-        """The numbers of all live subscriptions."""
+        """The numbers of all live subscriptions but the canaries."""
         with self._lock:
-            return list(self._ledger)
+            found: list[int] = np.flatnonzero(self._register.every()).tolist()
+            return found
 
     def add(self, number: int, one: Subscription) -> None:
         """Take in a subscription under its number, in place of what stood there."""
@@ -246,14 +247,17 @@ class Audience:
         severity: str = "",
         role: str = "",
         at: datetime | None = None,
+        canaries: bool = False,
     ) -> dict[str, Numbers]:
         """Whom an alert concerns: by channel, subscription numbers in rising order.
+
+        Never a canary; for what the self-drill publishes ``canaries``, and nobody else.
 
         ``severity`` as in CAP, empty when nobody said it; ``role`` the one a restricted alert is for, if it names one;
         ``at`` the moment, for stays that have ended.
         """
         with self._lock:
-            return self._register.split(self._marks(areas, phase, scope, shape, severity, role, at))
+            return self._register.split(self._marks(areas, phase, scope, shape, severity, role, at, canaries))
 
     def preview(
         self,
@@ -348,10 +352,11 @@ class Audience:
         severity: str,
         role: str,
         at: datetime | None,
+        canaries: bool = False,
     ) -> Truth:
         """Everybody who is to be told, as one mark a number."""
         marks = self._touched(areas, shape)
-        self._register.choose(marks, phase, scope, severity, role, at)
+        self._register.choose(marks, phase, scope, severity, role, at, canaries)
         return marks
 
     def _touched(self, areas: Sequence[str], shape: Outline | None) -> Truth:

@@ -25,6 +25,9 @@ from tocsin.reach.wanted import LOUD
 DELIVERY_SEALED = "delivery:sealed"
 DELIVERY_SETTLED = "delivery:settled"
 
+MACHINES = frozenset({"webhook", "mqtt", "siren"})
+"""Channels by which systems are told, and not persons."""
+
 BATCH = 1000
 """The most recipients in one sealed batch."""
 

@@ -23,13 +23,10 @@ from tocsin.clock import Clock
 from tocsin.journal import Entry, Journal
 from tocsin.reach.audience import Audience, Outline
 from tocsin.reach.bulletin import Parse, bulletin_of
-from tocsin.reach.delivery import AFTER_ALL, WARNINGS, Batch, Batches, Numbers, Plan, rank, realm_of
+from tocsin.reach.delivery import AFTER_ALL, MACHINES, WARNINGS, Batch, Batches, Numbers, Plan, rank, realm_of
 from tocsin.reach.leaving import ALL_CLEAR, LEFT
 from tocsin.warn.canary import SELFDRILL_PUBLISHED
 from tocsin.warn.publish import Published
-
-MACHINES = frozenset({"webhook", "mqtt", "siren"})
-"""Channels by which systems are told, and not persons."""
 
 
 class Recipients:

@@ -6,7 +6,7 @@
 - A canary is told of what the self-drill publishes and of nothing else, and nobody else is told of that; it is no
   subscriber, so it is counted among none.
 - A stay begins at its first moment and is over at its last.
-- Who has several channels is one person.
+- Who has several channels is one person; what is told by a channel for systems is none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from tocsin.reach.delivery import Numbers
+from tocsin.reach.delivery import MACHINES, Numbers
 from tocsin.reach.fence import Truth
 from tocsin.reach.subscriber import Subscription
 
@@ -35,7 +35,7 @@ CANARY = "canary"
 class Tally(Struct, frozen=True):
     """How many subscriptions an alert would concern, in all and by their channel, first language and audience.
 
-    ``people`` counts whoever has several channels once.
+    ``people`` counts whoever has several channels once; systems (:data:`.delivery.MACHINES`) are not among them.
     """
 
     total: int
@@ -43,6 +43,11 @@ class Tally(Struct, frozen=True):
     languages: dict[str, int]
     audiences: dict[str, int]
     people: int = 0
+
+    @property
+    def systems(self) -> int:
+        """How many of them are systems."""
+        return sum(count for channel, count in self.channels.items() if channel in MACHINES)
 
 
 class Register:
@@ -182,14 +187,16 @@ class Register:
         for (audience, _), n in _counts(self._standing[:rows][marks], self._standings).items():
             audiences[audience] = audiences.get(audience, 0) + n
         total = int(np.count_nonzero(marks))
-        person = self._person[:rows][marks]
+        machines = [place for name, place in self._channels.items() if name in MACHINES]
+        persons = marks & ~np.isin(self._channel[:rows], machines) if machines else marks
+        person = self._person[:rows][persons]
         owned = person[person != 0]
         return Tally(
             total,
             _counts(self._channel[:rows][marks], self._channels),
             _counts(self._language[:rows][marks], self._languages),
             dict(sorted(audiences.items())),
-            total - len(owned) + len(np.unique(owned)),
+            len(person) - len(owned) + len(np.unique(owned)),
         )
 
     def languages(self, numbers: Numbers) -> dict[str, int]:

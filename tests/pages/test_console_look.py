@@ -91,7 +91,7 @@ def test_who_would_be_told(room: Room, language: str, said: str, pictures: Path)
     for name, way in (("ann", "mail"), ("ann", "sms"), ("ben", "mail"), ("ben", "sms"), ("", "mail"), ("", "webhook")):
         house.subscriptions.make(Wish(way, f"{way}-{name}", areas=("UA-30",), person=name, order=way == "sms"))
     room.page.goto(f"{room.url}/console/drafts/{room.draft}?lang={language}")
-    assert " ".join(room.page.locator("#preview .told").inner_text().split()) == said
+    assert " ".join(room.page.locator("#preview .counted").inner_text().split()) == said
     if language == "en":
         look(room.page, pictures, "desk-told")
 

@@ -382,6 +382,13 @@ def test_it_is_accessible(browser: Browser, server: Server, language: str, schem
         page.goto(path)
         if name == "app":
             expect(page.locator(".place")).to_be_visible()
+            page.locator(".place summary").click()
+            page.locator(".place select[name=act]").select_option("silent")
+            expect(page.locator(".place .sure")).to_be_visible()
+            small = [
+                box for one in page.locator(".place :is(select, button, summary)").all() if (box := one.bounding_box())
+            ]
+            assert min(box["height"] for box in small) >= 47.5
         page.evaluate(AXE)
         assert violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -37,6 +37,7 @@ from tocsin.reach.why import Outline as Outline
 from tocsin.reach.why import Places as Places
 from tocsin.reach.why import Reasons, outline_of, own_area
 from tocsin.reach.why import Why as Why
+from tocsin.warn.canary import CODE
 
 
 def related(places: Places, codes: Iterable[str]) -> frozenset[str]:
@@ -275,10 +276,11 @@ class Audience:
             return self._register.tally(self._marks(areas, phase, scope, shape, severity, role, at))
 
     def census(self) -> tuple[Tally, dict[str, int]]:
-        """How many there are, and how many named which area code, the most wanted first."""
+        """How many there are, and how many named which area code, the most wanted first; without the canaries."""
         with self._lock:
             marks = self._register.every()
-            areas = sorted(((code, len(self._codes.of(code))) for code in list(self._codes)), key=lambda one: -one[1])
+            named = [code for code in self._codes if not code.startswith(CODE)]
+            areas = sorted(((code, len(self._codes.of(code))) for code in named), key=lambda one: -one[1])
             return self._register.tally(marks), dict(areas)
 
     def spread(self, numbers: Numbers, areas: Sequence[str] = ()) -> tuple[dict[str, int], dict[str, int]]:

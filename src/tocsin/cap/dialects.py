@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from tocsin.cap import sequence, service
+from tocsin.cap import foreign, sequence
 from tocsin.cap.alert import Alert, Area, Info
 from tocsin.cap.geometry import Budget
 from tocsin.cap.json_field import (
@@ -86,7 +86,7 @@ def _shapes(node: Any, depth: int) -> Iterator[tuple[Callable[[Any, Findings, Bu
     if not isinstance(node, dict):
         return
     if "publisherName" in node or ("technicalTestAlert" in node and "areas" in node):
-        yield service.alertswiss, node
+        yield foreign.alertswiss, node
     elif isinstance(node.get("info"), list | dict) and "identifier" in node:
         yield _cap, node
     elif isinstance(node.get("properties"), dict) and "messageType" in node["properties"]:
@@ -94,13 +94,13 @@ def _shapes(node: Any, depth: int) -> Iterator[tuple[Callable[[Any, Findings, Bu
     elif "messageType" in node and "event" in node:
         yield _weather_gov, {"properties": node, "geometry": node.get("geometry")}
     elif "location_title" in node and "alert_type" in node:
-        yield service.alerts_in_ua, node
+        yield foreign.alerts_in_ua, node
     elif "data" in node and ("alertDate" in node or (isinstance(node["data"], list) and {"cat", "title"} <= set(node))):
-        yield service.home_front, node
+        yield foreign.home_front, node
     elif node.get("type") == "ALERT" and isinstance(node.get("data"), dict) and "cities" in node["data"]:
-        yield service.siren_list, node["data"]
-    elif node.get("type") == "FeatureCollection" and service.warn_ids(node):
-        yield from ((service.shapes_only, part) for part in service.warn_ids(node).items())
+        yield foreign.siren_list, node["data"]
+    elif node.get("type") == "FeatureCollection" and foreign.warn_ids(node):
+        yield from ((foreign.shapes_only, part) for part in foreign.warn_ids(node).items())
     else:
         for value in node.values():
             if isinstance(value, dict | list):

@@ -18,12 +18,15 @@ from typing import Any, Protocol
 import numpy as np
 from msgspec import Struct
 
-from tocsin.journal import Fact
+from tocsin.journal import EXERCISE, Fact
 from tocsin.reach.pace import Pace
 from tocsin.reach.wanted import LOUD
 
 DELIVERY_SEALED = "delivery:sealed"
 DELIVERY_SETTLED = "delivery:settled"
+
+MACHINES = frozenset({"webhook", "mqtt", "siren"})
+"""Channels by which systems are told, and not persons."""
 
 BATCH = 1000
 """The most recipients in one sealed batch."""
@@ -309,6 +312,20 @@ WARNINGS = frozenset({"prepare", "act", "hold"})
 _RANKS = {"retracted": 0, "act": 0, "hold": 1, "all-clear": 1, "prepare": 2}
 
 
+AFTER_ALL = 20
+"""Added to the rank of what the self-drill sends: it leaves after everything that somebody published."""
+
+
 def rank(phase: str, realm: str) -> int:
     """The place of an alert in every queue, lower first: what saves lives, and anything actual before any exercise."""
     return _RANKS.get(phase, 3) + (10 if realm != "actual" else 0)
+
+
+def proving(rank: int) -> bool:
+    """Whether what has this rank is the self-drill's, and is for nobody but its canaries."""
+    return rank >= AFTER_ALL
+
+
+def realm_of(rank: int, realm: str) -> str:
+    """The realm of what has this rank in an installation of ``realm``: the self-drill's is always exercise."""
+    return EXERCISE if proving(rank) else realm

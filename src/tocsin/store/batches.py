@@ -40,6 +40,7 @@ from tocsin.reach.delivery import (
     Settled,
     count,
     raised,
+    realm_of,
     receipt,
 )
 from tocsin.reach.pace import Pace
@@ -86,7 +87,7 @@ _PROOFS = """
 SELECT alert, event_id, version, phase, channel, recipients, marks, id
 FROM batches WHERE first <= ? AND last >= ? ORDER BY id DESC
 """
-_TALLY = "SELECT channel, event_id, version, phase, realm, settled, marks FROM batches WHERE alert = ?"
+_TALLY = "SELECT channel, event_id, version, phase, realm, settled, marks, rank FROM batches WHERE alert = ?"
 _LATEST = """
 SELECT seq FROM batches WHERE event_id = ? AND realm = ? AND version < ? ORDER BY version DESC, id DESC LIMIT 1
 """
@@ -130,7 +131,8 @@ class SqlBatches:
                 plan.version,
                 plan.phase,
                 channel,
-                plan.realm,
+                # Whose dispatch sends it; what realm it is of, its rank says.
+                self.realm,
                 plan.rank,
                 plan.seq,
                 _micros(plan.deadline),
@@ -282,15 +284,17 @@ class SqlBatches:
         """Record ``delivery:settled`` where all is settled, once for each alert and channel."""
         facts = []
         for alert in alerts:
-            waiting, ended = set(), dict[str, list[tuple[str, int, str, bytes]]]()
+            waiting, ended = set(), dict[str, list[tuple[str, int, str, bytes, int]]]()
             with self.store.reader() as connection:
-                for channel, event_id, version, phase, realm, settled, marks in connection.execute(_TALLY, (alert,)):
+                for channel, event_id, version, phase, realm, settled, marks, rank in connection.execute(
+                    _TALLY, (alert,)
+                ):
                     if realm != self.realm or not settled:
                         waiting.add(channel)
-                    ended.setdefault(channel, []).append((event_id, version, phase, marks))
+                    ended.setdefault(channel, []).append((event_id, version, phase, marks, rank))
             for channel, rows in ended.items():
                 if channel not in waiting:
-                    event_id, version, phase, _ = rows[0]
+                    event_id, version, phase, _, rank = rows[0]
                     counts = count(np.frombuffer(b"".join(row[3] for row in rows), dtype=np.uint8))
                     # Who was told by another channel was never a recipient of this one.
                     counts.pop(Mark.SPARED.name.lower(), None)
@@ -298,7 +302,7 @@ class SqlBatches:
                     partial = sum(counts.get(name, 0) for name in _PROVEN) > (pace.count if pace is not None else 0)
                     curve = pace.curve() if pace is not None else {}
                     told = Settled(alert, event_id, version, phase, channel, counts, curve, partial)
-                    facts.append(fact(DELIVERY_SETTLED, f"{alert}@{channel}", told, self.realm))
+                    facts.append(fact(DELIVERY_SETTLED, f"{alert}@{channel}", told, realm_of(rank, self.realm)))
         if facts:
             self.store.append_new(facts)
 
@@ -427,7 +431,7 @@ def _batch(row: tuple[Any, ...], marks: Marks) -> Batch:
     number, alert, event_id, version, phase, channel, realm, rank, seq, deadline, recipients, _, rung = row
     numbers, ends = np.frombuffer(recipients, dtype=np.int64), _moment(deadline)
     return Batch(
-        number, alert, event_id, version, phase, channel, realm, rank, seq, ends, numbers, marks, rung
+        number, alert, event_id, version, phase, channel, realm_of(rank, realm), rank, seq, ends, numbers, marks, rung
     )  # fmt: skip
 
 

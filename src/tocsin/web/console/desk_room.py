@@ -27,6 +27,7 @@ from tocsin.cap.vocabulary import vocabulary
 from tocsin.errors import NotReadyError, UnknownPlaceError
 from tocsin.journal import ACTUAL, EXERCISE, Entry, Fact, fact, follow
 from tocsin.place.map import country_map
+from tocsin.reach.delivery import MACHINES
 from tocsin.recent import Recent
 from tocsin.remark import remark
 from tocsin.sense.report import REPORT_RECEIVED, Report
@@ -258,14 +259,20 @@ class DeskRoom:
         found = self.house.store.about(ALERT_PUBLISHED, identifier, 1)
         return found[0].read(Published) if found else None
 
-    def counter(self, where: Where, audience: str) -> Counts | None:
-        """How many subscribers an area and an audience reach; None where nobody can tell."""
+    def counter(self, where: Where, audience: str, phase: str) -> Counts | None:
+        """How many subscribers an alert of ``phase`` for an area and an audience reaches; None where nobody can tell."""
         reach = getattr(self.house.dispatch, "audience", None)
         if reach is None:
             return None
         scope = "Public" if audience in ("everyone", "citizens") else "Restricted"
-        found = reach.preview(where.codes, "act", scope, drawn_shape(where), at=self.house.now())
-        return Counts(found.total, found.channels, found.languages, found.audiences, found.people)
+        # An ending goes to whoever was warned, whatever phases they asked for.
+        found = reach.preview(
+            where.codes, phase if phase in WARNS else "act", scope, drawn_shape(where), at=self.house.now()
+        )
+        machines = tuple(sorted(MACHINES & found.channels.keys()))
+        return Counts(
+            found.total, found.channels, found.languages, found.audiences, found.people, found.systems, machines
+        )
 
     # --- the stopwatch ---------------------------------------------------------------------------------------------
 

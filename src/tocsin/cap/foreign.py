@@ -1,4 +1,4 @@
-"""Services with a JSON of their own: MoWaS shapes, AlertSwiss, alerts.in.ua and the Home Front Command, read into alerts.
+"""Foreign shapes: services with a JSON of their own (MoWaS shapes, AlertSwiss, alerts.in.ua, Home Front Command), read.
 
 - What a service always means and never says is filled in and noted as assumed; all else stays empty.
 """

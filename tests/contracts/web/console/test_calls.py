@@ -226,3 +226,26 @@ async def test_what_was_about_to_be_sent_is_sent_after_a_restart_or_said(desk: D
     await asyncio.gather(keeping, return_exceptions=True)
     assert bool(desk.published()) == (away == 1)
     assert not room.sending.waiting
+
+
+async def test_a_key_that_ends_calls_each_administrator_once_at_each_of_its_days(desk: Desk) -> None:
+    """At 60 days one call, at 25 the one of 30 days, by mail and in plain words; neither again, also after a restart."""
+    person, _ = await desk.hire(Role.ADMINISTRATOR)
+    house, mail = desk.building.house, Post("mail")
+    ending = min(house.certificates.endings(), key=lambda one: one.ends)
+    assert not ending.last
+
+    def made() -> list[str]:
+        return [one.subject for one in desk.building.entries(PAGE_DUE) if one.read(Page).kind == "key-ends"]
+
+    async with calling(desk, mail):
+        await look(desk, (ending.ends - desk.building.clock.now()).total_seconds() - 59.5 * 86_400)
+        await until(lambda: mail.came)
+        await look(desk, 3600)
+        assert made() == [f"key/{ending.key}@60/1/{person}"]
+        assert f"Days left until signing certificate {ending.key} ends: 59" in mail.came[0][1]
+        house.desk_room = None
+        await look(desk, 34 * 86_400)
+        await until(lambda: len(mail.came) == 2)
+        await look(desk, 3600)
+        assert made() == [f"key/{ending.key}@60/1/{person}", f"key/{ending.key}@30/1/{person}"]

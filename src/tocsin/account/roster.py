@@ -16,6 +16,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 ROSTER_IMPORTED = "roster:imported"
+MEMBER_ADDED = "member:added"
 MEMBER_ERASED = "member:erased"
 MEMBER_VERIFIED = "member:verified"
 FRESH = timedelta(days=182)
@@ -75,6 +76,12 @@ class Imported(Struct, frozen=True):
     changed: int
     same: int
     gone: int
+
+
+class Added(Struct, frozen=True):
+    """The body of ``member:added``: by whom somebody was put on the roster by themself, without a sheet."""
+
+    by: str
 
 
 class Erased(Struct, frozen=True):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
@@ -28,9 +29,11 @@ from tocsin.account.facility import FACILITY_SET, Facilities, FacilityState
 from tocsin.account.rollcall import (
     ROLLCALL_CLOSED,
     ROLLCALL_FORGOTTEN,
+    ROLLCALL_JOINED,
     ROLLCALL_STARTED,
     Closed,
     Contact,
+    Joined,
     Pace,
     RollCall,
     RollCalls,
@@ -132,6 +135,8 @@ class Rolls:
         self._links: dict[bytes, tuple[str, str, str]] = {}
         self._phases: dict[str, tuple[int, Phase]] = {}
         self._pending: dict[str, asyncio.Future[Given]] = {}
+        self._order = threading.RLock()
+        self._joining = asyncio.Lock()
 
     # --- the journal -----------------------------------------------------------------------------------------------
 
@@ -155,31 +160,37 @@ class Rolls:
             if done.version >= self._phases.get(done.event_id, (-1, Phase.CALM))[0]:
                 self._phases[done.event_id] = done.version, Phase(done.phase)
         elif (call := self.calls.apply(entry)) is not None:
-            if entry.kind == ROLLCALL_STARTED:
+            if entry.kind in (ROLLCALL_STARTED, ROLLCALL_JOINED):
                 self._open(call)
             elif entry.kind == ROLLCALL_FORGOTTEN:
                 self._forget(call)
 
     def _open(self, call: RollCall) -> None:
-        kept = self.seats[call.id] = {seat.id: seat for seat in self.book.seats(call.id)}
-        for seat in kept.values():
-            call.reach(seat.id, seat.contact)
-            for use in (ANSWER, WARDEN):
-                self._links[_mark(self.book.link(use, call.id, seat.id))] = use, call.id, seat.id
+        with self._order:
+            # Seats that are known stay the same values: somebody may be asking them at this moment.
+            known = self.seats.get(call.id, {})
+            fresh = {seat.id: seat for seat in self.book.seats(call.id) if seat.id not in known}
+            self.seats[call.id] = {**known, **fresh}
+            for seat in fresh.values():
+                call.reach(seat.id, seat.contact)
+                for use in (ANSWER, WARDEN):
+                    self._links[_mark(self.book.link(use, call.id, seat.id))] = use, call.id, seat.id
 
     def _forget(self, call: RollCall) -> None:
-        self.seats.pop(call.id, None)
-        self._links = {mark: known for mark, known in self._links.items() if known[1] != call.id}
+        with self._order:
+            self.seats.pop(call.id, None)
+            self._links = {mark: known for mark, known in self._links.items() if known[1] != call.id}
 
     def vacate(self, members: Iterable[str]) -> None:
         """Forget where these people sat; their answers stay, and mean nobody."""
         gone = frozenset(members)
-        for seats in self.seats.values():
-            for name in [name for name, seat in seats.items() if seat.member in gone]:
-                seat = seats.pop(name)
-                seat.member = ""
-        left = {(call, seat) for call, seats in self.seats.items() for seat in seats}
-        self._links = {mark: known for mark, known in self._links.items() if known[1:] in left}
+        with self._order:
+            for seats in self.seats.values():
+                for name in [name for name, seat in seats.items() if seat.member in gone]:
+                    seat = seats.pop(name)
+                    seat.member = ""
+            left = {(call, seat) for call, seats in self.seats.items() for seat in seats}
+            self._links = {mark: known for mark, known in self._links.items() if known[1:] in left}
 
     # --- roll calls ------------------------------------------------------------------------------------------------
 
@@ -247,6 +258,32 @@ class Rolls:
         for entry in self.house.store.append([fact(ROLLCALL_CLOSED, name, Closed(by, counts), self.realm)]):
             self.apply(entry)
         return call
+
+    async def join(self, name: str, members: Sequence[str], by: str) -> list[str]:
+        """Add ``members`` of the roster to a roll call that runs; the seats of all of them, on disk when this returns.
+
+        Who sits there already stays where they are. :class:`NotFoundError` for who is not on the roster.
+        """
+        call = self.call(name)
+        if not call.open:
+            raise IllegalStepError("this roll call is closed")
+        async with self._joining:
+            wanted = list(dict.fromkeys(members))
+            there = {one.id: one for one in await asyncio.to_thread(self.roster.members, wanted)}
+            if any(member not in there for member in wanted):
+                raise NotFoundError
+            sitting = {seat.member: seat.id for seat in list(self.seats.get(call.id, {}).values())}
+            seats = self._new_seats([member for member in wanted if member not in sitting])
+            if seats:
+                zones: dict[str, list[str]] = {}
+                for seat, member in seats:
+                    zones.setdefault(there[member].zone, []).append(seat)
+                told = Joined(by, {zone: tuple(sorted(ids)) for zone, ids in sorted(zones.items())})
+                done = [fact(ROLLCALL_JOINED, call.id, told, self.realm)]
+                for entry in await asyncio.to_thread(self.book.start, call.id, seats, done):
+                    self.apply(entry)
+            sitting |= {member: seat for seat, member in seats}
+            return [sitting[member] for member in wanted]
 
     def phase(self, call: RollCall, at: datetime) -> Phase | None:
         """The phase that people are in: of the alert it is about, else of the installation's home."""

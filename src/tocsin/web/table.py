@@ -9,6 +9,7 @@ from tocsin.cap.telling import Told
 from tocsin.reach.heartbeat import SignedHeartbeat
 from tocsin.web.answer import ANSWERS
 from tocsin.web.api import Interface
+from tocsin.web.arrival import ARRIVALS
 from tocsin.web.card import OPERATIONS as CARDS
 from tocsin.web.correction import OPERATIONS as CORRECTIONS
 from tocsin.web.facility import FACILITIES
@@ -306,6 +307,7 @@ TABLE: tuple[Operation, ...] = (
     *OWN,
     *RECEIPTS,
     *ANSWERS,
+    *ARRIVALS,
     *FACILITIES,
 )
 TABLE += CARDS + CORRECTIONS

@@ -16,15 +16,14 @@ import hashlib
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from tocsin.account import facility, rollcall
-from tocsin.account.answer import ANSWER_GIVEN, Answer, How, Means, Says, digit, own_time
+from tocsin.account.answer import ANSWER_GIVEN, DIGITS, Answer, How, Means, Says, digit, own_time
 from tocsin.account.facility import FACILITY_SET, Facilities, FacilityState
 from tocsin.account.rollcall import (
     ROLLCALL_CLOSED,
@@ -39,65 +38,24 @@ from tocsin.account.rollcall import (
     RollCalls,
     Started,
 )
-from tocsin.account.roster import Details, Kind, Member
+from tocsin.account.roster import Details, Kind
 from tocsin.cap.phase import Phase
 from tocsin.errors import IllegalStepError, NotFoundError, ParameterError
-from tocsin.journal import Entry, Fact, fact, follow
+from tocsin.journal import Entry, fact, follow
 from tocsin.warn.enrolment import VIEW_PERSONAL, Viewed
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
+from tocsin.web.seating import MemberBook, SeatBook
 
 if TYPE_CHECKING:
     from tocsin.web.house import House
 
 KINDS = (*rollcall.KINDS, *facility.KINDS, ALERT_PUBLISHED)
 ERASURE_ASKED = "erasure:asked"
-ANSWER, WARDEN = "answer", "warden"
+ANSWER, WARDEN, VOICE = "answer", "warden", "voice"
+USES = (ANSWER, WARDEN, VOICE)
 LETTERS = "ACDEFHJKLMNPRTUVWXY"
 """Letters of a roll call's code: none that is read as another, or as a digit."""
 MOST_TITLE = 80
-
-
-class SeatRow(Protocol):
-    """A seat as :class:`tocsin.store.rollcall.Seat` keeps it."""
-
-    id: str
-    member: str
-    contact: Contact
-    tries: int
-    tried: datetime | None
-    reason: str
-    phone: bytes | None
-
-
-class SeatBook(Protocol):
-    """Who sits where (:class:`tocsin.store.rollcall.SqlSeats`)."""
-
-    def link(self, use: str, rollcall: str, seat: str) -> str: ...
-    def start(self, rollcall: str, seats: Sequence[tuple[str, str]], facts: Sequence[Fact]) -> list[Entry]: ...
-    def seats(self, rollcall: str) -> Sequence[Any]: ...
-    def of(self, member: str) -> Sequence[tuple[str, Any]]: ...
-    def note(self, rollcall: str, seats: Sequence[Any], facts: Sequence[Fact] = ()) -> list[Entry]: ...
-    def seen(self, rollcall: str, seat: str) -> Future[None]: ...
-    def bind(self, rollcall: str, seat: str, phone: bytes) -> bool: ...
-    def forget(self, rollcalls: Sequence[str], facts: Sequence[Fact]) -> list[Entry]: ...
-    def make_family(self, rollcall: str, seat: str, member: str) -> str: ...
-    def family(self, token: str) -> tuple[str, str] | None: ...
-    def families(self, rollcall: str, seat: str) -> int: ...
-    def end_families(self, rollcall: str, seat: str) -> None: ...
-
-
-class MemberBook(Protocol):
-    """Who belongs here (:class:`tocsin.store.roster.SqlRoster`)."""
-
-    def members(self, ids: Iterable[str] | None = None) -> list[Member]: ...
-    def details(self, ids: Iterable[str]) -> dict[str, Details]: ...
-    def find(self, text: str) -> list[str]: ...
-    def plan(self, rows: Sequence[tuple[Member, Details]]) -> tuple[list[Any], list[Any], int, list[str]]: ...
-    def take_in(self, plans: Sequence[Any], gone: Sequence[str], facts: Sequence[Fact]) -> list[Entry]: ...
-    def verify(self, ids: Sequence[str], at: datetime, facts: Sequence[Fact]) -> list[Entry]: ...
-    def erase(self, ids: Sequence[str], facts: Sequence[Fact]) -> list[Entry]: ...
-    def erase_again(self) -> int: ...
-    def ended(self, before: datetime) -> list[str]: ...
 
 
 class Given(Struct, frozen=True):
@@ -173,7 +131,7 @@ class Rolls:
             self.seats[call.id] = {**known, **fresh}
             for seat in fresh.values():
                 call.reach(seat.id, seat.contact)
-                for use in (ANSWER, WARDEN):
+                for use in USES:
                     self._links[_mark(self.book.link(use, call.id, seat.id))] = use, call.id, seat.id
 
     def _forget(self, call: RollCall) -> None:
@@ -374,6 +332,18 @@ class Rolls:
             return Heard.UNCLEAR
         call, seat = fits[0]
         await self.answer(call, seat.id, said[0], means=Means.SMS, at=at)
+        return Heard.TAKEN
+
+    async def press(self, reference: str, key: str, at: datetime | None = None) -> Heard:
+        """Take a key that was pressed in a telephone call, by the reference that the call was made with."""
+        try:
+            call, seat = self.opened(VOICE, reference.rpartition("/")[2])
+        except NotFoundError:
+            return Heard.NOBODY
+        self.see(call, seat.id)
+        if (says := DIGITS.get(key.strip())) is None:
+            return Heard.UNCLEAR
+        await self.answer(call, seat.id, says, means=Means.VOICE, at=at)
         return Heard.TAKEN
 
     # --- wardens ---------------------------------------------------------------------------------------------------

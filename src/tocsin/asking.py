@@ -252,16 +252,14 @@ class Asking:
                 link = f"{self._url}/w/{self.rolls.book.link(WARDEN, call.id, seat.id)}"
                 number = len(call.unaccounted(zones))
                 letters += [
-                    self._note(call, step.to, way, member.languages, zones, number, link)
+                    self._note(call, step.to, way.channel, _at(way), member.languages, zones, number, link)
                     for way in (details[member.id].ways[:2] if member.id in details else ())
                 ]
         if step.to in ("deputy", "help"):
-            link = f"{self._url}/console/rollcalls/{call.id}"
+            link, kind = f"{self._url}/console/rollcalls/{call.id}", "help" if step.to == "help" else "warden"
             letters += [
-                self._note(
-                    call, "help" if step.to == "help" else "warden", way, tongue, step.zones, step.unaccounted, link
-                )
-                for way, tongue in await asyncio.to_thread(self._deputies, at)
+                self._note(call, kind, channel, to, tongue, step.zones, step.unaccounted, link)
+                for channel, to, tongue in await asyncio.to_thread(self._deputies, at)
             ]
         await self.send(letters)
         done = fact(ROLLCALL_ESCALATED, call.id, step, self.rolls.realm)
@@ -272,7 +270,8 @@ class Asking:
         self,
         call: RollCall,
         kind: str,
-        way: Way,
+        channel: str,
+        to: Address,
         languages: tuple[str, ...],
         zones: tuple[str, ...],
         number: int,
@@ -285,26 +284,33 @@ class Asking:
         text = t.say(f"ask.{kind}", mark=mark, name=name, n=number, zones=shown, link=link)
         spoken, subject = text.replace(link, "").rstrip(" :"), mark + t.say("ask.subject")
         ends = self.house.now() + HOLDS
-        tap = t.say("ask.voice.link")
-        slip = Slip(f"{kind}-{call.id}", subject, text, spoken, tap, link, t.language, self.rolls.realm, ends)
-        return Letter(way.channel, _at(way), slip)
+        tap = t.say("ask.app.tap" if channel == DEVICE else "ask.voice.link")
+        slip = Slip(f"call-{kind}-{call.id}", subject, text, spoken, tap, link, t.language, self.rolls.realm, ends)
+        return Letter(channel, to, slip)
 
     def _seated(self, call: RollCall) -> list[tuple[Any, Member]]:
         seats = {seat.member: seat for seat in self.rolls.seats.get(call.id, {}).values()}
         return [(seats[member.id], member) for member in self.rolls.roster.members(list(seats)) if member.wards]
 
-    def _deputies(self, at: datetime) -> list[tuple[Way, tuple[str, ...]]]:
+    def _deputies(self, at: datetime) -> list[tuple[str, Address, tuple[str, ...]]]:
         """The duty officers, those on call if any are, and how to reach them."""
         identity = self.house.identity
         if identity is None:
             return []
         officers = [one for one in identity.people if Role.DUTY_OFFICER in identity.people.roles(one.id, at)]
         called = [one for one in officers if one.reachable(at)] or officers
-        found: list[tuple[Way, tuple[str, ...]]] = []
-        for known in identity.book.personal([one.id for one in called]).values():
+        found: list[tuple[str, Address, tuple[str, ...]]] = []
+        names = [one.id for one in called]
+        devices = identity.book.devices(names)
+        for name, known in identity.book.personal(names).items():
             tongue: tuple[str, ...] = (known.language,) if known.language else ()
-            found += [(Way("sms", known.phone.replace(" ", "")), tongue)] if known.phone else []
-            found += [(Way("mail", known.email), tongue)] if known.email else []
+            found += [("sms", _at(Way("sms", known.phone.replace(" ", ""))), tongue)] if known.phone else []
+            found += [("mail", _at(Way("mail", known.email)), tongue)] if known.email else []
+            found += [
+                (DEVICE, Address(0, "", one.endpoint, (one.keys,), tongue), tongue)
+                for one in devices
+                if one.person == name
+            ]
         return found
 
     # --- sending ---------------------------------------------------------------------------------------------------

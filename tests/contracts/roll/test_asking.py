@@ -170,7 +170,7 @@ async def test_the_telephone_rings_last_and_a_key_answers(mission: Mission, desk
     for turn in range(3):
         await mission.asking.ask(call, now + timedelta(minutes=4 * turn))
         assert bool([one for one in bell.rung if one[0] == "+380441110001"]) is (turn == 2)
-    number, text, tag, reference = next(one for one in bell.rung if one[0] == "+380441110001")
+    _, text, tag, reference = next(one for one in bell.rung if one[0] == "+380441110001")
     assert (tag, "Натисніть 1" in text, "http" in text) == ("uk", True, False)
     clock, store = mission.building.clock, mission.building.store
     token, _ = issue(store, clock.now(), realm="actual", name="gateway", scopes=[RELAY])

@@ -184,7 +184,7 @@ async function letterShown(notice) {
 function own(address) {
   try {
     const url = new URL(address);
-    return url.origin === location.origin && /^\/(a|console\/answer)\//.test(url.pathname) ? url.pathname : "";
+    return url.origin === location.origin && /^\/(a|console)\//.test(url.pathname) ? url.pathname : "";
   } catch {
     return "";
   }

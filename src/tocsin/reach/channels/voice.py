@@ -16,19 +16,18 @@ import logging
 import re
 import shutil
 from base64 import b64encode
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-import msgspec
 from msgspec import Struct
 
 from tocsin.place.language import language
 from tocsin.reach.channel import Channel, Kit, Outcome, refused
 from tocsin.reach.channels.gateway import Chosen, Gateway, Profile
-from tocsin.reach.channels.way import Order, Unset, way
+from tocsin.reach.channels.way import Saying, Unset, way
 from tocsin.reach.delivery import Delivery
-from tocsin.reach.wording import Wording, Wordings, fit
+from tocsin.reach.wording import Wording, fit
+from tocsin.recent import Recent
 
 LONGEST = 900
 """Letters that are spoken: about a minute."""
@@ -76,7 +75,7 @@ class Speech:
     def __init__(self, words_a_minute: int = 140, within_s: float = 10.0) -> None:
         self.words_a_minute, self.within_s = words_a_minute, within_s
         self._program = shutil.which("espeak-ng")
-        self._made: OrderedDict[tuple[str, str], asyncio.Task[bytes]] = OrderedDict()
+        self._made: Recent[tuple[str, str], asyncio.Task[bytes]] = Recent(KEPT)
         self._room = asyncio.Semaphore(2)
 
     async def say(self, text: str, tag: str) -> bytes:
@@ -85,8 +84,6 @@ class Speech:
         task = self._made.get(key)
         if task is None:
             task = self._made[key] = asyncio.create_task(self._make(*key))
-            if len(self._made) > KEPT:
-                self._made.popitem(last=False)
         found = await asyncio.shield(task)
         if not found:
             self._made.pop(key, None)
@@ -94,7 +91,7 @@ class Speech:
 
     async def close(self) -> None:
         """End what is being made."""
-        tasks, self._made = list(self._made.values()), OrderedDict()
+        tasks, self._made = list(self._made.values()), Recent(KEPT)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -134,7 +131,7 @@ class Voice:
 
     def __init__(self, kit: Kit, table: VoiceTable) -> None:
         self.kit, self.table = kit, table
-        self.words, self.order = Wordings(kit.cap), Order(kit.clock)
+        self.saying = Saying(kit)
         self.gateway = Gateway(table.http, table.http.found(PROFILES), kit.clock)
         self.speech = Speech(table.words_a_minute, table.speech_s)
         self.keys = table.keys
@@ -146,7 +143,7 @@ class Voice:
     async def prepare(self, delivery: Delivery) -> None:
         """Make the speech of an alert in every language, so that the first call does not wait for it."""
         if self.table.audio:
-            told = self.words.of(delivery)
+            told = self.saying.words.of(delivery)
             await asyncio.gather(*(self.speech.say(spoken(one), one.language) for one in told.wordings))
 
     async def close(self) -> None:
@@ -157,12 +154,10 @@ class Voice:
     async def _one(self, delivery: Delivery) -> Outcome:
         if _TO.fullmatch(delivery.to.address) is None:
             return refused("address.malformed", tried=False)
-        if (stopped := self.order.stops(delivery)) is not None:
-            return stopped
-        try:
-            one = self.words.of(delivery).wording(delivery.to.languages)
-        except msgspec.DecodeError:
-            return refused("bulletin", tried=False)
+        told = self.saying.of(delivery)
+        if isinstance(told, Outcome):
+            return told
+        one = told.wording(delivery.to.languages)
         urgent, reference = delivery.phase in URGENT, f"{delivery.alert}/{delivery.to.subscription}"
         return await self._call(delivery.to.address, spoken(one), one.language, urgent, reference)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -28,6 +27,7 @@ from tocsin.cap.vocabulary import vocabulary
 from tocsin.errors import NotReadyError, UnknownPlaceError
 from tocsin.journal import ACTUAL, EXERCISE, Entry, Fact, fact, follow
 from tocsin.place.map import country_map
+from tocsin.recent import Recent
 from tocsin.remark import remark
 from tocsin.sense.report import REPORT_RECEIVED, Report
 from tocsin.warn.board import REVIEW_DUE
@@ -166,9 +166,9 @@ class DeskRoom:
         self.waiting, self.notes, self.versions = self.noted.waiting, self.noted.notes, self.noted.versions
         self.loops, self.receipts = self.noted.loops, self.noted.receipts
         self.sending = Sendings(self)
-        self.shown: OrderedDict[str, tuple[Draft, Draft | None, datetime, Shown]] = OrderedDict()
+        self.shown: Recent[str, tuple[Draft, Draft | None, datetime, Shown]] = Recent(64)
         self._names: dict[str, str] = {}
-        self._spent: OrderedDict[str, float] = OrderedDict()
+        self._spent: Recent[str, float] = Recent(REMEMBERED)
         self.steady = time.monotonic
 
     @staticmethod
@@ -275,8 +275,6 @@ class DeskRoom:
     def spend(self, draft: str, seconds: float) -> None:
         """Count ``seconds`` of the machine's own work for ``draft``."""
         self._spent[draft] = self._spent.get(draft, 0.0) + seconds
-        while len(self._spent) > REMEMBERED:
-            self._spent.popitem(last=False)
 
     def stopped(self, name: str, since: float, signed: datetime) -> Fact:
         """The stopwatch of ``name``, stopped; ``since`` is when (steady clock) the work of this request began."""

@@ -15,7 +15,7 @@ import asyncio
 import hashlib
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,7 @@ from tocsin.account.rollcall import (
     RollCalls,
     Started,
 )
-from tocsin.account.roster import Details, Kind
+from tocsin.account.roster import Details, Kind, Member
 from tocsin.cap.phase import Phase
 from tocsin.errors import IllegalStepError, NotFoundError, ParameterError
 from tocsin.journal import Entry, fact, follow
@@ -183,19 +183,8 @@ class Rolls:
             event = entries[0].read(Published).event_id
         name = f"{at:%Y%m%d}.{secrets.token_hex(4)}"
         seats = self._new_seats(members)
-        zones: dict[str, list[str]] = {}
-        for seat, member in seats:
-            zones.setdefault(members[member].zone, []).append(seat)
         pace = Pace(settings.rollcall_wait_minutes, settings.rollcall_warden_minutes, settings.rollcall_deputy_minutes)
-        started = Started(
-            title,
-            by,
-            {zone: tuple(sorted(ids)) for zone, ids in sorted(zones.items())},
-            self._code(),
-            alert,
-            event,
-            pace,
-        )
+        started = Started(title, by, _by_zone(seats, members), self._code(), alert, event, pace)
         self.take_in()
         for entry in self.book.start(name, seats, [fact(ROLLCALL_STARTED, name, started, self.realm)]):
             self.apply(entry)
@@ -231,12 +220,8 @@ class Rolls:
             if any(member not in there for member in wanted):
                 raise NotFoundError
             sitting = {seat.member: seat.id for seat in list(self.seats.get(call.id, {}).values())}
-            seats = self._new_seats([member for member in wanted if member not in sitting])
-            if seats:
-                zones: dict[str, list[str]] = {}
-                for seat, member in seats:
-                    zones.setdefault(there[member].zone, []).append(seat)
-                told = Joined(by, {zone: tuple(sorted(ids)) for zone, ids in sorted(zones.items())})
+            if seats := self._new_seats([member for member in wanted if member not in sitting]):
+                told = Joined(by, _by_zone(seats, there))
                 done = [fact(ROLLCALL_JOINED, call.id, told, self.realm)]
                 for entry in await asyncio.to_thread(self.book.start, call.id, seats, done):
                     self.apply(entry)
@@ -370,6 +355,13 @@ class Rolls:
         self.house.place(made.place)
         for entry in self.house.store.append([fact(FACILITY_SET, name, made, self.realm)]):
             self.apply(entry)
+
+
+def _by_zone(seats: Iterable[tuple[str, str]], members: Mapping[str, Member]) -> dict[str, tuple[str, ...]]:
+    zones: dict[str, list[str]] = {}
+    for seat, member in seats:
+        zones.setdefault(members[member].zone, []).append(seat)
+    return {zone: tuple(sorted(ids)) for zone, ids in sorted(zones.items())}
 
 
 def _mark(token: str) -> bytes:

@@ -61,6 +61,7 @@ from tocsin.store.certificate import Certificates
 from tocsin.store.key import Keys, signed_by
 from tocsin.store.people import SqlPeople
 from tocsin.store.prekeys import SqlPreKeys
+from tocsin.store.receipts import SqlReceipts
 from tocsin.store.rollcall import ERASE as SEATS_OF
 from tocsin.store.rollcall import SqlSeats, new_seats
 from tocsin.store.roster import SqlRoster
@@ -357,6 +358,9 @@ class Program(Rounds):
             "dates": self.keeping.after(self.keeping.keep_dates),
             "farewells": self.keeping.after(self.keeping.keep_farewells),
             "blocks": self.keeping.after(self.keeping.keep_blocks),
+            "receipts": partial(
+                self.keeping.keep_receipts, SqlReceipts(self.store, self.settings.realm), self.settings.receipt_days
+            ),
             "desk": DeskRoom.of(self.house).keep_watch,
             "imports": self.keeping.after(partial(keep_answering, self)),
             "asking": self.keeping.after(Asking(self.house, self.rolls).run),

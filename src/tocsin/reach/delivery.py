@@ -24,6 +24,7 @@ from tocsin.reach.wanted import LOUD
 
 DELIVERY_SEALED = "delivery:sealed"
 DELIVERY_SETTLED = "delivery:settled"
+DELIVERY_SUMMED = "delivery:summed"
 
 MACHINES = frozenset({"webhook", "mqtt", "siren"})
 """Channels by which systems are told, and not persons."""
@@ -189,6 +190,20 @@ class Settled(Struct, frozen=True):
     outcomes: dict[str, int]
     curve: dict[str, float] = {}
     curve_partial: bool = False
+
+
+class Summed(Struct, frozen=True):
+    """The body of ``delivery:summed``: how many ended with which mark, late receipts among them, when who it was is erased.
+
+    The entry's subject is ``<identifier>@<channel>``.
+    """
+
+    alert: str
+    event_id: str
+    version: int
+    phase: str
+    channel: str
+    outcomes: dict[str, int]
 
 
 class Proof(Struct, frozen=True):

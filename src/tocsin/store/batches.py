@@ -76,7 +76,8 @@ SELECT id, alert, event_id, version, phase, channel, realm, rank, seq, deadline,
 FROM batches WHERE realm = ?
 """
 _OPEN = _BATCH + " AND settled = 0 ORDER BY rank, seq, id"
-_OF_ALERT = _BATCH + " AND alert = ? ORDER BY id"
+# Whose receipts were summed up (tocsin.store.receipts) has a row that names nobody: its last number is 0.
+_OF_ALERT = _BATCH + " AND alert = ? AND last > 0 ORDER BY id"
 _OF_EVENT = """
 SELECT phase, recipients, marks FROM batches WHERE event_id = ? AND realm = ? ORDER BY seq, id
 """
@@ -87,13 +88,15 @@ _PROOFS = """
 SELECT alert, event_id, version, phase, channel, recipients, marks, id
 FROM batches WHERE first <= ? AND last >= ? ORDER BY id DESC
 """
-_TALLY = "SELECT channel, event_id, version, phase, realm, settled, marks, rank FROM batches WHERE alert = ?"
+_TALLY = """
+SELECT channel, event_id, version, phase, realm, settled, marks, rank FROM batches WHERE alert = ? AND last > 0
+"""
 _LATEST = """
 SELECT seq FROM batches WHERE event_id = ? AND realm = ? AND version < ? ORDER BY version DESC, id DESC LIMIT 1
 """
 _UNSEEN: Mapping[tuple[str, str], Pace] = {}
 _PROVEN = tuple(mark.name.lower() for mark in PROVEN)
-_SUBJECTS = "SELECT DISTINCT alert, channel FROM batches WHERE realm = ? AND id > ?"
+_SUBJECTS = "SELECT DISTINCT alert, channel FROM batches WHERE realm = ? AND id > ? AND last > 0"
 
 
 class SqlBatches:
@@ -207,7 +210,7 @@ class SqlBatches:
 
         def rows(connection: apsw.Connection) -> None:
             connection.executemany(
-                "UPDATE batches SET marks = ?, settled = ? WHERE id = ?",
+                "UPDATE batches SET marks = ?, settled = ? WHERE id = ? AND last > 0",
                 [(marks, int(settled), number) for number, marks, settled in kept],
             )
 

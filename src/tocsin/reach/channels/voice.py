@@ -4,6 +4,8 @@
   cannot be made the text goes alone, because a gateway can speak by itself and nobody may wait for us.
 - No attention tone is put before it: imitating the tones of public alarms (853 and 960 Hz) is forbidden, and teaches
   people to distrust them.
+- Where the gateway says so (``keys``), it is asked to wait for a key and to bring it to ``POST /v1/answers/voice`` with the
+  reference of the call; that is for questions, and an alert never asks for one.
 - The text goes to the speech program on its standard input, never as an argument.
 """
 
@@ -45,6 +47,7 @@ PROFILES: Mapping[str, Profile] = {
             "audio_wav_base64": "{audio}",
             "priority": "{priority}",
             "reference": "{reference}",
+            "keys": "{keys}",
         },
         headers={"authorization": "Bearer {key}"},
         id_at="id",
@@ -54,12 +57,16 @@ PROFILES: Mapping[str, Profile] = {
 
 
 class VoiceTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """The table ``voice``: the call gateway; ``audio`` whether speech is made here, at ``words_a_minute``."""
+    """The table ``voice``: the call gateway; ``audio`` whether speech is made here, at ``words_a_minute``.
+
+    ``keys`` says that the gateway hands on a key that is pressed in a call.
+    """
 
     http: Chosen
     audio: bool = True
     words_a_minute: int = 140
     speech_s: float = 10.0
+    keys: bool = False
 
 
 class Speech:
@@ -127,6 +134,7 @@ class Voice:
         self.saying = Saying(kit)
         self.gateway = Gateway(table.http, table.http.found(PROFILES), kit.clock)
         self.speech = Speech(table.words_a_minute, table.speech_s)
+        self.keys = table.keys
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
         """Hand over each of ``batch``; see :class:`tocsin.reach.channel.Channel`."""
@@ -150,15 +158,27 @@ class Voice:
         if isinstance(told, Outcome):
             return told
         one = told.wording(delivery.to.languages)
-        text = spoken(one)
-        audio = await self.speech.say(text, one.language) if self.table.audio else b""
+        urgent, reference = delivery.phase in URGENT, f"{delivery.alert}/{delivery.to.subscription}"
+        return await self._call(delivery.to.address, spoken(one), one.language, urgent, reference)
+
+    async def ring(self, number: str, text: str, tag: str, reference: str) -> Outcome:
+        """Ask somebody by telephone; the key that is pressed comes back with ``reference``. Only where ``keys`` is set."""
+        if _TO.fullmatch(number) is None or number.startswith("pa:"):
+            return refused("address.malformed", tried=False)
+        return await self._call(number, text[:LONGEST], tag, True, reference, keys=True)
+
+    async def _call(
+        self, number: str, text: str, tag: str, urgent: bool, reference: str, *, keys: bool = False
+    ) -> Outcome:
+        audio = await self.speech.say(text, tag) if self.table.audio else b""
         slots = {
-            "to": delivery.to.address,
+            "to": number,
             "text": text,
-            "language": one.language,
+            "language": tag,
             "audio": b64encode(audio).decode(),
-            "priority": "high" if delivery.phase in URGENT else "normal",
-            "reference": f"{delivery.alert}/{delivery.to.subscription}",
+            "priority": "high" if urgent else "normal",
+            "reference": reference,
+            "keys": "1" if keys else "0",
         }
         return (await self.gateway.send(slots)).outcome
 

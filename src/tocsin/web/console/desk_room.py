@@ -34,6 +34,7 @@ from tocsin.sense.report import REPORT_RECEIVED, Report
 from tocsin.warn.board import REVIEW_DUE
 from tocsin.warn.desk import Desk
 from tocsin.warn.draft import Draft, Where
+from tocsin.warn.ending import Ending, ending_pages
 from tocsin.warn.fatigue import Tally
 from tocsin.warn.owner import Watch
 from tocsin.warn.person import Act
@@ -197,7 +198,9 @@ class DeskRoom:
 
     def _due(self, at: datetime) -> list[Fact]:
         realm = self.house.settings.realm
-        return [*self.watch.due(self.desk.people, at), *self.promises.due(at, realm)]
+        endings: tuple[Ending, ...] = getattr(getattr(self.house, "certificates", None), "endings", tuple)()
+        keys = ending_pages(endings, self.desk.people, at)
+        return [*self.watch.due(self.desk.people, at, keys), *self.promises.due(at, realm)]
 
     def warm(self) -> None:
         """Read what a first draft would wait for: the index of names, the map, the words of the linter."""

@@ -110,7 +110,12 @@ export function trialOf(notice) {
 
 /** Whether `notice` is a letter about the subscription and says nothing of any danger. */
 export function letterOf(notice) {
-  return notice.phase === "calm" && /^(trial|over|soon|lost)-/.test(notice.event_id);
+  return notice.phase === "calm" && /^(trial|over|soon|lost|ask|call)-/.test(notice.event_id);
+}
+
+/** Whether `notice` asks its person something, now: whether they are safe, or whether they answer a call to duty. */
+export function questionOf(notice) {
+  return letterOf(notice) && /^(ask|call)-/.test(notice.event_id);
 }
 
 /** Milliseconds since 1970 of a time on the wire, or null. */

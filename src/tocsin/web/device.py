@@ -50,7 +50,7 @@ class DeviceJoined(Struct, frozen=True):
 
 
 async def join(interface: Interface, request: Request) -> ASGIApp:
-    """``POST /v1/answers/device``."""
+    """``PUT /v1/answers/device``."""
     house = interface.house
     _take(request, (JSON,))
     content = await _body(request)
@@ -79,7 +79,7 @@ async def join(interface: Interface, request: Request) -> ASGIApp:
 
 DEVICES: tuple[Operation, ...] = (
     Operation(
-        "POST",
+        "PUT",
         "/v1/answers/device",
         join,
         "Have a person's own app asked in roll calls as well, with the secret of their link and that of the app's "

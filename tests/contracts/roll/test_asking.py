@@ -78,7 +78,7 @@ def subscribed(mission: Mission, secret: str = "a secret") -> Subscription:
 def join(desk: Server, token: str, one: Subscription, secret: str = "a secret", wanted: bool = True) -> Reply:
     """Press the button of the page."""
     body = {"token": token, "subscription": one.id, "secret": secret, "wanted": wanted}
-    return desk.ask("POST", "/v1/answers/device", json.dumps(body).encode(), content_type="application/json")
+    return desk.ask("PUT", "/v1/answers/device", json.dumps(body).encode(), content_type="application/json")
 
 
 async def test_who_joins_their_app_is_asked_there_beside_their_first_way(mission: Mission, desk: Server) -> None:

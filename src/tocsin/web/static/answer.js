@@ -75,7 +75,7 @@ async function offer() {
   const wish = async (wanted) => {
     const body = JSON.stringify({ token, subscription: app.id, secret: app.secret, wanted });
     const headers = { "content-type": "application/json" };
-    const taken = await fetch("/v1/answers/device", { method: "POST", headers, body }).catch(() => null);
+    const taken = await fetch("/v1/answers/device", { method: "PUT", headers, body }).catch(() => null);
     if (taken?.ok) await keep("joined", wanted ? app.id : "").catch(() => {});
     said.textContent = taken?.ok ? (wanted ? card.dataset.joined : card.dataset.left) : card.dataset.failed;
     said.hidden = false;

@@ -10,11 +10,13 @@ import pytest
 
 from tests.contracts.web.conftest import Building
 from tests.contracts.web.test_reading import square
-from tocsin.cap.alert import Area, Circle, Named
+from tocsin.cap.alert import Alert, Area, Circle, Named
 from tocsin.cap.coverage import Point
+from tocsin.warn.publish import Published
 from tocsin.warn.situation import Situation
 from tocsin.web.house import House
 from tocsin.web.listing import AlertsQuery, Listing, point_of
+from tocsin.web.register import Row, Shown
 
 COUNTRY = Area("all", geocodes=(Named("ISO3166-1", "UA"),))
 
@@ -125,14 +127,21 @@ def test_the_first_question_after_a_start_prepares_nothing(tmp_path: Path, monke
     before.store.close()
     building = Building(tmp_path)
     building.hear()
-    register, opened = building.house.register, []
-    read = register.read
-    monkeypatch.setattr(register, "read", lambda row: opened.append(row) or read(row))
+    register, situation = building.house.register, building.house.situation
+    opened: list[Row] = []
     parsed: list[str] = []
-    of_situation = building.house.situation._read
-    monkeypatch.setattr(
-        building.house.situation, "_read", lambda one: parsed.append(one.identifier) or of_situation(one)
-    )
+    read, of_situation = register.read, situation._read
+
+    def reading(row: Row) -> Shown:
+        opened.append(row)
+        return read(row)
+
+    def parsing(published: Published) -> Alert:
+        parsed.append(published.identifier)
+        return of_situation(published)
+
+    monkeypatch.setattr(register, "read", reading)
+    monkeypatch.setattr(situation, "_read", parsing)
     assert building.house.ground.waiting == 0
     point = point_of("48.3,31.2")
     around = register.boxes.at(point.latitude, point.longitude)
@@ -141,7 +150,7 @@ def test_the_first_question_after_a_start_prepares_nothing(tmp_path: Path, monke
     assert set(everything(listing, active=True, point="48.3,31.2")) <= {row.identifier for row in around}
     everything(listing, point="48.3,31.2")
     assert opened == sorted(around, key=lambda row: row.seq, reverse=True)
-    building.house.situation.at_point(point.latitude, point.longitude, building.house.now())
+    situation.at_point(point.latitude, point.longitude, building.house.now())
     assert set(parsed) <= {row.identifier for row in around}
     building.store.close()
 

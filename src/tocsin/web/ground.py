@@ -66,7 +66,8 @@ class Ground:
         return sorted(rows, key=lambda row: row.seq)
 
     async def keep_ready(self) -> None:
-        """Read what has come and has to be read, a few at a time in a thread, until nothing waits."""
+        """Open the map, and read what has come and has to be read, a few at a time in a thread, until nothing waits."""
+        await asyncio.to_thread(self._open_map)
         while self.waiting:
             few = [row for row, _ in zip(self._waiting.values(), range(FEW), strict=False)]
             for row, alert in zip(few, await asyncio.to_thread(self._read, few), strict=True):
@@ -74,6 +75,12 @@ class Ground:
                     self._enter(row, alert)
             # Warning comes before this: half of the time is left to others.
             await asyncio.sleep(0.005)
+
+    def _open_map(self) -> None:
+        """Ask for a point where each source speaks: the first question after a start would take a second for it."""
+        codes = {code for source in self.house.sources.values() for code in source.covers}
+        for place in [self.house.gazetteer.get(code) for code in sorted(codes) if code in self.house.gazetteer][:FEW]:
+            self.house.gazetteer.at(place.latitude, place.longitude)
 
     def _read(self, rows: Sequence[Row]) -> list[Alert]:
         alerts: list[Alert] = []

@@ -232,7 +232,7 @@ class House:
                         if not count % TURN:
                             await asyncio.sleep(0)
                     await asyncio.sleep(0)
-                if self.ground.waiting and (ready is None or ready.done()):
+                if ready is None or (ready.done() and self.ground.waiting):
                     ready = loop.create_task(self.ground.keep_ready(), name="ground")
                 await fresh.wait()
         finally:

@@ -29,10 +29,10 @@ _ORDER = re.compile(r"(?:i(?:aA)*I)+")
 @lru_cache(4)
 def bounds(message: str) -> tuple[Box, ...] | None:
     """The boxes around all that the CAP ``message`` draws; None where it may hold elsewhere too, or nobody can tell."""
-    if "area>" not in message or "<!" in message or message.find("<?", 5) >= 0:
+    if "polygon>" not in message and "circle>" not in message:
         return None
     root = _ROOT.search(message)
-    if root is None or len(_ROOT.findall(message)) != 1:
+    if root is None or message.count(f"<{root[1]}alert") != 1 or "<!" in message or message.find("<?", 5) >= 0:
         return None
     areas = _areas(message, root[1])
     if areas is None:

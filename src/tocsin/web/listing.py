@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from msgspec import Meta, Struct
 
-from tocsin.cap.alert import Scope
 from tocsin.cap.coverage import Point, Where
 from tocsin.errors import ParameterError
 from tocsin.reach.bulletin import Bulletin, bulletin
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 MOST = 200
 LOOKED_AT = 600
 """Alerts one page looks into."""
-ROWS_A_STEP, OPENED_A_STEP = 2_000, 16
+ROWS_A_STEP, OPENED_A_STEP = 500, 16
 
 POINT = r"^-?(90(\.0{1,9})?|[0-8]?[0-9](\.[0-9]{1,9})?),-?(180(\.0{1,9})?|(1[0-7][0-9]|[0-9]{1,2})(\.[0-9]{1,9})?)$"
 LatLon = Annotated[str, Meta(pattern=POINT, description="Latitude,longitude in degrees (WGS 84), such as 50.45,30.52.")]
@@ -129,7 +128,7 @@ class Listing:
         forward, number = _cursor(query.after)
         here = self.ground.at(point_of(query.point)) if query.active and query.point is not None else None
         rows: Iterable[Row]
-        active = None
+        wanted = query.active if here is None else None
         if here is not None:
             # The few that may hold at the point are asked one by one whether they stand.
             rows = [row for row in here if self.house.situation.stands(row.identifier, at)]
@@ -138,7 +137,6 @@ class Listing:
                 one for one in reversed(rows) if number is None or one.seq < number
             ]  # fmt: skip
         else:
-            active = None if query.active is None else self._active(at)
             rows = register.since(number or 0) if forward else register.newest(number)
         found: list[Shown] = []
         last, ended, looked = number or 0, True, 0
@@ -151,9 +149,9 @@ class Listing:
                 ended = False
                 break
             last = row.seq
-            if active is not None and (row.identifier in active) is not query.active:
-                continue
             if boxed is not None and row.drawn and row.seq not in boxed:
+                continue
+            if wanted is not None and self.house.situation.stands(row.identifier, at) is not wanted:
                 continue
             looked += 1
             if not looked % OPENED_A_STEP:
@@ -172,10 +170,6 @@ class Listing:
             return None
         point = point_of(query.point)
         return frozenset(row.seq for row in self.house.register.boxes.at(point.latitude, point.longitude))
-
-    def _active(self, at: datetime) -> frozenset[str]:
-        live = self.house.situation.live(at)
-        return frozenset(one.published.identifier for one in live if one.published.scope == Scope.PUBLIC)
 
     def _places(self, query: AlertsQuery) -> tuple[Where, ...]:
         places: list[Where] = []

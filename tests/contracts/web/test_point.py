@@ -52,7 +52,7 @@ def test_the_same_as_asking_every_alert(tmp_path: Path) -> None:
         building.clock.turn(3600 if ended else 0)
         building.hear()
         at = house.now()
-        active = listing._active(at)
+        active = {one.published.identifier for one in house.situation.live(at)}
         met = 0
         for _ in range(150):
             text = f"{rng.uniform(44.5, 52.3):.4f},{rng.uniform(22.2, 40.0):.4f}"
@@ -97,7 +97,7 @@ def test_history_at_a_point_is_what_reading_all_finds(building: Building) -> Non
     building.clock.turn(7200)
     building.hear()
     house, listing = building.house, Listing(building.house)
-    active = listing._active(house.now())
+    active = {one.published.identifier for one in house.situation.live(house.now())}
     for _ in range(60):
         text = f"{rng.uniform(44.5, 52.3):.4f},{rng.uniform(22.2, 40.0):.4f}"
         wanted = [

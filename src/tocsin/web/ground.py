@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 from tocsin.cap.alert import Alert, Area
 from tocsin.cap.coverage import Coverage, Point
 from tocsin.place.area import Shape
+from tocsin.place.ring import FULL
 from tocsin.reach.audience import related
 from tocsin.reach.live import LiveAreas
 from tocsin.web.register import Row
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 FEW = 16
 """Alerts that are read at a time, between which others have their turn."""
+GRID = 8
 
 
 class Ground:
@@ -34,6 +37,7 @@ class Ground:
     def __init__(self, house: House) -> None:
         self.house = house
         self.coverage = Coverage(house.gazetteer)
+        self._opened = False
         self._looked = 0
         # Those that stand and are not read yet, and those that were, but for the ones that boxes tell of.
         self._waiting: dict[str, Row] = {}
@@ -77,10 +81,20 @@ class Ground:
             await asyncio.sleep(0.005)
 
     def _open_map(self) -> None:
-        """Ask for a point where each source speaks: the first question after a start would take a second for it."""
-        codes = {code for source in self.house.sources.values() for code in source.covers}
-        for place in [self.house.gazetteer.get(code) for code in sorted(codes) if code in self.house.gazetteer][:FEW]:
-            self.house.gazetteer.at(place.latitude, place.longitude)
+        """Ask for points all over what the sources speak for: each country's lines are made ready when first asked for."""
+        if self._opened:
+            return
+        self._opened = True
+        gazetteer = self.house.gazetteer
+        codes = {self.house.settings.home, *(code for one in self.house.sources.values() for code in one.covers)}
+        for code in sorted(codes)[:FEW]:
+            shape = gazetteer.shape(code) if code in gazetteer else None
+            if shape is None or (bounds := shape.bounds) is None:
+                continue
+            south, west, north, east = bounds
+            wide = (east - west) % FULL
+            for up, right in product(range(GRID + 1), repeat=2):
+                gazetteer.at(south + (north - south) * up // GRID, west + wide * right // GRID)
 
     def _read(self, rows: Sequence[Row]) -> list[Alert]:
         alerts: list[Alert] = []

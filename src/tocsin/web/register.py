@@ -32,7 +32,7 @@ class Card(Struct, frozen=True):
     identifier: str
     scope: str
     areas: tuple[str, ...]
-    cap: str
+    cap: str = ""
     report: str = ""
     report_of: str = ""
 

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import bisect
-from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -21,6 +20,7 @@ from tocsin.cap.xml import read
 from tocsin.errors import NotFoundError
 from tocsin.journal import Entry, Journal
 from tocsin.place.boxes import Boxes
+from tocsin.recent import Recent
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
 
 KEEP = 1000
@@ -68,7 +68,7 @@ class Register:
         self._at: dict[str, int] = {}
         self._by_report: dict[str, str] = {}
         self._areas: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self._shown: OrderedDict[int, Shown] = OrderedDict()
+        self._shown: Recent[int, Shown] = Recent(KEEP)
 
     def apply(self, entry: Entry) -> None:
         """Enter a published alert; entries of other kinds, realms and scopes are passed over."""
@@ -121,8 +121,6 @@ class Register:
             self._shown.move_to_end(row.seq)
             return known
         shown = self._shown[row.seq] = self.read(row)
-        if len(self._shown) > KEEP:
-            self._shown.popitem(last=False)
         return shown
 
     def read(self, row: Row) -> Shown:

@@ -91,7 +91,7 @@ def signal(phase: Phase, since: datetime) -> Live:
         Info(language=language, event=event, response_types=(ResponseType.SHELTER,), headline=event)
         for language, event in EVENT.items()
     )
-    return Live(published("urn:oid:air.1", phase, "air", ("UA-30",)), Alert(infos=infos), phase, since, None)
+    return Live(published("urn:oid:air.1", phase, "air", ("UA-30",)), phase, since, None, lambda _: Alert(infos=infos))
 
 
 def notice() -> Live:
@@ -101,7 +101,7 @@ def notice() -> Live:
         for language, (event, headline, why, what) in NOTICE.items()
     )
     body = published("urn:oid:embassy.1", "prepare", "embassy", ("UA",))
-    return Live(body, Alert(infos=infos), Phase.PREPARE, at(7, 30), at(22))
+    return Live(body, Phase.PREPARE, at(7, 30), at(22), lambda _: Alert(infos=infos))
 
 
 def facts(phase: Phase | str, realm: str = "actual", **given: Any) -> Facts:

@@ -95,6 +95,27 @@ def faultless(text: str) -> Polygon | None:
     return None
 
 
+def box(text: str) -> tuple[int, int, int, int] | None:
+    """South, west, north, east in micro-degrees of a plain closed polygon; None unless it surely encloses something.
+
+    A ring that may go over the date line or touches a pole has none.
+    """
+    flat = _fast(text)
+    if flat is None or flat[:2] != flat[-2:] or len(flat) < 8:
+        return None
+    points = np.array(flat, dtype=np.float64).reshape(-1, 2)
+    (south, west), (north, east) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    if not (-90 < south < north < 90 and -180 <= west < east <= 180 and east - west < 180):
+        return None
+    points = np.rint(points * MICRO)
+    up, right = (points - points[0]).T
+    turns = right[:-1] * up[1:] - up[:-1] * right[1:]
+    # What it winds around is more than these sums are rounded by.
+    if not abs(turns.sum()) > 1e-9 * np.abs(turns).sum():
+        return None
+    return round(south * MICRO), round(west * MICRO), round(north * MICRO), round(east * MICRO)
+
+
 def ring(
     text: str, points: list[float], found: Findings, path: str, line: int | None, budget: Budget
 ) -> Polygon | None:

@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from tocsin.reach.delivery import Numbers
 from tocsin.reach.subscriber import BLOCK, Subscription
@@ -34,6 +35,38 @@ class Block(Struct, frozen=True, array_like=True):
     def listed(self) -> Numbers:
         """The numbers in it, in rising order."""
         return np.frombuffer(self.numbers, dtype=np.int64)
+
+
+class _Packed(Struct, frozen=True, array_like=True):
+    """A block whose wishes are still as they were packed."""
+
+    numbers: bytes
+    ids: bytes
+    made: bytes
+    which: bytes
+    wishes: tuple[Raw, ...]
+    long: dict[int, str] = {}
+    owned: dict[int, tuple[str, int]] = {}
+
+
+class Unpacking:
+    """Unpacks the blocks of one start: a wish that many of them hold is unpacked once, and is one object in all."""
+
+    def __init__(self) -> None:
+        self._blocks = msgspec.msgpack.Decoder(_Packed)
+        self._wish = msgspec.msgpack.Decoder(Subscription)
+        self._known: dict[bytes, Subscription] = {}
+
+    def block(self, data: bytes) -> Block:
+        """The block in ``data``; :class:`msgspec.DecodeError` where there is none."""
+        one, known = self._blocks.decode(data), self._known
+        wishes = []
+        for raw in map(bytes, one.wishes):
+            wish = known.get(raw)
+            if wish is None:
+                wish = known[raw] = self._wish.decode(raw)
+            wishes.append(wish)
+        return Block(one.numbers, one.ids, one.made, one.which, tuple(wishes), one.long, one.owned)
 
 
 def block_of(number: int) -> int:

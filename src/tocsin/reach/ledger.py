@@ -42,6 +42,8 @@ class Ledger:
         self._wanting = array("I", [0])
         self._places: dict[Subscription, int] = {}
         self._free: list[int] = []
+        # While blocks are taken in: places by the identity of the wishes.
+        self._same: dict[int, int] = {}
         self._count = 0
         # Hashes of ids in rising order with their numbers, and what came since.
         self._hashes = np.zeros(0, dtype=np.int64)
@@ -194,8 +196,8 @@ class Ledger:
             self._grow(int(numbers[-1]) + 1)
         which = np.frombuffer(block.which, dtype=np.int32)
         counts = np.bincount(which, minlength=len(block.wishes)).tolist()
-        places = np.array([self._hold(one, n) for one, n in zip(block.wishes, counts, strict=True)], dtype=np.int32)
-        self._wish[numbers] = places[which]
+        places = [self._held(one, n) for one, n in zip(block.wishes, counts, strict=True)]
+        self._wish[numbers] = np.array(places, dtype=np.int32)[which]
         self._id[numbers] = np.frombuffer(block.ids, dtype=f"S{_ID}")
         self._made[numbers] = np.frombuffer(block.made, dtype=np.int64)
         self._long.update(block.long)
@@ -209,10 +211,12 @@ class Ledger:
         """Find every id again by its hash: these differ from one process to the next."""
         numbers = np.flatnonzero(self._wish)
         short: list[bytes] = self._id[numbers].tolist()
-        names = (self._long.get(n) or name.decode() for n, name in zip(numbers.tolist(), short, strict=True))
-        hashes = np.fromiter(map(hash, names), dtype=np.int64, count=len(numbers))
+        hashes = np.fromiter(map(hash, map(bytes.decode, short)), dtype=np.int64, count=len(numbers))
+        for number, name in self._long.items():
+            hashes[np.searchsorted(numbers, number)] = hash(name)
         order = np.argsort(hashes, kind="stable")
         self._hashes, self._numbers, self._recent = hashes[order], numbers[order].astype(np.uint32), {}
+        self._same = {}
 
     def groups(self) -> tuple[list[Subscription], list[Numbers]]:
         """Every wish, without whose it is, with the numbers of all who have it."""
@@ -256,6 +260,14 @@ class Ledger:
                 self._wishes.append(wish)
                 self._wanting.append(0)
             self._places[wish] = place
+        self._wanting[place] += number
+        return place
+
+    def _held(self, wish: Subscription, number: int) -> int:
+        """As :meth:`_hold`, sooner for one that is the very object that stands there, as it is in the blocks of a start."""
+        place = self._same.get(id(wish))
+        if place is None or self._wishes[place] is not wish:
+            place = self._same[id(wish)] = self._hold(wish, 0)
         self._wanting[place] += number
         return place
 

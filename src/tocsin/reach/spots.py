@@ -140,16 +140,26 @@ class Spots:
         every, numbers = np.array(self._codes, dtype=np.uint64), np.array(self._numbers, dtype=np.uint32)
         self._codes, self._numbers = array("Q"), array("I")
         order = np.argsort(every)
-        every, numbers = every[order], numbers[order]
-        while len(every):
-            x, y = corner(every[:1])
+        # Many have the same point, because what the public keeps is coarse: each point is settled once.
+        spots, counts = np.unique(every[order], return_counts=True)
+        which = np.full(len(spots), -1)
+        areas: dict[str, int] = {}
+        left = np.arange(len(spots))
+        while len(left):
+            x, y = corner(spots[left[:1]])
             area = self._innermost(int(y[0]) - POLE, int(x[0]) - HALF)
-            inside = every == every[0]
-            if len(every) > _FEW and area is not None:
-                inside |= self._inside(area, every)
+            inside = np.zeros(len(left), dtype=np.bool_)
+            inside[0] = True
             if area is not None:
-                self._settled.of(area).extend(numbers[inside])
-            every, numbers = every[~inside], numbers[~inside]
+                if len(left) > _FEW:
+                    inside |= self._inside(area, spots[left])
+                which[left[inside]] = areas.setdefault(area, len(areas))
+            left = left[~inside]
+        each = np.repeat(which, counts)
+        ordered = np.argsort(each, kind="stable")
+        bounds = np.searchsorted(each[ordered], np.arange(len(areas) + 1))
+        for area, place in areas.items():
+            self._settled.of(area).extend(numbers[order[ordered[bounds[place] : bounds[place + 1]]]])
 
     def _innermost(self, latitude: int, longitude: int) -> str | None:
         found = self.places.at(latitude, longitude)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import apsw
@@ -17,9 +18,12 @@ from tocsin.journal import Entry, Fact, chain
 
 ADD = "INSERT INTO journal (seq, at, realm, kind, subject, prev, hash, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 READ = "SELECT seq, at, realm, kind, subject, body, prev, hash FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
-# The plus keeps SQLite on the number's order: sorting what the index finds would read a whole journal for one batch.
-READ_KINDS = """SELECT seq, at, realm, kind, subject, body, prev, hash FROM journal
-    WHERE seq > ? AND +kind IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?"""
+# The first of each kind, of which the first of all are among them. It is one statement, because of two each would see
+# another journal, and what was recorded between them would be passed over.
+_OF_KIND = """SELECT seq FROM (SELECT seq FROM journal INDEXED BY journal_by_kind
+    WHERE kind = ? AND seq > ? ORDER BY seq LIMIT ?)"""
+_READ_KINDS = """SELECT seq, at, realm, kind, subject, body, prev, hash FROM journal
+    WHERE seq IN ({}) ORDER BY seq LIMIT ?"""
 ABOUT = """SELECT seq, at, realm, kind, subject, body, prev, hash FROM journal
     WHERE kind = ? AND subject = ? ORDER BY seq DESC LIMIT ?"""
 NEWEST = """SELECT seq, at, realm, kind, subject, body, prev, hash FROM journal
@@ -36,6 +40,12 @@ CURSORS = "SELECT follower, upto FROM cursor"
 MOVE = "INSERT INTO cursor (follower, upto) VALUES (?, ?) ON CONFLICT (follower) DO UPDATE SET upto = excluded.upto"
 ROOM = "SELECT made_by FROM room WHERE name = ?"
 ROOM_MADE = "INSERT INTO room VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET made_by = excluded.made_by"
+
+
+@cache
+def read_kinds(count: int) -> str:
+    """Entries of so many kinds; each with its kind, the number to be above and the limit, and at last the limit."""
+    return _READ_KINDS.format("\n    UNION ALL ".join([_OF_KIND] * count))
 
 
 def micros(at: datetime) -> int:

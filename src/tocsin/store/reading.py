@@ -35,7 +35,11 @@ class Reading:
             if kinds is None:
                 rows = self._reader().execute(queries.READ, (after, limit))
             else:
-                rows = self._reader().execute(queries.READ_KINDS, (after, queries.words(kinds), limit))
+                wanted = dict.fromkeys(kinds)
+                if not wanted:
+                    return []
+                asked = [value for kind in wanted for value in (kind, after, limit)]
+                rows = self._reader().execute(queries.read_kinds(len(wanted)), (*asked, limit))
             return [queries.entry(row) for row in rows]
 
     def cursor(self, follower: str) -> int:

@@ -15,6 +15,9 @@ CREATE TABLE IF NOT EXISTS journal (
 -- "Has this been recorded before?" is asked for every report of every poll.
 CREATE INDEX IF NOT EXISTS journal_by_kind_subject ON journal (kind, subject);
 
+-- Followers look for the few kinds they are concerned with, past the million others that a journal may hold.
+CREATE INDEX IF NOT EXISTS journal_by_kind ON journal (kind);
+
 -- How far each follower is.
 CREATE TABLE IF NOT EXISTS cursor (
   follower TEXT PRIMARY KEY,

@@ -34,7 +34,7 @@ from msgspec import Struct
 from tocsin.clock import EPOCH
 from tocsin.errors import KeyMissingError
 from tocsin.journal import Entry, Fact
-from tocsin.reach.block import Block, block_of
+from tocsin.reach.block import Block, Unpacking, block_of
 from tocsin.reach.delivery import Address
 from tocsin.reach.subscriber import Places, Wish
 from tocsin.reach.subscriber import places as places_of
@@ -73,7 +73,6 @@ _ASK = "INSERT OR REPLACE INTO confirmations VALUES (?, ?, ?, ?)"
 _ASKED = "SELECT name, at, box FROM confirmations WHERE realm = ? AND at >= ? ORDER BY at, name"
 # Whoever said yes stands in the subscription now, and nowhere else.
 _ANSWERED = "UPDATE confirmations SET box = NULL WHERE realm = ? AND name = ?"
-_BLOCK = msgspec.msgpack.Decoder(Block)
 _BLOCKS = "SELECT block FROM audience_blocks WHERE realm = ? ORDER BY block"
 _ONE_BLOCK = "SELECT box FROM audience_blocks WHERE realm = ? AND block = ?"
 _PLACES: msgspec.json.Decoder[Places | tuple[Point, ...]] = msgspec.json.Decoder(Places | tuple[Point, ...])
@@ -225,13 +224,14 @@ class SqlBook:
         """Every block that is kept; one that another key has sealed is passed over, and is made again."""
         with self.store.reader() as connection:
             names = [row[0] for row in connection.execute(_BLOCKS, (self.realm,))]
+        unpacking = Unpacking()
         for number in names:
             with self.store.reader() as connection:
                 row = connection.execute(_ONE_BLOCK, (self.realm, number)).fetchone()
             with suppress(InvalidTag, msgspec.DecodeError, msgspec.ValidationError):
                 if row is not None:
                     bound = f"{self.realm}/block/{number}".encode()
-                    yield _BLOCK.decode(self._cipher.decrypt(row[0][:12], row[0][12:], bound))
+                    yield unpacking.block(self._cipher.decrypt(row[0][:12], row[0][12:], bound))
 
     def changes(self, block: int) -> int:
         """How often anything in a block has changed since the start."""

@@ -57,13 +57,15 @@ _ASIDE = ("eventCode>", "valueName>test", "valueName>Test", "valueName>is", "val
 class Line:
     """One event: its published alerts by identifier, the codes it ever named, and its thread when it is asked for."""
 
-    __slots__ = ("_full", "_thread", "codes", "published", "shaped", "steps", "top")
+    __slots__ = ("_full", "_thread", "codes", "drawn", "published", "shaped", "steps", "top")
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self.published: dict[str, Published] = {}
         self.codes: set[str] = set()
         self.shaped = False
+        # Whether each of its alerts draws all that it is for, so that boxes tell where it cannot hold.
+        self.drawn = True
         self.top = -1
         self._thread: Thread | None = None
         self._full: Thread | None = None

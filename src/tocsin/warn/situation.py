@@ -22,11 +22,13 @@ from msgspec.structs import replace
 
 from tocsin.cap import xml
 from tocsin.cap.alert import Alert
+from tocsin.cap.bounds import bounds
 from tocsin.cap.coverage import Coverage, Point, Where
 from tocsin.cap.phase import ALL_CLEAR, CALM, DANGER, ENDED, PREPARE, RANK, UNKNOWN, Phase
 from tocsin.cap.standing import Judgement, place_standing
 from tocsin.cap.thread import ALL_CLEAR_FOR, Course, Step, Thread, thread_standing
 from tocsin.journal import GENESIS, Entry
+from tocsin.place.boxes import Boxes
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.recent import Recent
 from tocsin.sense.source import SOURCE_HEARD, SOURCE_LOST, Heard, Source
@@ -44,6 +46,7 @@ HISTORY = 1_024
 TOMBSTONES = 200_000
 ENDED_ALERTS = 2_000
 PARSED = 1_000
+_BOXES = 4_000
 
 _DAWN, _DUSK = datetime(1, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 _NONE: frozenset[str] = frozenset()
@@ -87,7 +90,10 @@ class Situation:
         self._lines: dict[str, Line] = {}
         self._by_code: dict[str, set[str]] = defaultdict(set)
         self._everywhere: set[str] = set()
-        self._shaped: set[str] = set()
+        # For questions about a point: where what is drawn may hold, and what may hold at any point, drawn or not.
+        self._boxes: Boxes[str] = Boxes()
+        self._crowded = _BOXES
+        self._vague: set[str] = set()
         self._by_identifier: dict[str, str] = {}
         self._gone: Recent[str, int] = Recent(TOMBSTONES)
         self._ended: Recent[str, Published] = Recent(ENDED_ALERTS)
@@ -146,8 +152,7 @@ class Situation:
             # Only its polygon says where, or a code that is not known here: any place may be meant.
             self._everywhere.add(key)
             self._kept.clear()
-        elif line.shaped:
-            self._shaped.add(key)
+        self._draw(key, line, published)
         for code in line.codes:
             self._by_code[code].add(key)
             self._forget(code)
@@ -159,6 +164,19 @@ class Situation:
         due = over(step, self.all_clear_for)
         if due is not None:
             heapq.heappush(self._due, (_later(due, KEEP_ENDED), key))
+
+    def _draw(self, key: str, line: Line, published: Published) -> None:
+        """Enter where an alert may hold, as far as its text tells without being read as a message."""
+        boxes = bounds(published.cap) if line.drawn else None
+        if boxes is not None:
+            self._boxes.add(key, boxes)
+            if len(self._boxes) > self._crowded:
+                self._boxes.keep(self._lines)
+                self._crowded = 2 * len(self._boxes) + _BOXES
+        else:
+            line.drawn = False
+            if line.shaped or key in self._everywhere:
+                self._vague.add(key)
 
     def _forget(self, code: str) -> None:
         """Drop what was judged of ``code`` and of all that it concerns."""
@@ -210,7 +228,7 @@ class Situation:
     def _drop(self, key: str, over_since: datetime | None) -> None:
         line = self._lines.pop(key)
         self._everywhere.discard(key)
-        self._shaped.discard(key)
+        self._vague.discard(key)
         for code in line.codes:
             self._by_code[code].discard(key)
             if over_since is not None:
@@ -237,14 +255,20 @@ class Situation:
     def at_point(self, latitude: int, longitude: int, at: datetime) -> Standing:
         """How a point in micro-degrees stands: an issuer's own polygon decides."""
         around = tuple(place.code for place in self.gazetteer.at(latitude, longitude))
-        keys = set(self._everywhere) | self._shaped
-        if around:
-            keys |= self._related(around[0])
+        keys = self._near(latitude, longitude, around)
         lost = self.contacts.lost(at)
         found = [self._lines[key].full(self._alert) for key in sorted(keys)]
         judged = self._judged(found, Point(latitude, longitude), around[:1], at, lost)
         name = f"{latitude / 1e6:g},{longitude / 1e6:g}"
         return self._standing(name, around[:1], judged, at)
+
+    def _near(self, latitude: int, longitude: int, around: tuple[str, ...]) -> set[str]:
+        """The events that may concern a point that lies in ``around``, innermost first."""
+        keys = {key for key in self._boxes.at(latitude, longitude) if key in self._lines and self._lines[key].drawn}
+        keys |= self._vague
+        if around:
+            keys.update(key for key in self._related(around[0]) if not self._lines[key].drawn)
+        return keys
 
     def live(self, at: datetime) -> list[Live]:
         """All alerts that stand somewhere, those that ask most of people first."""
@@ -351,7 +375,7 @@ class Situation:
     def _live(self, course: Course) -> Live:
         identifier = course.step.identifier
         published = self._lines[self._by_identifier[identifier]].published[identifier]
-        return Live(published, self._alert(published), course.phase, course.since, course.ends)
+        return Live(published, course.phase, course.since, course.ends, self._alert)
 
     def _alert(self, published: Published) -> Alert:
         """The published XML as an Alert, read once while it is asked for."""

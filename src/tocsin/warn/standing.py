@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from msgspec import Struct
@@ -16,13 +17,18 @@ from tocsin.warn.publish import Published
 
 
 class Live(Struct, frozen=True):
-    """An alert that stands: as published, as read, and where it has got to."""
+    """An alert that stands: as published, and where it has got to. ``read`` reads its message when somebody looks."""
 
     published: Published
-    alert: Alert
     phase: Phase
     since: datetime | None
     ends: datetime | None
+    read: Callable[[Published], Alert]
+
+    @property
+    def alert(self) -> Alert:
+        """The alert as read."""
+        return self.read(self.published)
 
 
 class Change(Struct, frozen=True):

@@ -24,6 +24,7 @@ from tocsin.journal import Entry, Fact, Head, Journal
 from tocsin.sense.source import SOURCE_HEARD, SOURCE_LOST, Source
 from tocsin.settings import Settings
 from tocsin.warn.publish import ALERT_PUBLISHED
+from tocsin.web.ground import Ground
 from tocsin.web.guard import Limits
 from tocsin.web.measure import Measures
 from tocsin.web.register import Register
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("tocsin.web")
 
 BATCH = 500
+TURN = 50
+"""After so many entries others have their turn: a thousand warnings at once must not keep the page from answering."""
 
 
 class Signer(Protocol):
@@ -137,6 +140,7 @@ class House:
     def __post_init__(self) -> None:
         realm = self.settings.realm
         self.register = Register(self.store, realm)
+        self.ground = Ground(self)
         self.tokens = Tokens(realm)
         self.submissions = Submissions(realm)
         self.limits = Limits(self.settings.reads_per_second, self.settings.writes_per_second)
@@ -218,18 +222,24 @@ class House:
 
         stop = self.store.on_append(told)
         tray = loop.create_task(keep_taking(self.data, self.store, self.settings.realm)) if self.data else None
+        ready: asyncio.Task[None] | None = None
         try:
             while True:
                 fresh.clear()
                 while entries := self.store.read(self.upto, BATCH):
-                    for entry in entries:
+                    for count, entry in enumerate(entries, 1):
                         self.apply(entry)
+                        if not count % TURN:
+                            await asyncio.sleep(0)
                     await asyncio.sleep(0)
+                if ready is None or (ready.done() and self.ground.waiting):
+                    ready = loop.create_task(self.ground.keep_ready(), name="ground")
                 await fresh.wait()
         finally:
             stop()
-            if tray is not None:
-                tray.cancel()
+            for beside in (tray, ready):
+                if beside is not None:
+                    beside.cancel()
 
     def behind(self) -> int:
         """How many entries are recorded and not shown yet."""

@@ -4,22 +4,23 @@
   was published since, oldest first, so that who polls with it has every alert once, whatever happens between.
 - A cursor is a journal number with its direction; a bare number (the ``id:`` of the stream) means "since".
 - An area means itself, what it is part of and what is part of it (F21); an issuer's own polygon wins over codes.
-- A page looks at a bounded number of alerts; where it ends early, ``next`` says where to go on.
+- A page looks into a bounded number of alerts; where it ends early, ``next`` says where to go on. For a point those
+  that are drawn elsewhere are passed over by their boxes (:mod:`tocsin.web.ground`), standing or not.
+- It is found in steps of some milliseconds, between which the server has other turns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Generator, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from msgspec import Meta, Struct
 
-from tocsin.cap.alert import Scope
-from tocsin.cap.coverage import Coverage, Point, Where
+from tocsin.cap.coverage import Point, Where
 from tocsin.errors import ParameterError
 from tocsin.reach.bulletin import Bulletin, bulletin
-from tocsin.web.ground import Ground
 from tocsin.web.register import Row, Shown
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 MOST = 200
 LOOKED_AT = 600
-"""Alerts one page looks at."""
+"""Alerts one page looks into."""
+ROWS_A_STEP, OPENED_A_STEP = 500, 16
 
 POINT = r"^-?(90(\.0{1,9})?|[0-8]?[0-9](\.[0-9]{1,9})?),-?(180(\.0{1,9})?|(1[0-7][0-9]|[0-9]{1,2})(\.[0-9]{1,9})?)$"
 LatLon = Annotated[str, Meta(pattern=POINT, description="Latitude,longitude in degrees (WGS 84), such as 50.45,30.52.")]
@@ -90,23 +92,43 @@ def point_of(text: str) -> Point:
         raise ParameterError("point: LAT,LON in degrees") from None
 
 
+Page = tuple[list[Shown], str | None, str]
+
+
 class Listing:
     """Finds alerts in one house."""
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self.coverage = Coverage(house.gazetteer)
-        self.ground = Ground(house, self.coverage)
+        self.coverage, self.ground = house.ground.coverage, house.ground
 
-    def page(self, query: AlertsQuery, at: datetime) -> tuple[list[Shown], str | None, str]:
+    def page(self, query: AlertsQuery, at: datetime) -> Page:
         """The alerts of a page, the cursor of the next one (None at the end), and the cursor for later."""
+        steps = self._steps(query, at)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                return cast(Page, done.value)
+
+    async def page_in_turns(self, query: AlertsQuery, at: datetime) -> Page:
+        """:meth:`page`, letting others have their turn between its steps."""
+        steps = self._steps(query, at)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                return cast(Page, done.value)
+            await asyncio.sleep(0)
+
+    def _steps(self, query: AlertsQuery, at: datetime) -> Generator[None, None, Page]:
         register = self.house.register
         newest = register.rows[-1].seq if register.rows else 0
         places = self._places(query)
         forward, number = _cursor(query.after)
         here = self.ground.at(point_of(query.point)) if query.active and query.point is not None else None
         rows: Iterable[Row]
-        active = None
+        wanted = query.active if here is None else None
         if here is not None:
             # The few that may hold at the point are asked one by one whether they stand.
             rows = [row for row in here if self.house.situation.stands(row.identifier, at)]
@@ -115,19 +137,25 @@ class Listing:
                 one for one in reversed(rows) if number is None or one.seq < number
             ]  # fmt: skip
         else:
-            active = None if query.active is None else self._active(at)
             rows = register.since(number or 0) if forward else register.newest(number)
         found: list[Shown] = []
         last, ended, looked = number or 0, True, 0
-        for row in rows:
+        boxed = self._boxed(query) if here is None else None
+        for count, row in enumerate(rows, 1):
+            if not count % ROWS_A_STEP:
+                yield
             # Counted only where a message has to be opened: numbers and names are cheap.
             if len(found) >= query.limit or looked >= LOOKED_AT:
                 ended = False
                 break
             last = row.seq
-            if active is not None and (row.identifier in active) is not query.active:
+            if boxed is not None and row.drawn and row.seq not in boxed:
+                continue
+            if wanted is not None and self.house.situation.stands(row.identifier, at) is not wanted:
                 continue
             looked += 1
+            if not looked % OPENED_A_STEP:
+                yield
             shown = register.show(row)
             if (query.status is None or shown.alert.status == query.status) and self._concerns(row, shown, places):
                 found.append(shown)
@@ -136,9 +164,12 @@ class Listing:
             return found, None if ended else f"f{last}", f"f{max(last, number or 0)}"
         return found, None if ended else f"b{last}", f"f{newest}"
 
-    def _active(self, at: datetime) -> frozenset[str]:
-        live = self.house.situation.live(at)
-        return frozenset(one.published.identifier for one in live if one.published.scope == Scope.PUBLIC)
+    def _boxed(self, query: AlertsQuery) -> frozenset[int] | None:
+        """The numbers of those alerts, standing or not, that have a box around the point that is asked for."""
+        if query.point is None:
+            return None
+        point = point_of(query.point)
+        return frozenset(row.seq for row in self.house.register.boxes.at(point.latitude, point.longitude))
 
     def _places(self, query: AlertsQuery) -> tuple[Where, ...]:
         places: list[Where] = []

@@ -2,7 +2,8 @@
 
 - Only alerts of this realm with scope Public are in it: a restricted alert, its existence included, is for those it is
   addressed to, and goes to them by other ways (practice.md section 2, the two alerts of 20 November 2024).
-- The bytes come from the journal each time and are never rendered again; the register itself keeps numbers and names.
+- The bytes come from the journal each time and are never rendered again; the register itself keeps numbers and names,
+  and the boxes within which an alert draws all that it is for (:mod:`tocsin.cap.bounds`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from datetime import datetime
 from msgspec import Struct
 
 from tocsin.cap.alert import Alert, Scope
+from tocsin.cap.bounds import bounds
 from tocsin.cap.xml import read
 from tocsin.errors import NotFoundError
 from tocsin.journal import Entry, Journal
+from tocsin.place.boxes import Boxes
 from tocsin.recent import Recent
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
 
@@ -29,16 +32,21 @@ class Card(Struct, frozen=True):
     identifier: str
     scope: str
     areas: tuple[str, ...]
+    cap: str = ""
     report: str = ""
     report_of: str = ""
 
 
 class Row(Struct, frozen=True):
-    """One line of the register: the journal's number, the identifier, and the area codes it names."""
+    """One line of the register: the journal's number, the identifier, and the area codes it names.
+
+    ``drawn``: it holds nowhere but within its boxes, so that a point elsewhere is answered without opening it.
+    """
 
     seq: int
     identifier: str
     areas: tuple[str, ...]
+    drawn: bool = False
 
 
 class Shown(Struct, frozen=True):
@@ -56,6 +64,7 @@ class Register:
     def __init__(self, journal: Journal, realm: str) -> None:
         self._journal, self.realm = journal, realm
         self.rows: list[Row] = []
+        self.boxes: Boxes[Row] = Boxes()
         self._at: dict[str, int] = {}
         self._by_report: dict[str, str] = {}
         self._areas: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -71,7 +80,10 @@ class Register:
         self._at[card.identifier] = len(self.rows)
         # A country has a few dozen different area lists and a war has a hundred thousand alerts: each list is kept once.
         areas = self._areas.setdefault(card.areas, card.areas)
-        self.rows.append(Row(entry.seq, card.identifier, areas))
+        boxes = bounds(card.cap)
+        row = Row(entry.seq, card.identifier, areas, boxes is not None)
+        self.rows.append(row)
+        self.boxes.add(row, boxes or ())
         if card.report_of:
             self._by_report[card.report] = card.identifier
 
@@ -108,9 +120,11 @@ class Register:
         if known is not None:
             self._shown.move_to_end(row.seq)
             return known
+        shown = self._shown[row.seq] = self.read(row)
+        return shown
+
+    def read(self, row: Row) -> Shown:
+        """The alert of a row, from the journal and not remembered; any thread may ask."""
         entry = self._journal.read(row.seq - 1, 1)[0]
         published = entry.read(Published)
-        alert = read(published.cap.encode()).alerts[0]
-        shown = Shown(row.seq, entry.at, published, alert)
-        self._shown[row.seq] = shown
-        return shown
+        return Shown(row.seq, entry.at, published, read(published.cap.encode()).alerts[0])

@@ -55,6 +55,23 @@ def test_numbers_go_on_after_opening_again(open_store: Any) -> None:
     assert verify(follow(again, 0), again.head()) == 5
 
 
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(st.sampled_from("abcde"), max_size=60),
+    st.lists(st.sampled_from("abcdx"), max_size=5),
+    st.integers(0, 50),
+    st.integers(1, 20),
+)
+def test_some_kinds_are_what_is_left_of_all(store: Any, said: str, kinds: str, after: int, limit: int) -> None:
+    """Whatever kinds are asked for, in whatever order and however often: the first of these, in the order of all."""
+    before = store.head().seq
+    store.append([fact(f"kind:{one}", str(number), {}) for number, one in enumerate(said)])
+    wanted = [f"kind:{one}" for one in kinds]
+    every = [entry for entry in store.read(before + after) if entry.kind in wanted]
+    assert store.read(before + after, limit, wanted) == every[:limit]
+    assert store.read(before + after, limit, []) == []
+
+
 def test_reading_is_bounded_and_by_kind(store: Any) -> None:
     """A read gives at most its limit, oldest first, and only the kinds that were asked for."""
     for i in range(10):

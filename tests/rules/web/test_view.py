@@ -129,7 +129,7 @@ def test_whose_words_are_shown() -> None:
 def own(info: Info, phase: Phase = Phase.ACT) -> Any:
     """The view of an alert that is not a mirrored signal."""
     made = facts(phase)
-    live = replace(notice(), alert=Alert(infos=(info,)), phase=phase)
+    live = replace(notice(), read=lambda _: Alert(infos=(info,)), phase=phase)
     return view(replace(made, standing=replace(made.standing, alerts=(live,), source="embassy")), texts("en"))
 
 
@@ -321,7 +321,7 @@ def test_a_source_is_named_in_the_readers_language() -> None:
 def test_signals_need_no_alert_text() -> None:
     """A signal with nothing but a phase still makes a whole page."""
     made = facts("act")
-    bare = replace(signal(Phase.ACT, at(11)), alert=Alert())
+    bare = replace(signal(Phase.ACT, at(11)), read=lambda _: Alert())
     shown = view(replace(made, standing=replace(made.standing, alerts=(bare,))), Texts("en", texts("en").table))
     assert shown.headline.text == "Go to a shelter now."
     assert shown.event is None
@@ -336,7 +336,7 @@ def test_an_alert_of_any_length_fits() -> None:
     many = tuple(
         replace(
             body,
-            alert=Alert(infos=(info,)),
+            read=lambda _: Alert(infos=(info,)),
             published=replace(body.published, identifier=f"urn:{n}", event_id=f"e{n}"),
         )
         for n in range(30)

@@ -28,6 +28,7 @@ from tocsin.errors import NotReadyError, UnknownPlaceError
 from tocsin.journal import ACTUAL, EXERCISE, Entry, Fact, fact, follow
 from tocsin.place.map import country_map
 from tocsin.reach.delivery import MACHINES
+from tocsin.reach.subscriber import SUBSCRIPTION_CHANGED, SUBSCRIPTION_ENDED, SUBSCRIPTION_MADE
 from tocsin.recent import Recent
 from tocsin.remark import remark
 from tocsin.sense.report import REPORT_RECEIVED, Report
@@ -59,6 +60,8 @@ if TYPE_CHECKING:
 
 STOPWATCH_STOPPED = "stopwatch:stopped"
 FOLLOWED = ("draft:", "alert:", "person:", "delegation:", "policy:", "review:")
+# A million of these must not keep the server from answering when it starts.
+PASSED_OVER = frozenset({SUBSCRIPTION_MADE, SUBSCRIPTION_CHANGED, SUBSCRIPTION_ENDED})
 WATCH_SECONDS = 5.0
 
 
@@ -220,8 +223,15 @@ class DeskRoom:
     # --- the journal -----------------------------------------------------------------------------------------------
 
     def take_in(self) -> None:
-        """Tell the desk what was recorded since the last time, each entry once."""
-        for entry in follow(self.house.store, self.seq):
+        """Tell the desk what was recorded since the last time, each entry once; who subscribes is not its matter."""
+        head = self.house.store.head().seq
+        if head <= self.seq:
+            return
+        # Whatever kind an entry up to the head has, it is among these now.
+        kinds = [kind for kind in self.house.store.kinds() if kind not in PASSED_OVER]
+        for entry in follow(self.house.store, self.seq, kinds):
+            if entry.seq > head:
+                break
             self.seq = entry.seq
             if entry.kind.startswith(FOLLOWED):
                 self.desk.apply(entry)
@@ -232,6 +242,7 @@ class DeskRoom:
             self.sending.apply(entry)
             self.tally.apply(entry)
             self.noted.apply(entry)
+        self.seq = head
 
     async def record(self, step: Callable[[], Sequence[Fact]]) -> list[Entry]:
         """Take one step: the facts that ``step`` returns in one commit, and nothing in between."""

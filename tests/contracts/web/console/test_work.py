@@ -14,6 +14,7 @@ import pytest
 from tests.contracts.web.console.conftest import Browser, Office, Page, opened
 from tests.contracts.web.console.desk import furnish
 from tocsin.cap.xml import read
+from tocsin.journal import Entry, fact
 from tocsin.warn.draft import Content, DraftState
 from tocsin.warn.person import Role
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
@@ -458,3 +459,26 @@ async def test_what_becomes_due_is_recorded_once(desk: Desk) -> None:
     assert len(calls) == len(set(calls)) == 3  # ten minutes before, and five, and about the promise
     assert [one.startswith("promise/") for one in sorted(calls)] == [False, False, True]
     assert len(desk.building.entries("promise:missed")) == 1
+
+
+async def test_who_subscribes_is_not_the_desks_matter(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a thousand subscriptions the desk reads none, and of all else everything, also what is the first of its kind."""
+    store, room = desk.building.store, DeskRoom.of(desk.building.house)
+    room.take_in()
+    store.append([fact("subscription:made", f"s{number}", {}) for number in range(1000)])
+    told: list[str] = []
+    noted = room.noted.apply
+
+    def noting(entry: Entry) -> None:
+        told.append(entry.kind)
+        noted(entry)
+
+    monkeypatch.setattr(room.noted, "apply", noting)
+    store.append([fact("never:seen", "x", {}), fact("subscription:ended", "s1", {}), fact("never:seen", "y", {})])
+    room.take_in()
+    assert told == ["never:seen", "never:seen"]
+    assert room.seq == store.head().seq
+    store.append([fact("other:seen", "x", {})])
+    room.take_in()
+    room.take_in()
+    assert told == ["never:seen", "never:seen", "other:seen"]

@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -179,23 +180,37 @@ def _distinct(found: list[Strand]) -> list[Strand]:
 
 def _resolved(strands: list[Strand]) -> list[Strand]:
     """``strands`` without the expired ones that their own sender ended later, for the same place, in another thread."""
-    ends = [strand for strand in strands if strand.course.last in ENDED]
-    if not ends:
-        return strands
-    return [strand for strand in strands if not any(_answers(end, strand) for end in ends)]
+    ends = _Ends(strands)
+    return [strand for strand in strands if not ends.answer(strand)]
 
 
-def _answers(end: Strand, of: Strand) -> bool:
-    course = of.course
-    if course.phase != UNKNOWN or course.last not in (*DANGER, PREPARE) or of.thread is end.thread:
-        return False
-    one, other = end.course.step, course.step
-    if course.ends is None and course.since is None:
-        return False
-    same = one.sender == other.sender and one.source == other.source
-    # An end for a part answers only for what concerned a part, of which nobody knows that it is another.
-    wide = end.relation != "part"
-    return same and wide and one.moment > other.moment
+class _Ends:
+    """Each sender's last word that something is over at a place, found at once however many threads there are.
+
+    Two are enough of each sender, its latest and its latest in another thread: a thread's own end answers nothing for
+    it. An end for a part answers for nothing else, of which nobody knows that it is the same part.
+    """
+
+    def __init__(self, strands: list[Strand]) -> None:
+        found: dict[tuple[str, str], dict[int, datetime]] = {}
+        for strand in strands:
+            step = strand.course.step
+            if strand.course.last in ENDED and strand.relation != "part":
+                of = found.setdefault((step.sender, step.source), {})
+                of[id(strand.thread)] = max(step.moment, of.get(id(strand.thread), step.moment))
+        self._latest = {
+            voice: heapq.nlargest(2, ((moment, of) for of, moment in ends.items())) for voice, ends in found.items()
+        }
+
+    def answer(self, of: Strand) -> bool:
+        """Whether ``of`` ran out, and its sender said later, in another thread, that it is over."""
+        course = of.course
+        if not self._latest or course.phase != UNKNOWN or course.last not in (*DANGER, PREPARE):
+            return False
+        if course.ends is None and course.since is None:
+            return False
+        ends = self._latest.get((course.step.sender, course.step.source), ())
+        return any(moment > course.step.moment and thread != id(of.thread) for moment, thread in ends)
 
 
 def _judged(strands: list[Strand], doubts: list[Course], contact: Contact) -> Judgement:

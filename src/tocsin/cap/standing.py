@@ -180,6 +180,8 @@ def _distinct(found: list[Strand]) -> list[Strand]:
 
 def _resolved(strands: list[Strand]) -> list[Strand]:
     """``strands`` without the expired ones that their own sender ended later, for the same place, in another thread."""
+    if len(strands) < 2:
+        return strands
     ends = _Ends(strands)
     return [strand for strand in strands if not ends.answer(strand)]
 

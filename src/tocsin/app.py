@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from tocsin import calm
 from tocsin.account.shelters import Shelters
 from tocsin.advising import Advising
 from tocsin.asking import Asking
@@ -371,8 +372,9 @@ class Program(Rounds):
                 started("http://{}:{}".format(*listening))
         try:
             if listening is not None:
-                await self._load_the_rest()
+                await asyncio.to_thread(calm.load)
                 self.readback.listening(*listening)
+                await asyncio.to_thread(DeskRoom.of(self.house).warm)
             done, _ = await asyncio.wait(tasks | ending, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()

@@ -15,7 +15,6 @@ import resource
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
-from tocsin import calm
 from tocsin.assess.newsroom import Newsroom
 from tocsin.assess.story import Official
 from tocsin.cap.alert import Alert, Scope
@@ -34,7 +33,6 @@ from tocsin.store.sqlite import SqliteStore
 from tocsin.warn.backing import DRAFT_BACKED
 from tocsin.warn.mirror import Mirror
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
-from tocsin.web.console.desk_room import DeskRoom
 from tocsin.web.console.incident_room import IncidentRoom
 from tocsin.web.house import House
 
@@ -163,12 +161,6 @@ class Rounds:
             except (ChannelError, OSError) as wrong:
                 # A channel that cannot be armed must not keep the others from warning; readiness says so.
                 log.warning("channel %s is not armed: %s", name, wrong)
-
-    async def _load_the_rest(self) -> None:
-        """Load and read in calm, beside the first pages, what would otherwise be waited for at the alarm."""
-        room = DeskRoom.of(self.house)
-        await asyncio.to_thread(calm.load)
-        await asyncio.to_thread(room.warm)
 
     async def _keep_watching(self) -> None:
         """Look regularly whether a source has fallen silent."""

@@ -21,7 +21,6 @@ from datetime import datetime, timedelta
 from secrets import token_bytes
 from typing import TYPE_CHECKING
 
-import yarl
 from msgspec import Struct
 
 from tocsin.calm import in_calm
@@ -33,6 +32,7 @@ from tocsin.reach.delivery import Delivery
 
 if TYPE_CHECKING:
     import aiohttp
+    import yarl
 else:
     aiohttp = in_calm("aiohttp")
 

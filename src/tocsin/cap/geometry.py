@@ -87,7 +87,7 @@ def faultless(text: str) -> Polygon | None:
     if not (-90 <= south < north <= 90 and -180 <= west < east <= 180 and east - west < 180):
         return None
     micro = [round(degrees * MICRO) for degrees in flat]
-    shape = np.array(micro, dtype=np.int64).reshape(-1, 2)
+    shape = np.fromiter(micro, np.int64, len(micro)).reshape(-1, 2)
     if _convex(micro):
         return Polygon(text, shape)
     if not _on_one_line(shape) and (len(shape) == 4 or shapely.is_valid(shapely.polygons(shape))):

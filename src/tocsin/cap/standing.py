@@ -101,6 +101,10 @@ def strands_of(
     doubt: Course | None = None
     if unclear or not named:
         doubt = _course(of, at, all_clear_for, ahead, fresh, lambda one: one.says)
+    if not parts and all(touch is None or touch.whole for each in touches.values() for _, touch in each):
+        # Nearly always: whatever was said was said for the whole place.
+        course = _course(of, at, all_clear_for, ahead, fresh, lambda one: one.says) if whole else None
+        return [Strand(of, course, whole)] if course is not None else [], doubt
     index_of = {id(one): index for index, one in enumerate(of.steps)}
     found: list[Strand] = []
     # Where every part is followed by itself nothing of the whole is left beside them.
@@ -180,10 +184,18 @@ def _distinct(found: list[Strand]) -> list[Strand]:
 
 def _resolved(strands: list[Strand]) -> list[Strand]:
     """``strands`` without the expired ones that their own sender ended later, for the same place, in another thread."""
-    if len(strands) < 2:
+    if len(strands) < 2 or not any(_ran_out(strand) for strand in strands):
         return strands
     ends = _Ends(strands)
-    return [strand for strand in strands if not ends.answer(strand)]
+    return [strand for strand in strands if not (_ran_out(strand) and ends.answer(strand))]
+
+
+def _ran_out(of: Strand) -> bool:
+    """Whether ``of`` is over by a clock or for want of a source, and by nobody's word."""
+    course = of.course
+    if course.phase != UNKNOWN or course.last not in (*DANGER, PREPARE):
+        return False
+    return course.ends is not None or course.since is not None
 
 
 class _Ends:
@@ -205,14 +217,10 @@ class _Ends:
         }
 
     def answer(self, of: Strand) -> bool:
-        """Whether ``of`` ran out, and its sender said later, in another thread, that it is over."""
-        course = of.course
-        if not self._latest or course.phase != UNKNOWN or course.last not in (*DANGER, PREPARE):
-            return False
-        if course.ends is None and course.since is None:
-            return False
-        ends = self._latest.get((course.step.sender, course.step.source), ())
-        return any(moment > course.step.moment and thread != id(of.thread) for moment, thread in ends)
+        """Whether the sender of ``of`` said later, in another thread, that it is over."""
+        step = of.course.step
+        ends = self._latest.get((step.sender, step.source), ())
+        return any(moment > step.moment and thread != id(of.thread) for moment, thread in ends)
 
 
 def _judged(strands: list[Strand], doubts: list[Course], contact: Contact) -> Judgement:
@@ -293,7 +301,9 @@ def _turn(of: Thread, at: datetime, all_clear_for: timedelta, ahead: timedelta) 
         for moment, after in waits:
             # As differences, because a feed's year may be 1 or 9999, from where nothing can be added or taken off.
             if moment is not None and moment - at > -after and moment - at < _FAR:
-                found = _sooner(found, moment + after)
+                turn = moment + after
+                if found is None or turn < found:
+                    found = turn
     return found
 
 

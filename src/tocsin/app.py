@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from tocsin import calm
 from tocsin.account.shelters import Shelters
 from tocsin.advising import Advising
 from tocsin.asking import Asking
@@ -374,17 +375,20 @@ class Program(Rounds):
             works[f"feed {feed.wire.id}"] = partial(feed.run, self.intake)
         tasks = {asyncio.create_task(work(), name=name) for name, work in works.items()}
         ending = {asyncio.create_task(work()) for work in beside}
-        server = self._server() if serve else None
+        server, listening = self._server() if serve else None, None
         if server is not None:
             ending.add(asyncio.create_task(server.serve(), name="server"))
             # uvicorn has no event for "I listen now"; it is a moment, once.
             while not server.started and not any(task.done() for task in ending):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             if server.started:
-                host, port = server.servers[0].sockets[0].getsockname()[:2]
-                self.readback.listening(host, port)
-                started(f"http://{host}:{port}")
+                listening = server.servers[0].sockets[0].getsockname()[:2]
+                started("http://{}:{}".format(*listening))
         try:
+            if listening is not None:
+                await asyncio.to_thread(calm.load)
+                self.readback.listening(*listening)
+                await asyncio.to_thread(DeskRoom.of(self.house).warm)
             done, _ = await asyncio.wait(tasks | ending, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()

@@ -13,12 +13,18 @@ import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
-import aiohttp
-from aiohttp import web
-
+from tocsin.calm import in_calm
 from tocsin.reach.channels.webhook import new_secret, sign
 from tocsin.warn.loopback import seen_in_bulletin
+
+if TYPE_CHECKING:
+    import aiohttp
+    from aiohttp import web
+else:
+    aiohttp = in_calm("aiohttp")
+    web = in_calm("aiohttp.web")
 
 log = logging.getLogger("tocsin")
 

@@ -20,11 +20,12 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import aiohttp
 from msgspec import Struct
 
+from tocsin.calm import in_calm
 from tocsin.cap.alert import Alert, Scope
 from tocsin.cap.phase import ENDED
 from tocsin.clock import Clock, SystemClock
@@ -56,6 +57,11 @@ from tocsin.warn.loopback import (
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
 from tocsin.warn.widening import ALERT_WIDENED, LOOPBACK_STOPPED, stopped, widened
 from tocsin.web.feed import address_of
+
+if TYPE_CHECKING:
+    import aiohttp
+else:
+    aiohttp = in_calm("aiohttp")
 
 log = logging.getLogger("tocsin")
 

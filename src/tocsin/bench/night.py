@@ -1,6 +1,9 @@
 """Bench ``night``: the real night, many times over, from journal to page state; not one transition may be wrong.
 
-- Ours: each published alert is applied to the situation and the phase of its region is asked, as a page would.
+- Ours: each published alert is applied to the situation and the phase of its region is asked, as a page would; its
+  source was heard before it, for that is how the alert came.
+- ``replay`` is the night or its week signal by signal, each published at its own second; ``replay in batches`` is what
+  a replay at full speed leaves, where 500 signals are published at once and all stand until the next batch.
 - Peer: the same question answered by judging all alerts of the region again each time, as a stateless server would.
 - Before anything is timed, the whole chain (signal, mirror, signature, journal) makes the alerts; that rate is a case of
   its own, without a peer.
@@ -42,18 +45,25 @@ def cases(quick: bool) -> Iterator[Case]:
     recording = repeated(once, times)
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
         # Signal by signal, as it was: each published at its own second, so that each transition can be judged.
-        wrong = transitions_wrong(once, chain(once, Path(folder), 1)[0])
+        single = chain(once, Path(folder), 1)[0]
+    note = f"{transitions_wrong(once, single)} wrong transitions"
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
         entries, took = chain(recording, Path(folder), 500)
     yield case("night", "chain", len(entries), took, runs=1, note="signal to signed alert in the journal, durable")
+    yield replayed("replay", once, single, quick, note)
+    yield replayed("replay in batches", recording, entries, quick, note)
+
+
+def replayed(name: str, recording: Recording, entries: list[Entry], quick: bool, note: str) -> Case:
+    """How soon ``entries`` are page state, beside judging all alerts of a region again each time."""
     bodies = [(entry, entry.read(Published).areas[0]) for entry in entries]
     gazetteer = Gazetteer.world()
 
     def ours() -> None:
         situation = Situation(gazetteer, EXERCISE, speakers(recording))
         for entry, area in bodies:
-            situation.apply(entry)
             situation.heard(RECORD, entry.at)
+            situation.apply(entry)
             situation.phases((area,), entry.at)
 
     few = bodies[: 200 if quick else 400]
@@ -68,15 +78,8 @@ def cases(quick: bool) -> Iterator[Case]:
 
     runs = 3 if quick else 5
     mine, theirs = alternate(runs, ours, naive)
-    yield case(
-        "night",
-        "replay",
-        len(bodies),
-        mine,
-        peer=("judging all alerts of the region again", theirs * len(bodies) / len(few)),
-        runs=runs,
-        note=f"{wrong} wrong transitions",
-    )
+    peer = ("judging all alerts of the region again", theirs * len(bodies) / len(few))
+    return case("night", name, len(bodies), mine, peer=peer, runs=runs, note=note)
 
 
 def repeated(once: Recording, times: int) -> Recording:

@@ -87,7 +87,7 @@ def faultless(text: str) -> Polygon | None:
     if not (-90 <= south < north <= 90 and -180 <= west < east <= 180 and east - west < 180):
         return None
     micro = [round(degrees * MICRO) for degrees in flat]
-    shape = np.array(micro, dtype=np.int64).reshape(-1, 2)
+    shape = np.fromiter(micro, np.int64, len(micro)).reshape(-1, 2)
     if _convex(micro):
         return Polygon(text, shape)
     if not _on_one_line(shape) and (len(shape) == 4 or shapely.is_valid(shapely.polygons(shape))):
@@ -120,8 +120,10 @@ def ring(
     text: str, points: list[float], found: Findings, path: str, line: int | None, budget: Budget
 ) -> Polygon | None:
     """A polygon of flat ``points`` (latitude, longitude, latitude ...) in degrees, judged."""
-    flat = np.array(points, dtype=np.float64).reshape(-1, 2)
-    low, high = flat.min(axis=0).tolist(), flat.max(axis=0).tolist()
+    flat = np.fromiter(points, np.float64, len(points)).reshape(-1, 2)
+    # Each column by itself: across the pairs numpy takes ten times as long.
+    columns = flat[:, 0], flat[:, 1]
+    low, high = [float(column.min()) for column in columns], [float(column.max()) for column in columns]
     if not (min(low) > -1e6 and max(high) < 1e6):  # Also when there is a NaN among them.
         found.add("geometry.unreadable", path, text, line)
         return None

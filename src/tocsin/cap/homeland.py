@@ -73,7 +73,8 @@ def swapped(alert: Alert, found: Findings) -> None:
                 break
             # One point within the country is enough to see that nothing is swapped: that is nearly always so.
             if area.polygons:
-                latitude, longitude = area.polygons[0].points[0].tolist()
+                points = area.polygons[0].points
+                latitude, longitude = points.item(0), points.item(1)
             else:
                 latitude, longitude = area.circles[0].latitude, area.circles[0].longitude
             point = (latitude, longitude, latitude, longitude)
@@ -81,9 +82,8 @@ def swapped(alert: Alert, found: Findings) -> None:
                 continue
             shapes: list[Box] = []
             for polygon in area.polygons:
-                south, west = polygon.points.min(axis=0).tolist()
-                north, east = polygon.points.max(axis=0).tolist()
-                shapes.append((south, west, north, east))
+                up, right = polygon.points[:, 0], polygon.points[:, 1]
+                shapes.append((int(up.min()), int(right.min()), int(up.max()), int(right.max())))
             shapes += [(c.latitude, c.longitude, c.latitude, c.longitude) for c in area.circles]
             south, west = min(shape[0] for shape in shapes), min(shape[1] for shape in shapes)
             north, east = max(shape[2] for shape in shapes), max(shape[3] for shape in shapes)

@@ -55,8 +55,8 @@ def refusal(data: bytes, limits: Limits) -> str | None:
     # The start and the end of an element are two "<"; a comment or a CDATA section is one. What is too short to hold
     # so many need not be counted: an element takes 4 bytes (<a/>) and an attribute 5 ( a=""); a thousand signs of
     # equality are more than feeds have and less than what can do harm.
-    if (size > 4 * limits.elements and data.count(b"<") > 2 * limits.elements) or (
-        size > 5_000 and data.count(b"=") > 1_000
+    if (size > 4 * limits.elements and _more(data, b"<", 2 * limits.elements)) or (
+        size > 5_000 and _more(data, b"=", 1_000)
     ):
         # A start tag is only counted when it is over; one that is all attributes need not be waited for.
         pairs = data.count(b'="') + data.count(b"='")
@@ -64,6 +64,16 @@ def refusal(data: bytes, limits: Limits) -> str | None:
             return "xml.attributes"
         return _counted(data, limits)
     return None
+
+
+def _more(data: bytes, mark: bytes, most: int) -> bool:
+    """Whether ``mark`` stands in ``data`` more often than ``most``; what is rare is found sooner than it is counted."""
+    at = -1
+    for _ in range(min(most, 1_000) + 1):
+        at = data.find(mark, at + 1)
+        if at < 0:
+            return False
+    return most <= 1_000 or data.count(mark) > most
 
 
 def _counted(data: bytes, limits: Limits) -> str | None:

@@ -58,7 +58,10 @@ def plain(data: bytes, original: bytes) -> Alert | None:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     root = _ROOT.search(text)
-    if root is None or ("!" in text and "<!" in text) or ("?" in text and text.find("<?", 5) >= 0):
+    if root is None or ("!" in text and "<!" in text) or text.find("<?", 5, root.start()) >= 0:
+        return None
+    # A lone letter is found much sooner than two, and few messages ask anything.
+    if text.find("?", root.end()) >= 0 and text.find("<?", root.end()) >= 0:
         return None
     prefix = root[1]
     steps = _PREFIXED.get(prefix)

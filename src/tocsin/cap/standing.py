@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -100,6 +101,10 @@ def strands_of(
     doubt: Course | None = None
     if unclear or not named:
         doubt = _course(of, at, all_clear_for, ahead, fresh, lambda one: one.says)
+    if not parts and all(touch is None or touch.whole for each in touches.values() for _, touch in each):
+        # Nearly always: whatever was said was said for the whole place.
+        course = _course(of, at, all_clear_for, ahead, fresh, lambda one: one.says) if whole else None
+        return [Strand(of, course, whole)] if course is not None else [], doubt
     index_of = {id(one): index for index, one in enumerate(of.steps)}
     found: list[Strand] = []
     # Where every part is followed by itself nothing of the whole is left beside them.
@@ -179,23 +184,43 @@ def _distinct(found: list[Strand]) -> list[Strand]:
 
 def _resolved(strands: list[Strand]) -> list[Strand]:
     """``strands`` without the expired ones that their own sender ended later, for the same place, in another thread."""
-    ends = [strand for strand in strands if strand.course.last in ENDED]
-    if not ends:
+    if len(strands) < 2 or not any(_ran_out(strand) for strand in strands):
         return strands
-    return [strand for strand in strands if not any(_answers(end, strand) for end in ends)]
+    ends = _Ends(strands)
+    return [strand for strand in strands if not (_ran_out(strand) and ends.answer(strand))]
 
 
-def _answers(end: Strand, of: Strand) -> bool:
+def _ran_out(of: Strand) -> bool:
+    """Whether ``of`` is over by a clock or for want of a source, and by nobody's word."""
     course = of.course
-    if course.phase != UNKNOWN or course.last not in (*DANGER, PREPARE) or of.thread is end.thread:
+    if course.phase != UNKNOWN or course.last not in (*DANGER, PREPARE):
         return False
-    one, other = end.course.step, course.step
-    if course.ends is None and course.since is None:
-        return False
-    same = one.sender == other.sender and one.source == other.source
-    # An end for a part answers only for what concerned a part, of which nobody knows that it is another.
-    wide = end.relation != "part"
-    return same and wide and one.moment > other.moment
+    return course.ends is not None or course.since is not None
+
+
+class _Ends:
+    """Each sender's last word that something is over at a place, found at once however many threads there are.
+
+    Two are enough of each sender, its latest and its latest in another thread: a thread's own end answers nothing for
+    it. An end for a part answers for nothing else, of which nobody knows that it is the same part.
+    """
+
+    def __init__(self, strands: list[Strand]) -> None:
+        found: dict[tuple[str, str], dict[int, datetime]] = {}
+        for strand in strands:
+            step = strand.course.step
+            if strand.course.last in ENDED and strand.relation != "part":
+                of = found.setdefault((step.sender, step.source), {})
+                of[id(strand.thread)] = max(step.moment, of.get(id(strand.thread), step.moment))
+        self._latest = {
+            voice: heapq.nlargest(2, ((moment, of) for of, moment in ends.items())) for voice, ends in found.items()
+        }
+
+    def answer(self, of: Strand) -> bool:
+        """Whether the sender of ``of`` said later, in another thread, that it is over."""
+        step = of.course.step
+        ends = self._latest.get((step.sender, step.source), ())
+        return any(moment > step.moment and thread != id(of.thread) for moment, thread in ends)
 
 
 def _judged(strands: list[Strand], doubts: list[Course], contact: Contact) -> Judgement:
@@ -276,7 +301,9 @@ def _turn(of: Thread, at: datetime, all_clear_for: timedelta, ahead: timedelta) 
         for moment, after in waits:
             # As differences, because a feed's year may be 1 or 9999, from where nothing can be added or taken off.
             if moment is not None and moment - at > -after and moment - at < _FAR:
-                found = _sooner(found, moment + after)
+                turn = moment + after
+                if found is None or turn < found:
+                    found = turn
     return found
 
 

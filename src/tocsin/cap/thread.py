@@ -176,7 +176,27 @@ def _rank(one: Step) -> int:
     return max((RANK[saying.phase] for saying in one.says), default=-1)
 
 
-def _order(one: Step) -> tuple[bool, int, int, datetime, int, str, str]:
+class _Words:
+    """The words of a step as the last thing that decides an order, spelled out only where nothing before them did."""
+
+    __slots__ = ("_says",)
+
+    def __init__(self, one: Step) -> None:
+        self._says = one.says
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Words) and self._spelled() == other._spelled()
+
+    def __lt__(self, other: _Words) -> bool:
+        return self._spelled() < other._spelled()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _spelled(self) -> str:
+        return repr([(said.phase, said.ends, said.begins) for said in self._says])
+
+
+def _order(one: Step) -> tuple[bool, int, int, datetime, int, str, _Words]:
     """Version, then what asks more of people; without a version, ``sent`` first; the words decide between the rest."""
     rank = _rank(one)
     versioned = one.version is not None
@@ -187,7 +207,7 @@ def _order(one: Step) -> tuple[bool, int, int, datetime, int, str, str]:
         one.moment,
         rank,
         one.identifier,
-        repr([(said.phase, said.ends, said.begins) for said in one.says]),
+        _Words(one),
     )
 
 

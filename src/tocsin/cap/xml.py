@@ -78,7 +78,7 @@ def _document(data: bytes, limits: Limits) -> Reading:
     root = grown.root
     if root is None:
         return _refused(grown.refused, grown.detail, _told(grown))
-    if root.tag == _TODAY and not grown.problems and schema().validate(root):
+    if root.tag == _TODAY and not grown.problems and schema()(root):
         quick = _unsigned(grown.plain, data) if grown.plain.endswith(_SIGNED) else plain(grown.plain, data)
         if quick is not None:
             seen = Findings()

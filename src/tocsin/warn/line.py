@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -117,8 +117,9 @@ def step_of(published: Published, phase: Phase, read: Reader) -> Step:
         return full_step(published, phase, read(published))
     begins: set[datetime | None] = set()
     ends: set[datetime | None] = set()
-    for name, text in _TIME.findall(published.cap):
-        (ends if name == "expires" else begins).add(_time(text))
+    for name, kept in (("effective", begins), ("expires", ends)):
+        # Every language says the same times: each is read once.
+        kept.update(map(_time, set(_texts(name, published.cap))))
     if len(begins) > 1 or len(ends) > 1:
         return full_step(published, phase, read(published))
     update = _NEXT.search(published.cap)
@@ -131,6 +132,17 @@ def step_of(published: Published, phase: Phase, read: Reader) -> Step:
         next_update_by=_time(update.group(1)) if update else None,
     )
     return _step(published, (saying,), None)
+
+
+def _texts(name: str, cap: str) -> Iterator[str]:
+    """The text of each element of this name, found by the name: most of a long message is neither of the two times."""
+    at = cap.find(f"{name}>")
+    while at >= 0:
+        found = _TIME.match(cap, max(0, cap.rfind("<", 0, at))) if cap[at - 1] != "/" else None
+        if found is not None and found[1] == name:
+            yield found[2]
+            at = found.end() - 1
+        at = cap.find(f"{name}>", at + 1)
 
 
 def full_step(published: Published, phase: Phase, alert: Alert) -> Step:

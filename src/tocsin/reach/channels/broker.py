@@ -14,15 +14,21 @@ import asyncio
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import aiomqtt
 import msgspec
 from msgspec import Struct
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
+from tocsin.calm import in_calm
 from tocsin.clock import Clock, spell
+
+if TYPE_CHECKING:
+    import aiomqtt
+    from paho.mqtt import packettypes, properties
+else:
+    aiomqtt = in_calm("aiomqtt")
+    packettypes, properties = in_calm("paho.mqtt.packettypes"), in_calm("paho.mqtt.properties")
 
 FIRST_S, MOST_S = 0.1, 30.0
 REFUSES = 0x80
@@ -63,14 +69,18 @@ class UnreachedError(Exception):
         super().__init__(reason)
 
 
-class _Client(aiomqtt.Client):
+@cache
+def _kind() -> type[Any]:
     """A client that keeps the reason of the last acknowledgement, which its parent throws away."""
 
-    reason = 0
+    class Client(aiomqtt.Client):
+        reason = 0
 
-    def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: Any, properties: Any) -> None:
-        self.reason = int(getattr(reason_code, "value", 0))
-        super()._on_publish(client, userdata, mid, reason_code, properties)
+        def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: Any, properties: Any) -> None:
+            self.reason = int(getattr(reason_code, "value", 0))
+            super()._on_publish(client, userdata, mid, reason_code, properties)
+
+    return Client
 
 
 class Line:
@@ -87,7 +97,7 @@ class Line:
     ) -> None:
         self.broker, self.realm, self.clock, self.wanted, self.heard = broker, realm, clock, wanted, heard
         self.status = f"{broker.prefix}/{realm}/status"
-        self._client: _Client | None = None
+        self._client: Any = None
         self._up = asyncio.Event()
         self._ending = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -159,7 +169,7 @@ class Line:
         broker = self.broker
         context = ssl.create_default_context(cafile=broker.ca or None) if broker.tls else None
         will = aiomqtt.Will(self.status, self._said("lost"), qos=1, retain=True)
-        client = _Client(
+        client = _kind()(
             broker.host,
             broker.port,
             username=broker.user or None,
@@ -193,7 +203,7 @@ class Line:
                 ending.cancel()
                 await asyncio.gather(listening, ending, return_exceptions=True)
 
-    async def _listen(self, client: _Client, caught_up: str) -> None:
+    async def _listen(self, client: Any, caught_up: str) -> None:
         async for message in client.messages:
             topic = str(message.topic)
             if topic == caught_up:
@@ -201,7 +211,7 @@ class Line:
             elif isinstance(message.payload, bytes):
                 self.heard(topic, message.payload)
 
-    def _ready(self, client: _Client) -> None:
+    def _ready(self, client: Any) -> None:
         self._client = client
         self._up.set()
 
@@ -209,8 +219,8 @@ class Line:
         return msgspec.json.encode({"state": state, "realm": self.realm, "at": spell(self.clock.now())})
 
 
-def _properties(expiry_s: int, user: Mapping[str, str]) -> Properties:
-    found = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+def _properties(expiry_s: int, user: Mapping[str, str]) -> properties.Properties:
+    found = properties.Properties(packettypes.PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     found.MessageExpiryInterval = max(1, min(expiry_s, 0xFFFFFFFF))
     found.ContentType = "application/json"
     found.PayloadFormatIndicator = 1

@@ -13,9 +13,17 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from typing import TYPE_CHECKING
 
-import yarl
-from aiohttp.abc import AbstractResolver, ResolveResult
+from tocsin.calm import in_calm
+
+if TYPE_CHECKING:
+    import yarl
+    from aiohttp.abc import AbstractResolver, ResolveResult
+else:
+    yarl = in_calm("yarl")
+    # At work a resolver is whatever has these methods, and a result a dictionary: aiohttp is not needed to vet.
+    AbstractResolver, ResolveResult = object, dict
 
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 

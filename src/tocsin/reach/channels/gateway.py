@@ -16,16 +16,21 @@ from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import aiohttp
 import msgspec
 from msgspec import Struct
 
+from tocsin.calm import in_calm
 from tocsin.clock import Clock, utc
 from tocsin.errors import NaiveTimeError, SettingsError
 from tocsin.reach.channel import ACCEPTED, GONE, Outcome, later, refused
+
+if TYPE_CHECKING:
+    import aiohttp
+else:
+    aiohttp = in_calm("aiohttp")
 
 LATER = frozenset({408, 425, 429})
 OURS = frozenset({401, 402, 403})

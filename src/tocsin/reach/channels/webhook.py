@@ -19,16 +19,22 @@ from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from secrets import token_bytes
+from typing import TYPE_CHECKING
 
-import aiohttp
-import yarl
 from msgspec import Struct
 
+from tocsin.calm import in_calm
 from tocsin.clock import Clock
 from tocsin.reach.channel import ACCEPTED, GONE, Channel, Kit, Outcome, later, refused
 from tocsin.reach.channels.destination import ForbiddenError, VettedResolver, vet_url
 from tocsin.reach.channels.gateway import asked_s
 from tocsin.reach.delivery import Delivery
+
+if TYPE_CHECKING:
+    import aiohttp
+    import yarl
+else:
+    aiohttp = in_calm("aiohttp")
 
 PREFIX = "whsec_"
 LATER = frozenset({408, 425, 429})

@@ -184,8 +184,6 @@ class DeskRoom:
             if desk is None or certificates is None:
                 raise NotReadyError(remark("desk.none", "there is no desk in this house"))
             room = house.desk_room = DeskRoom(house, desk, certificates.sign)
-            with suppress(UnknownPlaceError):
-                room.warm()
         return room
 
     async def keep_watch(self) -> None:
@@ -208,8 +206,9 @@ class DeskRoom:
     def warm(self) -> None:
         """Read what a first draft would wait for: the index of names, the map, the words of the linter."""
         gazetteer, home = self.house.gazetteer, self.house.settings.home
-        gazetteer.suggest(gazetteer.name(home, "en"))
-        country_map(home)
+        with suppress(UnknownPlaceError):
+            gazetteer.suggest(gazetteer.name(home, "en"))
+            country_map(home)
         for language in self.house.settings.languages:
             vocabulary(language)
 

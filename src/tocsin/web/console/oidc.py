@@ -21,19 +21,23 @@ import json
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
-import aiohttp
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 from msgspec import Struct
 
+from tocsin.calm import in_calm
 from tocsin.errors import SettingsError, SourceError
 from tocsin.warn.enrolment import Credential, Personal, Way
 from tocsin.web.console.identity import Identity, number
 from tocsin.web.console.origin import is_loopback
+
+if TYPE_CHECKING:
+    import aiohttp
+    from joserfc import errors, jwk, jwt
+else:
+    aiohttp = in_calm("aiohttp")
+    errors, jwk, jwt = in_calm("joserfc.errors"), in_calm("joserfc.jwk"), in_calm("joserfc.jwt")
 
 BACK = "/console/signin/oidc/back"
 COOKIE = "oidc"
@@ -89,7 +93,7 @@ class OpenId:
                 raise SettingsError(f"oidc_client_secret_file: {file}: {wrong.strerror}") from None
         self.back = identity.origin.address + BACK
         self._about: Mapping[str, Any] = {}
-        self._keys: KeySet | None = None
+        self._keys: jwk.KeySet | None = None
         self._asked = -KEPT_SECONDS
         self._turn = asyncio.Lock()
 
@@ -174,7 +178,7 @@ class OpenId:
             try:
                 claims: dict[str, Any] = jwt.decode(token, keys, algorithms=list(ALGORITHMS)).claims
                 rules.validate(claims)
-            except (JoseError, ValueError, TypeError, KeyError):
+            except (errors.JoseError, ValueError, TypeError, KeyError):
                 # Once more with the keys as they are now: an issuer changes them without notice.
                 continue
             audience = claims["aud"]
@@ -198,14 +202,14 @@ class OpenId:
                 self._about, self._keys, self._asked = about, None, now
             return self._about
 
-    async def _published(self, again: bool) -> KeySet:
+    async def _published(self, again: bool) -> jwk.KeySet:
         about = await self._discovered()
         async with self._turn:
             if self._keys is None or again:
                 told = await self._ask(str(about["jwks_uri"]))
                 try:
-                    self._keys = KeySet.import_key_set({"keys": list(told["keys"])})
-                except (JoseError, ValueError, TypeError, KeyError) as wrong:
+                    self._keys = jwk.KeySet.import_key_set({"keys": list(told["keys"])})
+                except (errors.JoseError, ValueError, TypeError, KeyError) as wrong:
                     raise SourceError(f"the keys of {self.issuer} cannot be read: {wrong}") from None
             return self._keys
 

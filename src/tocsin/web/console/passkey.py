@@ -15,31 +15,25 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, options_to_json_dict
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
+from tocsin.calm import in_calm
 from tocsin.errors import ForgedFormError, NotFreshError, ParameterError
 from tocsin.journal import EXERCISE
 from tocsin.remark import remark
 from tocsin.warn.enrolment import Credential, Way
 from tocsin.web.console.identity import Identity, number
 from tocsin.web.console.session import Signed
+
+if TYPE_CHECKING:
+    import webauthn
+    from webauthn import helpers
+    from webauthn.helpers import structs
+else:
+    webauthn, helpers, structs = in_calm("webauthn"), in_calm("webauthn.helpers"), in_calm("webauthn.helpers.structs")
 
 SECONDS = 300
 PROOF_SECONDS = 120
@@ -77,7 +71,7 @@ class Passkeys:
         """What the browser needs to make a passkey for a person, and the token that goes with it."""
         identity, challenge = self.identity, os.urandom(32)
         mark = " EXERCISE" if identity.realm == EXERCISE else ""
-        options = generate_registration_options(
+        options = webauthn.generate_registration_options(
             rp_id=self.origin.host,
             rp_name=f"{identity.settings.sender_name}{mark}",
             user_id=person.encode(),
@@ -85,27 +79,28 @@ class Passkeys:
             user_display_name=f"{name}{mark}",
             challenge=challenge,
             timeout=SECONDS * 1000,
-            authenticator_selection=AuthenticatorSelectionCriteria(
-                resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.REQUIRED
+            authenticator_selection=structs.AuthenticatorSelectionCriteria(
+                resident_key=structs.ResidentKeyRequirement.REQUIRED,
+                user_verification=structs.UserVerificationRequirement.REQUIRED,
             ),
-            exclude_credentials=[PublicKeyCredentialDescriptor(one.id) for one, _ in self._of(person)],
+            exclude_credentials=[structs.PublicKeyCredentialDescriptor(one.id) for one, _ in self._of(person)],
         )
-        token = identity.sealed(f"passkey make {for_what}", [bytes_to_base64url(challenge), person], SECONDS)
-        return {"token": token, "publicKey": options_to_json_dict(options)}
+        token = identity.sealed(f"passkey make {for_what}", [helpers.bytes_to_base64url(challenge), person], SECONDS)
+        return {"token": token, "publicKey": helpers.options_to_json_dict(options)}
 
     def made(self, token: str, answer: Any, for_what: str, label: str = "") -> Made:
         """The passkey that the browser made; :class:`ParameterError` when it is not what was asked for."""
         identity = self.identity
         challenge, person = identity.unsealed(f"passkey make {for_what}", token, once=True)
         try:
-            done = verify_registration_response(
+            done = webauthn.verify_registration_response(
                 credential=answer,
-                expected_challenge=base64url_to_bytes(challenge),
+                expected_challenge=helpers.base64url_to_bytes(challenge),
                 expected_rp_id=self.origin.host,
                 expected_origin=self.origin.address,
                 require_user_verification=True,
             )
-        except (WebAuthnException, ValueError, TypeError, KeyError) as wrong:
+        except (helpers.exceptions.WebAuthnException, ValueError, TypeError, KeyError) as wrong:
             raise ParameterError(remark("passkey.wrong", "passkey: {wrong}", wrong=str(wrong))) from None
         if len(self._of(person)) >= MOST:
             raise ParameterError(remark("passkey.most", "passkey: at most {most} for one person", most=MOST))
@@ -120,13 +115,13 @@ class Passkeys:
     def sign_in_options(self) -> dict[str, Any]:
         """What the browser needs to ask for any passkey of this origin."""
         challenge = os.urandom(32)
-        token = self.identity.sealed("passkey sign-in", bytes_to_base64url(challenge), SECONDS)
+        token = self.identity.sealed("passkey sign-in", helpers.bytes_to_base64url(challenge), SECONDS)
         return {"token": token, "publicKey": self._options(challenge, SECONDS, ())}
 
     def sign_in(self, token: str, answer: Any, address: str) -> str:
         """The person whose passkey answered; :class:`tocsin.errors.SignInRefusedError` for everything else."""
         identity = self.identity
-        challenge = base64url_to_bytes(identity.unsealed("passkey sign-in", token, once=True))
+        challenge = helpers.base64url_to_bytes(identity.unsealed("passkey sign-in", token, once=True))
         held = self._answered(challenge, answer)
         if held is None or not identity.roles(held.person):
             identity.refuse(Way.PASSKEY, "not known", address)
@@ -136,7 +131,7 @@ class Passkeys:
 
     def proof_options(self, signed: Signed, act: str, path: str, fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
         """What the browser needs to have this person confirm exactly this step."""
-        nonce = bytes_to_base64url(os.urandom(16))
+        nonce = helpers.bytes_to_base64url(os.urandom(16))
         challenge = self.step_digest(signed, act, path, fields, nonce)
         ids = tuple(key.id for key, _ in self._of(signed.person_id))
         if not ids:
@@ -166,25 +161,25 @@ class Passkeys:
     # --- both ------------------------------------------------------------------------------------------------------
 
     def _options(self, challenge: bytes, seconds: int, allowed: tuple[bytes, ...]) -> dict[str, Any]:
-        options = generate_authentication_options(
+        options = webauthn.generate_authentication_options(
             rp_id=self.origin.host,
             challenge=challenge,
             timeout=seconds * 1000,
-            allow_credentials=[PublicKeyCredentialDescriptor(one) for one in allowed],
-            user_verification=UserVerificationRequirement.REQUIRED,
+            allow_credentials=[structs.PublicKeyCredentialDescriptor(one) for one in allowed],
+            user_verification=structs.UserVerificationRequirement.REQUIRED,
         )
-        return options_to_json_dict(options)
+        return helpers.options_to_json_dict(options)
 
     def _answered(self, challenge: bytes, answer: Any) -> Credential | None:
         """The credential whose authenticator signed ``challenge``; None for whatever is wrong."""
         book = self.identity.book
         try:
-            raw = base64url_to_bytes(str(answer["id"]))
+            raw = helpers.base64url_to_bytes(str(answer["id"]))
             held = book.credential(Way.PASSKEY, raw)
             if held is None:
                 return None
             kept = msgspec.msgpack.decode(held.data, type=Key)
-            done = verify_authentication_response(
+            done = webauthn.verify_authentication_response(
                 credential=answer,
                 expected_challenge=challenge,
                 expected_rp_id=self.origin.host,
@@ -194,9 +189,9 @@ class Passkeys:
                 require_user_verification=True,
             )
             handle = answer["response"].get("userHandle")
-            if handle and base64url_to_bytes(handle) != held.person.encode():
+            if handle and helpers.base64url_to_bytes(handle) != held.person.encode():
                 return None
-        except (WebAuthnException, ValueError, TypeError, KeyError, AttributeError):
+        except (helpers.exceptions.WebAuthnException, ValueError, TypeError, KeyError, AttributeError):
             return None
         # Two answers with the same count at once: the second one is a copy.
         grew = book.use(held, done.new_sign_count, self.identity.now(), grows=done.new_sign_count > 0)

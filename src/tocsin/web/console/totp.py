@@ -16,16 +16,22 @@ import hmac
 import io
 import secrets
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import pyotp
-import segno
 from msgspec import Struct
 
+from tocsin.calm import in_calm
 from tocsin.errors import ForgedFormError, NotFreshError, ParameterError
 from tocsin.journal import EXERCISE, Fact
 from tocsin.remark import remark
 from tocsin.warn.enrolment import CREDENTIAL_ADDED, Credential, Held, Way
 from tocsin.web.console.identity import Identity, number
+
+if TYPE_CHECKING:
+    import segno
+else:
+    segno = in_calm("segno")
 
 STEP_SECONDS = 30
 DRIFT = 1

@@ -50,7 +50,7 @@ from tocsin.reach.subscriber import Subscribers, wanted
 from tocsin.readback import Readback
 from tocsin.rounds import Rounds, raise_open_files
 from tocsin.rounds import parse as parse
-from tocsin.selfdrill import SelfDrill
+from tocsin.selfdrill import Publishing, SelfDrill
 from tocsin.sense.feeds import Feed
 from tocsin.sense.intake import Intake
 from tocsin.sense.source import Source
@@ -61,6 +61,7 @@ from tocsin.store.certificate import Certificates
 from tocsin.store.key import Keys, signed_by
 from tocsin.store.people import SqlPeople
 from tocsin.store.prekeys import SqlPreKeys
+from tocsin.store.receipts import SqlReceipts
 from tocsin.store.rollcall import ERASE as SEATS_OF
 from tocsin.store.rollcall import SqlSeats, new_seats
 from tocsin.store.roster import SqlRoster
@@ -71,6 +72,7 @@ from tocsin.store.subscriptions import SqlBook
 from tocsin.store.vapid import VapidKey
 from tocsin.warn import policy as policies
 from tocsin.warn.approval import default as approval
+from tocsin.warn.canary import SELFDRILL_PUBLISHED
 from tocsin.warn.compile import Issuer, Kit
 from tocsin.warn.desk import Desk
 from tocsin.warn.draft import Drafts, Where
@@ -81,7 +83,7 @@ from tocsin.warn.mirror import REPORT_WAITING, Mirror
 from tocsin.warn.person import People
 from tocsin.warn.phrase import book
 from tocsin.warn.policy import Policy
-from tocsin.warn.publish import ALERT_PUBLISHED, Published
+from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published
 from tocsin.warn.situation import Situation
 from tocsin.web.carrier import carriers_answer, drill_passed, subscriptions_read
 from tocsin.web.console.desk_room import DeskRoom
@@ -212,7 +214,16 @@ class Program(Rounds):
             gone=lambda subscription: self.subscribers.end(subscription, "gone"),
             shown=frozenset(settings.shown_channels),
         )
-        self.selfdrill = SelfDrill(self.store, self.dispatch, settings, self.clock, self.data)
+        self.selfdrill = SelfDrill(
+            self.store,
+            self.dispatch,
+            self.subscribers,
+            Publishing(kit, self.certificates.sign, self.policy.selfdrill),
+            settings,
+            self.clock,
+            self.data,
+            calm=lambda at: not any(live.phase in WARNS for live in self.situation.live(at)),
+        )
         self.identity = Identity(
             settings,
             self.clock,
@@ -341,12 +352,15 @@ class Program(Rounds):
             "watch": self._keep_watching,
             "stream": self.hub.run,
             "dispatch": self.keeping.after(self.dispatch.follow),
-            "selfdrill": self.selfdrill.keep,
+            "selfdrill": self.keeping.after(self.selfdrill.keep),
             "refill": Refill(self.prekeys, self.book, self.clock, idle=self._is_idle).run,
             "pager": self.pager.run,
             "dates": self.keeping.after(self.keeping.keep_dates),
             "farewells": self.keeping.after(self.keeping.keep_farewells),
             "blocks": self.keeping.after(self.keeping.keep_blocks),
+            "receipts": partial(
+                self.keeping.keep_receipts, SqlReceipts(self.store, self.settings.realm), self.settings.receipt_days
+            ),
             "desk": DeskRoom.of(self.house).keep_watch,
             "imports": self.keeping.after(partial(keep_answering, self)),
             "asking": self.keeping.after(Asking(self.house, self.rolls).run),
@@ -402,14 +416,14 @@ class Program(Rounds):
         """The CAP XML of a published alert: broadcast centres take the message itself."""
         known = self.situation.alert(identifier)
         if known is None:
-            entries = self.store.about(ALERT_PUBLISHED, identifier, 1)
+            about = self.store.about
+            entries = about(ALERT_PUBLISHED, identifier, 1) or about(SELFDRILL_PUBLISHED, identifier, 1)
             known = entries[0].read(Published) if entries else None
         return known.cap.encode() if known is not None else None
 
     def _received(self, alert: str, subscription: str, level: Receipt) -> None:
-        """A channel has heard that an alert arrived; a canary's is the self-drill's, and nobody else's."""
-        if not self.selfdrill.heard(alert, level):
-            self.dispatch.received(alert, subscription, level)
+        """A channel has heard that an alert arrived."""
+        self.dispatch.received(alert, subscription, level)
 
     def close(self) -> None:
         """Finish what waits and close the store."""

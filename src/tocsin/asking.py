@@ -1,11 +1,21 @@
 """Asking: sends a roll call's question by each person's own ways in turn, and tells wardens and deputies who is missing.
 
+- A person's app is asked beside their first way, where they have let it by an act of their own; what goes out bears no name.
+  Whoever has a telephone is rung last, and may answer by a key where the gateway hands it on.
 - The question waits while people should be running (:func:`tocsin.account.rollcall.may_ask`), then goes by a person's first
   way; by the next when that fails, or when nothing was heard for some minutes. Who has answered is asked no more.
+- An alert goes first: by a channel that has alerts to send, few are asked at once. A channel that was stopped asks nobody,
+  one that rests after failures is tried again soon, and each by the channel's own pace and breaker.
 - What was sent is kept, with its fact, in one commit after the sending: after kill -9 somebody may be asked twice, and
   nobody is left out.
 - What has served its time is erased: who sat where some days after a roll call was closed, visitors some days after their
   end, whoever came back with a restored backup, and whom a command asked to erase.
+
+Why this is not the dispatch's work: what that sends is a published alert, to numbers of subscriptions that are sealed in
+batches. A seat is no subscription. To make it one, addresses of the roster would have to be kept a second time, where
+erasing a person does not reach; a question would stand among alerts by rank, and be overtaken or ended by the versions of
+an event; and it would be sent on after the answer, since an answer settles a roll call and no batch. So the channels, their
+lanes' switch, their pace and their breakers are shared, and turns, retries and what comes next are kept here, by seat.
 """
 
 from __future__ import annotations
@@ -35,10 +45,13 @@ from tocsin.errors import StoreError
 from tocsin.journal import fact
 from tocsin.place.language import best
 from tocsin.reach.channel import Outcome, later
+from tocsin.reach.channels.way import Unset
+from tocsin.reach.delivery import Address
+from tocsin.reach.slip import DEVICE, Slip, hand, hears_keys
 from tocsin.reach.wording import exercise_mark
 from tocsin.warn.person import Role
 from tocsin.web.dossier import erase
-from tocsin.web.rolls import ANSWER, ERASURE_ASKED, WARDEN, Rolls
+from tocsin.web.rolls import ANSWER, ERASURE_ASKED, VOICE, WARDEN, Rolls
 from tocsin.web.text import Texts, offered, texts
 
 if TYPE_CHECKING:
@@ -53,18 +66,21 @@ SOON = timedelta(seconds=15)
 """How soon the next way is tried, or the same again, when nothing has left."""
 UNSET, NOT_SET_UP = "not set up", timedelta(minutes=1)
 """How soon a channel is looked at again that nobody has set up, or that was stopped."""
-AT_ONCE = 50
+AT_ONCE, BESIDE_ALERTS = 50, 5
+"""How many are asked at once by a channel, and while alerts are leaving by it."""
+HOLDS = timedelta(hours=6)
+"""How long a question is worth bringing to a device that is off."""
 GROUP = 500
 """How many are asked before it is kept that they were."""
 TIDY = timedelta(hours=1)
 
 
 class Letter(Struct, frozen=True):
-    """One message to one address, worded."""
+    """One slip to one address. ``number`` is the subscription of an app; 0 where it is somebody's own address."""
 
-    way: Way
-    subject: str
-    text: str
+    channel: str
+    to: Address
+    slip: Slip
 
 
 class Asking:
@@ -117,42 +133,47 @@ class Asking:
             return False
         if seat.tried is None:
             return True
-        wait = NOT_SET_UP if seat.reason == UNSET else SOON if seat.contact == Contact.NONE else NEXT_WAY
+        wait = NOT_SET_UP if seat.reason == UNSET else SOON if seat.reason or seat.contact == Contact.NONE else NEXT_WAY
         return bool(at - seat.tried >= wait)
 
     async def _ask_some(self, call: RollCall, due: Sequence[Any], at: datetime) -> int:
         ids = [seat.member for seat in due]
         members = {one.id: one for one in await asyncio.to_thread(self.rolls.roster.members, ids)}
         details = await asyncio.to_thread(self.rolls.roster.details, ids)
+        apps = await asyncio.to_thread(self._apps, [seat.member for seat in due if not seat.tries and not seat.contact])
         letters: list[Letter] = []
-        asked: list[Any] = []
+        turns: list[tuple[Any, int, int]] = []
         spent: list[Any] = []
         for seat in due:
             member, told = members.get(seat.member), details.get(seat.member)
-            if member is None or told is None or seat.tries >= len(told.ways):
+            ways = self._ways(told)[seat.tries : seat.tries + 1] if told is not None else ()
+            mine = apps.get(seat.member, ()) if told is not None else ()
+            if member is None or not (ways or mine):
                 # No way is left: nobody looks at this seat again until somebody answers for it.
                 seat.tries, seat.reason = -1, seat.reason or "no way"
                 spent.append(seat)
                 continue
-            letters.append(self.question(call, seat, member, told, told.ways[seat.tries]))
-            asked.append(seat)
-        outcomes = await self.send(letters)
+            turns.append((seat, len(ways), len(mine)))
+            letters += [self.question(call, seat, member, way.channel, _at(way)) for way in ways]
+            letters += [self.question(call, seat, member, DEVICE, one) for one in mine]
+        outcomes = iter(zip(letters, await self.send(letters), strict=True))
         channels: Counter[str] = Counter()
         failed = 0
-        for seat, letter, outcome in zip(asked, letters, outcomes, strict=True):
-            if outcome.kind == "later" and not outcome.tried:
-                # Nothing has left: the same way again, when the channel can.
-                seat.tried, seat.reason = at, outcome.reason
-                failed += 1
-                continue
-            seat.tries, seat.tried = seat.tries + 1, at
-            seat.reason = "" if outcome.kind == "accepted" else outcome.reason or outcome.kind
-            if outcome.kind == "accepted":
-                channels[letter.way.channel] += 1
+        for seat, number, beside in turns:
+            own, app = [next(outcomes) for _ in range(number)], [next(outcomes) for _ in range(beside)]
+            taken = [letter.channel for letter, outcome in (*own, *app) if outcome.kind == "accepted"]
+            # What counts as this turn is the person's own way; an app alone is one as well.
+            outcome = (own or app)[0][1]
+            seat.tried, seat.reason = at, "" if outcome.kind == "accepted" else outcome.reason or outcome.kind
+            # Where nothing has left, it is the same way again when the channel can.
+            seat.tries += not (outcome.kind == "later" and not outcome.tried)
+            if taken:
+                channels.update(dict.fromkeys(taken, 1))
                 seat.contact = max(seat.contact, Contact.DELIVERED)
                 call.reach(seat.id, Contact.DELIVERED)
             else:
                 failed += 1
+        asked = [seat for seat, _, _ in turns]
         if not asked and not spent:
             return 0
         facts = []
@@ -163,7 +184,31 @@ class Asking:
             self.rolls.apply(entry)
         return sum(channels.values())
 
-    def question(self, call: RollCall, seat: Any, member: Member, told: Details, way: Way) -> Letter:
+    def _ways(self, told: Details) -> tuple[Way, ...]:
+        """A person's ways in order; who has a telephone is rung last, where nothing else says otherwise."""
+        known = {way.channel for way in told.ways}
+        number = next((way.address for way in told.ways if way.channel == "sms"), "")
+        lane = getattr(self.house.dispatch, "lanes", {}).get("voice")
+        there = lane is not None and not isinstance(lane.channel, Unset)
+        rung = (Way("voice", number),) if number and "voice" not in known and there else ()
+        return (*told.ways, *rung)
+
+    def _apps(self, members: Sequence[str]) -> dict[str, list[Address]]:
+        """Where the apps are reached by which these people let themselves be asked."""
+        subscribers: Any = self.house.subscriptions
+        joined = self.rolls.roster.devices(members) if members and subscribers is not None else {}
+        numbers = {
+            number: member
+            for member, names in joined.items()
+            for name in names
+            if (number := subscribers.roll.number(name)) is not None
+        }
+        found: dict[str, list[Address]] = {}
+        for number, address in (subscribers.book.addresses(list(numbers)) if numbers else {}).items():
+            found.setdefault(numbers[number], []).append(address)
+        return found
+
+    def question(self, call: RollCall, seat: Any, member: Member, channel: str, to: Address) -> Letter:
         """The question for one person by one way."""
         t = self._speech(member.languages)
         link = f"{self._url}/a/{self.rolls.book.link(ANSWER, call.id, seat.id)}"
@@ -174,8 +219,20 @@ class Asking:
             "code": call.started.code,
             "link": link,
         }
-        key = "ask.mail" if way.channel == "mail" else "ask.sms"
-        return Letter(way, given["mark"] + t.say("ask.subject"), t.say(key, **given))
+        keys = channel == "voice" and hears_keys(self._channel(channel))
+        slip = Slip(
+            f"ask-{seat.id}",
+            given["mark"] + t.say("ask.subject"),
+            t.say("ask.mail" if channel == "mail" else "ask.sms", **given),
+            t.say("ask.app" if channel == DEVICE else "ask.voice", **given),
+            t.say("ask.app.tap" if channel == DEVICE else "ask.voice.keys" if keys else "ask.voice.link"),
+            link,
+            t.language,
+            self.rolls.realm,
+            self.house.now() + HOLDS,
+            f"ask/{self.rolls.book.link(VOICE, call.id, seat.id)}" if keys else "",
+        )
+        return Letter(channel, to, slip)
 
     # --- wardens and deputies --------------------------------------------------------------------------------------
 
@@ -195,14 +252,14 @@ class Asking:
                 link = f"{self._url}/w/{self.rolls.book.link(WARDEN, call.id, seat.id)}"
                 number = len(call.unaccounted(zones))
                 letters += [
-                    self._note(step.to, way, member.languages, zones, number, link)
+                    self._note(call, step.to, way.channel, _at(way), member.languages, zones, number, link)
                     for way in (details[member.id].ways[:2] if member.id in details else ())
                 ]
         if step.to in ("deputy", "help"):
-            link = f"{self._url}/console/rollcalls/{call.id}"
+            link, kind = f"{self._url}/console/rollcalls/{call.id}", "help" if step.to == "help" else "warden"
             letters += [
-                self._note("help" if step.to == "help" else "warden", way, tongue, step.zones, step.unaccounted, link)
-                for way, tongue in await asyncio.to_thread(self._deputies, at)
+                self._note(call, kind, channel, to, tongue, step.zones, step.unaccounted, link)
+                for channel, to, tongue in await asyncio.to_thread(self._deputies, at)
             ]
         await self.send(letters)
         done = fact(ROLLCALL_ESCALATED, call.id, step, self.rolls.realm)
@@ -210,55 +267,83 @@ class Asking:
             self.rolls.apply(entry)
 
     def _note(
-        self, kind: str, way: Way, languages: tuple[str, ...], zones: tuple[str, ...], number: int, link: str
+        self,
+        call: RollCall,
+        kind: str,
+        channel: str,
+        to: Address,
+        languages: tuple[str, ...],
+        zones: tuple[str, ...],
+        number: int,
+        link: str,
     ) -> Letter:
         t = self._speech(languages)
         mark = exercise_mark(self.rolls.realm, t.language)
         name = self.house.settings.sender_name
         shown = ", ".join(zone or "–" for zone in zones)[:80]
         text = t.say(f"ask.{kind}", mark=mark, name=name, n=number, zones=shown, link=link)
-        return Letter(way, mark + t.say("ask.subject"), text)
+        spoken, subject = text.replace(link, "").rstrip(" :"), mark + t.say("ask.subject")
+        ends = self.house.now() + HOLDS
+        tap = t.say("ask.app.tap" if channel == DEVICE else "ask.voice.link")
+        slip = Slip(f"call-{kind}-{call.id}", subject, text, spoken, tap, link, t.language, self.rolls.realm, ends)
+        return Letter(channel, to, slip)
 
     def _seated(self, call: RollCall) -> list[tuple[Any, Member]]:
         seats = {seat.member: seat for seat in self.rolls.seats.get(call.id, {}).values()}
         return [(seats[member.id], member) for member in self.rolls.roster.members(list(seats)) if member.wards]
 
-    def _deputies(self, at: datetime) -> list[tuple[Way, tuple[str, ...]]]:
+    def _deputies(self, at: datetime) -> list[tuple[str, Address, tuple[str, ...]]]:
         """The duty officers, those on call if any are, and how to reach them."""
         identity = self.house.identity
         if identity is None:
             return []
         officers = [one for one in identity.people if Role.DUTY_OFFICER in identity.people.roles(one.id, at)]
         called = [one for one in officers if one.reachable(at)] or officers
-        found: list[tuple[Way, tuple[str, ...]]] = []
-        for known in identity.book.personal([one.id for one in called]).values():
+        found: list[tuple[str, Address, tuple[str, ...]]] = []
+        names = [one.id for one in called]
+        devices = identity.book.devices(names)
+        for name, known in identity.book.personal(names).items():
             tongue: tuple[str, ...] = (known.language,) if known.language else ()
-            found += [(Way("sms", known.phone.replace(" ", "")), tongue)] if known.phone else []
-            found += [(Way("mail", known.email), tongue)] if known.email else []
+            found += [("sms", _at(Way("sms", known.phone.replace(" ", ""))), tongue)] if known.phone else []
+            found += [("mail", _at(Way("mail", known.email)), tongue)] if known.email else []
+            found += [
+                (DEVICE, Address(0, "", one.endpoint, (one.keys,), tongue), tongue)
+                for one in devices
+                if one.person == name
+            ]
         return found
 
     # --- sending ---------------------------------------------------------------------------------------------------
 
     async def send(self, letters: Sequence[Letter]) -> list[Outcome]:
         """Send each, many at once, and say how it went, in the same order."""
-        room = asyncio.Semaphore(AT_ONCE)
         lanes = getattr(self.house.dispatch, "lanes", {})
+        rooms = {
+            name: asyncio.Semaphore(BESIDE_ALERTS if getattr(lane, "running", 0) else AT_ONCE)
+            for name, lane in lanes.items()
+        }
 
         async def one(letter: Letter) -> Outcome:
-            lane = lanes.get(letter.way.channel)
-            tell = getattr(lane.channel, "tell", None) if lane is not None and not lane.paused else None
-            if tell is None:
+            channel = self._channel(letter.channel)
+            if channel is None:
                 # It may be set up in a minute; the wardens' clock does not wait for it.
                 return later(reason=UNSET, tried=False)
-            async with room:
+            async with rooms[letter.channel]:
                 try:
-                    outcome: Outcome = await tell(letter.way.address, letter.subject, letter.text)
+                    outcome = await hand(channel, letter.to, letter.slip, self.house.now())
                 except Exception:
-                    log.exception("channel %s broke", letter.way.channel)
+                    log.exception("channel %s broke", letter.channel)
                     return later(reason="channel broke")
-                return outcome
+            if outcome.kind == "gone" and letter.to.subscription and self.house.subscriptions is not None:
+                await asyncio.to_thread(self.house.subscriptions.end, letter.to.subscription, "gone")
+            return outcome
 
         return list(await asyncio.gather(*(one(letter) for letter in letters)))
+
+    def _channel(self, name: str) -> Any:
+        """The channel of this name as it may be used now; None where it is not set up, or was stopped."""
+        lane = getattr(self.house.dispatch, "lanes", {}).get(name)
+        return None if lane is None or lane.paused or isinstance(lane.channel, Unset) else lane.channel
 
     # --- erasing ---------------------------------------------------------------------------------------------------
 
@@ -305,3 +390,8 @@ class Asking:
         choices = offered(self.house.settings.languages)
         found = best(languages, choices) if languages else None
         return texts(found if found in choices else choices[0])
+
+
+def _at(way: Way) -> Address:
+    """Somebody's own address, which is no subscription."""
+    return Address(0, "", way.address)

@@ -170,6 +170,7 @@ def answer_all(there: Installation) -> int:
         except TocsinError as wrong:
             outcome = Outcome(kind, error=wrong.detail or wrong.sentence, code=wrong.code)
         except Exception:
+            # A fault of ours must not end the thread that takes in the next file; who sent this one is told.
             log.exception("an import broke: %s", file)
             outcome = Outcome(
                 kind, error="the import broke inside; the log of the running Tocsin says where", code="tocsin"

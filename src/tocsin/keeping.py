@@ -3,6 +3,7 @@
 - A stay ends at its last moment; that is said by its own channel a day before and when it ends.
 - Who is subscribed is read beside the server: a million must not keep the page from answering. Whoever needs to know
   waits for it, and readiness says so.
+- Who received an alert is known for some days and then summed up: how many did stays, and a review keeps its figures.
 - When a channel says that somebody is gone there, they are told by the next of their other channels that takes it. It
   follows the journal with a cursor of its own, so a crash makes nobody miss it; at worst it is said twice.
 """
@@ -11,20 +12,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from tocsin.clock import Clock
+from tocsin.errors import StoreError
 from tocsin.journal import ACTUAL, Entry, Journal, fact, follow
 from tocsin.reach.audience import Audience
 from tocsin.reach.letter import LOST, OVER, SOON, SUBSCRIPTION_REMINDED, Letters, Reminded
 from tocsin.reach.subscriber import SUBSCRIPTION_ENDED, Ended, Subscribers
+
+log = logging.getLogger("tocsin")
 
 AHEAD = timedelta(days=1)
 EVERY_S = 60.0
 PATIENCE_S = 1.0
 """So long a start waits for the subscriptions: a small installation knows them before it answers anybody."""
 TRIES = 10
+SUM_UP_S = 3600.0
+
+
+class Receipts(Protocol):
+    """Where it is kept who received what (:class:`tocsin.store.receipts.SqlReceipts`)."""
+
+    def sum_up(self, before: datetime) -> int: ...
 
 
 class Keeping:
@@ -114,6 +127,18 @@ class Keeping:
             if not again or attempt == TRIES - 1:
                 return
             await self.clock.sleep(EVERY_S)
+
+    async def keep_receipts(self, receipts: Receipts, days: int) -> None:
+        """Sum up, each hour, what is older than ``days``."""
+        while True:
+            try:
+                old = await asyncio.to_thread(receipts.sum_up, self.clock.now() - timedelta(days=days))
+                if old:
+                    log.info("the receipts of %d events were summed up", old)
+            except (StoreError, OSError):
+                # A disk that is full for a moment must not end it; what was not done is done an hour later.
+                log.exception("old receipts could not be summed up")
+            await self.clock.sleep(SUM_UP_S)
 
     async def keep_dates(self) -> None:
         """Look each minute whose last moment has come."""

@@ -1,8 +1,9 @@
 """The pager: calls people who have to see to something, by every way they can be reached, until somebody answers.
 
 - It follows ``page:due`` with a cursor of its own: a call that was due before a power cut is made after it.
-- Mail and SMS at once; the telephone rings from the second call on, and at once where an alert was stopped. Each bears a
-  sealed link to one button, "I answer", for exactly this call; no session is needed to press it, and it ends in an hour.
+- Mail, SMS and the devices they have named in their account at once; the telephone rings from the second call on, and at
+  once where an alert was stopped. Each bears a sealed link to one button, "I answer", for exactly this call; no session is
+  needed to press it, and it ends in an hour.
 - What was handed over, what was not and why are facts without an address; addresses stay in their sealed table (F27).
 - Words are in the language of who is called. In the exercise realm each begins with the word for exercise.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -21,14 +23,14 @@ from msgspec import Struct
 from tocsin.clock import Clock
 from tocsin.errors import ParameterError
 from tocsin.journal import Entry, fact
-from tocsin.reach.bulletin import Bulletin, body
 from tocsin.reach.channel import Channel, Outcome, refused
 from tocsin.reach.channels.sms import address
 from tocsin.reach.channels.way import Unset
-from tocsin.reach.delivery import Address, Delivery
+from tocsin.reach.delivery import Address
+from tocsin.reach.slip import DEVICE, Slip, hand
 from tocsin.reach.wording import exercise_mark
 from tocsin.store.sqlite import SqliteStore
-from tocsin.warn.enrolment import Personal
+from tocsin.warn.enrolment import DEVICE_REMOVED, Called, Device, Personal
 from tocsin.warn.owner import PAGE_DUE, PAGE_FAILED, PAGE_SENT, Page, Tried
 from tocsin.web.console.calls import link, sentence
 from tocsin.web.console.desk_room import DeskRoom, speech
@@ -50,15 +52,18 @@ class Tells(Protocol):
 
 
 class Way(Struct, frozen=True):
-    """One way to reach one person: the channel's name and the address."""
+    """One way to reach one person: the channel's name and the address; a device's with what is sealed to it, and its id."""
 
     channel: str
     address: str
+    secrets: tuple[str, ...] = ()
+    device: str = ""
 
 
-def ways(known: Personal, rings: bool) -> list[Way]:
+def ways(known: Personal, rings: bool, devices: Iterable[Device] = ()) -> list[Way]:
     """How a person can be reached; ``rings`` by telephone as well. A number that is none is left out."""
-    found = [Way("mail", known.email)] if known.email else []
+    found = [Way(DEVICE, one.endpoint, (one.keys,), one.id) for one in devices]
+    found += [Way("mail", known.email)] if known.email else []
     with contextlib.suppress(ParameterError):
         number = address(known.phone) if known.phone else ""
         if number:
@@ -111,7 +116,8 @@ class Pager:
         try:
             page = entry.read(Page)
             known = (await asyncio.to_thread(self._book().personal, (page.person,))).get(page.person, Personal(""))
-            found = ways(known, page.step > 1 or page.kind in RINGS)
+            devices = await asyncio.to_thread(self._book().devices, (page.person,))
+            found = ways(known, page.step > 1 or page.kind in RINGS, devices)
             if not found:
                 await self._note(page, "", "no way to reach this person")
             await asyncio.gather(*(self._by(page, way, known.language, entry.at + LASTS) for way in found))
@@ -152,17 +158,15 @@ class Pager:
         mark = exercise_mark(self.realm, known)
         first = mark + sentence(room, page, known)
         text = f"{first} {words.say('call.answer', url=url)}"
-        tell: Any = getattr(channel, "tell", None)
-        if tell is not None:
-            done: Outcome = await tell(way.address, first, text)
-            return done
-        now = self.clock.now()
-        told = Bulletin(
-            page.id, page.id, 1, "", "act", self.realm, now, now, ends, None, None, (), "",
-            {known: first}, {known: words.say("call.voice")}, url,
-        )  # fmt: skip
-        to = Address(0, page.id, way.address, (), (known,))
-        (outcome,) = await channel.send([Delivery(page.id, page.id, 1, "act", self.realm, ends, body(told), to)])
+        # A device's push service sees the name, so it says nothing of whom or what the call is about.
+        name = f"call-{hashlib.sha256(page.id.encode()).hexdigest()[:16]}"
+        more = words.say("call.tap" if way.channel == DEVICE else "call.voice")
+        slip = Slip(name, first, text, first, more, url, known, self.realm, ends)
+        to = Address(0, name, way.address, way.secrets, (known,))
+        outcome = await hand(channel, to, slip, self.clock.now())
+        if outcome.kind == "gone" and way.device:
+            removed = fact(DEVICE_REMOVED, page.person, Called(way.device), self.realm)
+            await asyncio.to_thread(self._book().drop_device, way.device, page.person, [removed])
         return outcome
 
     async def _note(self, page: Page, way: str, wrong: str) -> None:
@@ -182,11 +186,12 @@ class Pager:
         if not minders:
             return
         known = self._book().personal(tuple(sorted(minders)))
+        devices = self._book().devices(tuple(sorted(minders)))
         for name in sorted(minders):
-            found = ways(known.get(name, Personal("")), True)
+            found = ways(known.get(name, Personal("")), True, (one for one in devices if one.person == name))
             if not any(not isinstance(self.channels.get(way.channel), Unset | None) for way in found):
                 yield Ailment(
                     "owner.unreachable",
-                    f"{name} minds an alert and cannot be called: enter a mail address or number in their account, "
-                    "and set up mail, SMS or voice.",
+                    f"{name} minds an alert and cannot be called: enter a mail address, number or device in their "
+                    "account, and set up mail, SMS or voice.",
                 )

@@ -1,13 +1,16 @@
-"""The self-drill: each night every channel carries one exercise to its canary, and what came of it is a fact.
+"""The self-drill: each night one alert goes the whole way to every channel's canary and is ended, and that is a fact.
 
-- A canary is an address of the operator's own for a channel (``[canary.mail]`` in ``channels.toml``): nobody else is
-  ever sent anything by a drill, and nothing of it stands among the deliveries of an alert.
-- It proves the last part of an alert's way: the bulletin, the channel with its connections, and the receipts. What is
-  before that, from the journal by the audience and the sealed batches to the channel, it does not pass: a canary is no
-  subscriber, and an alert in the journal would be everybody's. Its realm is exercise, in every language, and its words
-  say that there is nothing to do (F16).
+- A canary is an address of the operator's own for a channel (``[canary.mail]`` in ``channels.toml``). It is kept as a
+  subscription like any other, sealed, of an audience that nobody can subscribe to: the file makes and ends it.
+- Its alert (:mod:`tocsin.warn.canary`) is signed and recorded, matched by the audience, sealed in batches, dispatched,
+  receipted, and ended by an all-clear that goes the same way. Nobody but the canaries is concerned by it, and no alert of
+  anybody else concerns them. It is on no page, so reading back the page is the one step that it does not pass.
+- No person is awake to approve it: a line of the signed policy is the approval beforehand, as for the mirror.
+- It is an exercise and leaves after everything else. Each night it waits until no warning stands; one that stands for
+  hours must not leave the channels untested, so then it waits only until nothing is being sent.
+- One that was cut off is ended at the next start, and by its own time before.
 - A channel that fails, or that people have subscribed by and that has no canary, is named; readiness says so until it
-  is proven again (requirement 52). The button on the channels page is the same drill for one channel.
+  is proven again (requirement 52). The button on the channels page is the same drill for one channel, at once.
 """
 
 from __future__ import annotations
@@ -15,41 +18,45 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
 from tocsin.clock import Clock
-from tocsin.errors import NotFoundError, TocsinError
+from tocsin.errors import NotFoundError, NotReadyError, PolicyError, TocsinError
 from tocsin.journal import EXERCISE, Entry, Journal, fact, follow
-from tocsin.reach.bulletin import Bulletin, body
-from tocsin.reach.channel import Kit, Outcome, later
+from tocsin.reach.channel import Kit as ChannelKit
 from tocsin.reach.channels.way import way
-from tocsin.reach.delivery import Address, Delivery, Receipt
+from tocsin.reach.delivery import DUE, FAILED, PROVEN, Mark, Receipt, receipt
 from tocsin.reach.dispatch import Dispatch
+from tocsin.reach.register import CANARY
+from tocsin.reach.subscriber import Subscribers, Subscription, Wish
 from tocsin.settings import Settings
-from tocsin.warn.phrase import book
+from tocsin.warn.canary import EVENT, SELFDRILL_PUBLISHED, area, channels_of, proving
+from tocsin.warn.compile import Kit
+from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published, Sign
 
 log = logging.getLogger("tocsin.selfdrill")
 
 CHANNEL_PROVED = "channel:proved"
 SELFDRILL_DONE = "selfdrill:done"
 SELFDRILL_FAILED = "selfdrill:failed"
-KINDS = (CHANNEL_PROVED, SELFDRILL_DONE, SELFDRILL_FAILED)
-PREFIX = "selfdrill-"
+KINDS = (CHANNEL_PROVED, SELFDRILL_DONE, SELFDRILL_FAILED, SELFDRILL_PUBLISHED)
+PERSON = "canary:"
+"""What the name of every canary begins with, where people of lists have theirs."""
 LATEST = timedelta(hours=26)
-ATTEMPTS = 3
-WITHIN_S = 30.0
+STANDS = timedelta(hours=6)
+"""A warning that has stood for so long does not hold up the self-drill any more."""
+GIVES_UP = timedelta(hours=20)
+LOOK_AGAIN_S = 60.0
+WITHIN_S = 60.0
 RECEIPT_S = 20.0
-
-SAYS = {
-    "en": "Test of this channel. There is nothing to do.",
-    "uk": "Перевірка цього каналу. Нічого робити не потрібно.",
-    "de": "Test dieses Kanals. Es ist nichts zu tun.",
-    "fr": "Essai de ce canal. Il n’y a rien à faire.",
-}
+LOOK_S = 0.02
+WITHOUT = frozenset({"broadcast"})
+"""Channels that have no canary: what a broadcast centre takes, everybody under its masts gets."""
 
 
 class Canary(Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,11 +71,19 @@ class Canary(Struct, frozen=True, forbid_unknown_fields=True):
     shown: bool = False
 
 
+class Publishing(NamedTuple):
+    """In whose name and words the alert is made, who signs it, and the channels that the signed policy allows."""
+
+    kit: Kit
+    sign: Sign
+    allowed: Collection[str]
+
+
 class Proved(Struct, frozen=True):
     """The body of ``channel:proved``, in the realm exercise; the subject is the channel.
 
-    ``outcome`` is the channel's (accepted, refused, gone, later) or ``unproven`` where no receipt came back; ``seconds`` is
-    until the last word of it; ``level`` the best receipt.
+    ``outcome`` is the channel's (accepted, refused, gone, later), ``unproven`` where no receipt came back, or ``uncleared``
+    where the alert arrived and its all-clear did not; ``seconds`` is until the alert's last word; ``level`` its best receipt.
     """
 
     channel: str
@@ -77,6 +92,7 @@ class Proved(Struct, frozen=True):
     seconds: float
     level: str
     by: str = ""
+    event_id: str = ""
 
     @property
     def good(self) -> bool:
@@ -92,23 +108,40 @@ class Drilled(Struct, frozen=True):
 
 
 class SelfDrill:
-    """Proves the channels of one installation."""
+    """Proves the channels of one installation; ``calm`` says whether no warning stands at a moment."""
 
     def __init__(
-        self, journal: Journal, dispatch: Dispatch, settings: Settings, clock: Clock, data: Path | None
+        self,
+        journal: Journal,
+        dispatch: Dispatch,
+        subscribers: Subscribers,
+        publishing: Publishing,
+        settings: Settings,
+        clock: Clock,
+        data: Path | None,
+        *,
+        calm: Callable[[datetime], bool] = lambda at: True,
+        within_s: float = WITHIN_S,
+        receipt_s: float = RECEIPT_S,
     ) -> None:
-        self.journal, self.dispatch, self.settings, self.clock, self.data = journal, dispatch, settings, clock, data
+        self.journal, self.dispatch, self.subscribers, self.publishing = journal, dispatch, subscribers, publishing
+        self.settings, self.clock, self.data, self.calm = settings, clock, data, calm
+        self.within_s, self.receipt_s = within_s, receipt_s
         self.last: dict[str, tuple[datetime, Proved]] = {}
         self.drilled: tuple[datetime, Drilled] | None = None
         self.began = clock.now()
-        self._receipts: dict[str, asyncio.Future[Receipt]] = {}
+        self.stands: dict[str, Published] = {}
         self._busy = asyncio.Lock()
         for entry in follow(journal, 0, KINDS):
             self._apply(entry)
 
     def canaries(self) -> Mapping[str, Canary]:
-        """The canary of each channel that has one, as the file says now."""
-        return way(Kit(self.settings, self.clock, data=self.data), "canary", dict[str, Canary]) or {}
+        """The canary of each channel that has one and that the signed policy allows, as the file says now."""
+        return {name: one for name, one in self._named().items() if name in self.publishing.allowed}
+
+    def unsigned(self) -> list[str]:
+        """The channels with a canary that no signed line of the policy names."""
+        return sorted(self._named().keys() - set(self.publishing.allowed))
 
     def failed(self) -> list[tuple[str, str]]:
         """The channels whose last proof failed, with why."""
@@ -121,47 +154,69 @@ class SelfDrill:
         since = self.drilled[0] if self.drilled is not None else self.began
         return bool(self.settings.selfdrill_at) and at - max(since, self.began - LATEST) > LATEST and self._wanted()
 
-    def heard(self, alert: str, level: Receipt) -> bool:
-        """Take in a receipt if it is a canary's; false if it is not."""
-        if not alert.startswith(PREFIX):
-            return False
-        waiting = self._receipts.get(alert)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(level)
-        return True
-
     async def prove(self, channel: str, by: str = "") -> Proved:
-        """Send one exercise to a channel's canary and record what came of it; :class:`NotFoundError` without a canary."""
-        canary = self.canaries().get(channel)
-        if canary is None or channel not in self.dispatch.lanes:
+        """Have one channel's canary told and told that it is over, and record what came of it.
+
+        Raises :class:`NotFoundError` without a canary, :class:`PolicyError` where no signed line allows it, and
+        :class:`NotReadyError` where a warning came in between.
+        """
+        if channel not in self._named() or channel not in self.dispatch.lanes:
             raise NotFoundError(f"{channel} has no canary: name one in channels.toml, table canary.{channel}")
+        if channel not in self.publishing.allowed:
+            raise PolicyError(f"its line selfdrill does not name {channel}; add it and sign with: tocsin policy sign")
         async with self._busy:
-            found = await self._prove(channel, canary, by)
-        (entry,) = await asyncio.to_thread(self.journal.append, [fact(CHANNEL_PROVED, channel, found, EXERCISE)])
-        self._apply(entry)
+            (found,) = await self._run([channel], by)
+        await self._record([(CHANNEL_PROVED, channel, found)])
         return found
 
     async def drill(self) -> Drilled:
-        """Prove every channel that has a canary, and record whether all is well."""
+        """Prove every channel that has a canary with one alert, and record whether all is well."""
         used = {name for name, counts in self.dispatch.standing().items() if any(counts.values())}
         canaries = self.canaries()
-        found = [await self.prove(name) for name in sorted(canaries) if name in self.dispatch.lanes]
+        going = [name for name in sorted(canaries) if name in self.dispatch.lanes]
+        async with self._busy:
+            found = await self._run(going) if going else []
         done = Drilled(tuple(found), tuple(sorted(used - canaries.keys())))
         kind = SELFDRILL_DONE if all(one.good for one in found) else SELFDRILL_FAILED
-        (entry,) = await asyncio.to_thread(self.journal.append, [fact(kind, "channels", done, EXERCISE)])
-        self._apply(entry)
+        await self._record([*((CHANNEL_PROVED, one.channel, one) for one in found), (kind, "channels", done)])
         return done
 
     async def keep(self) -> None:
-        """Drill each night at the hour that the settings name, until cancelled."""
+        """Drill each night at the hour that the settings name, until cancelled; first end what was cut off."""
+        await self._mend()
         while True:
             await self.clock.sleep(self._until_next())
-            if not self.settings.selfdrill_at or not self._wanted():
-                continue
-            try:
-                await self.drill()
-            except (TocsinError, OSError):
-                log.exception("the self-drill could not be made")
+            await self._mend()
+            if self.settings.selfdrill_at and self._wanted():
+                await self._nightly()
+
+    async def mend(self) -> None:
+        """End what was cut off, and keep the canaries that the file names and no others."""
+        async with self._busy:
+            await self._end_all()
+            await asyncio.to_thread(self._keep_canaries)
+
+    # --- when ------------------------------------------------------------------------------------------------------
+
+    async def _mend(self) -> None:
+        try:
+            await self.mend()
+        except (TocsinError, OSError):
+            log.exception("the canaries could not be looked after")
+
+    async def _nightly(self) -> None:
+        began = self.clock.now()
+        while (waited := self.clock.now() - began) < GIVES_UP:
+            if not self.dispatch.open_alerts() and (waited >= STANDS or self.calm(self.clock.now())):
+                try:
+                    await self.drill()
+                    return
+                except NotReadyError as wrong:
+                    log.info("the self-drill waits: %s", wrong)
+                except (TocsinError, OSError):
+                    log.exception("the self-drill could not be made")
+                    return
+            await self.clock.sleep(LOOK_AGAIN_S)
 
     def _until_next(self) -> float:
         """Seconds until the next drill; an hour where none is made, so that a changed file is noticed."""
@@ -174,70 +229,12 @@ class SelfDrill:
             following += timedelta(days=1)
         return (following - now).total_seconds()
 
-    async def _prove(self, channel: str, canary: Canary, by: str) -> Proved:
-        began, loop = self.clock.now(), asyncio.get_running_loop()
-        start = loop.time()
-        delivery = self._delivery(channel, canary, began)
-        waiting = self._receipts[delivery.alert] = loop.create_future()
-        level = ""
-        try:
-            outcome = await self._send(channel, delivery)
-            if outcome.kind == "accepted":
-                level = Receipt.ACCEPTED.value
-                if canary.shown:
-                    try:
-                        async with asyncio.timeout(RECEIPT_S):
-                            level = (await waiting).value
-                    except TimeoutError:
-                        outcome = later(reason="no receipt came back")
-        finally:
-            del self._receipts[delivery.alert]
-        kind = "unproven" if outcome.kind == "later" and level else outcome.kind
-        return Proved(channel, kind, outcome.reason, round(loop.time() - start, 3), level, by)
+    # --- the canaries ----------------------------------------------------------------------------------------------
 
-    async def _send(self, channel: str, delivery: Delivery) -> Outcome:
-        sending = self.dispatch.lanes[channel].channel
-        outcome = later(reason="timeout")
-        for _ in range(ATTEMPTS):
-            try:
-                async with asyncio.timeout(WITHIN_S):
-                    (outcome,) = await sending.send([delivery])
-            except TimeoutError:
-                outcome = later(reason="timeout")
-            except Exception as wrong:
-                # A channel that breaks is what a drill is there to find.
-                log.exception("channel %s broke in the self-drill", channel)
-                outcome = later(reason=f"channel broke: {type(wrong).__name__}")
-            if outcome.kind != "later" or (outcome.after_s or 1.0) > 5.0:
-                break
-            await asyncio.sleep(outcome.after_s or 1.0)
-        return outcome
-
-    def _delivery(self, channel: str, canary: Canary, at: datetime) -> Delivery:
-        name = f"{PREFIX}{channel}-{secrets.token_hex(8)}"
-        ends = at + timedelta(minutes=10)
-        phrases = book()
-        tags = [tag for tag in self.settings.languages if tag in SAYS] or ["en"]
-        told = Bulletin(
-            identifier=name,
-            event_id=name,
-            version=1,
-            supersedes="",
-            phase="act",
-            realm=EXERCISE,
-            as_of=at,
-            sent=at,
-            expires=ends,
-            next_update_by=None,
-            cancel_reason=None,
-            areas=(self.settings.home,),
-            source="",
-            headline={tag: f"{phrases.exercise(tag)}. {SAYS[tag]}" for tag in tags},
-            instruction={tag: SAYS[tag] for tag in tags},
-            url=self.settings.public_url,
-        )
-        to = Address(0, f"canary-{channel}", canary.address, canary.secrets, canary.languages)
-        return Delivery(name, name, 1, "act", EXERCISE, ends, body(told), to)
+    def _named(self) -> dict[str, Canary]:
+        kit = ChannelKit(self.settings, self.clock, data=self.data)
+        named = way(kit, "canary", dict[str, Canary]) or {}
+        return {name: one for name, one in named.items() if name not in WITHOUT}
 
     def _wanted(self) -> bool:
         try:
@@ -245,8 +242,164 @@ class SelfDrill:
         except TocsinError:
             return True
 
+    def _keep_canaries(self) -> dict[str, Subscription]:
+        """The subscription of each canary, made now where there is none; what the file no longer names is ended."""
+        wanted, held, over = self.canaries(), dict[str, Subscription](), list[str]()
+        roll = self.subscribers.roll
+        found = [roll.subscription(number) for person in roll.persons(PERSON) for number in roll.of_person(person)]
+        for one in (one for one in found if one is not None and one.audience == CANARY):
+            named, kept = wanted.get(one.channel), self.dispatch.book.addresses([one.number]).get(one.number)
+            same = (
+                named is not None
+                and kept is not None
+                and (kept.address, kept.secrets, kept.languages) == (named.address, named.secrets, named.languages)
+                and one.areas == (area(one.channel),)
+            )
+            if same and one.channel not in held:
+                held[one.channel] = one
+            else:
+                over.append(one.id)
+        if over:
+            self.subscribers.end_all(over, "operator")
+        missing = [
+            Wish(
+                channel,
+                one.address,
+                one.secrets,
+                areas=(area(channel),),
+                languages=one.languages,
+                audience=CANARY,
+                person=PERSON + channel,
+            )
+            for channel, one in sorted(wanted.items())
+            if channel not in held
+        ]
+        if missing:
+            held.update((one.channel, one) for one in self.subscribers.make_all(missing))
+        return held
+
+    # --- one run ---------------------------------------------------------------------------------------------------
+
+    async def _run(self, channels: Sequence[str], by: str = "") -> list[Proved]:
+        """What came of one alert and its all-clear, by channel; NotReadyError where something real came in between."""
+        await self._end_all()
+        held, canaries = await asyncio.to_thread(self._keep_canaries), self.canaries()
+        going = {name: held[name] for name in channels if name in held and not self.dispatch.lanes[name].paused}
+        found = {name: Proved(name, "later", "stopped", 0.0, "", by) for name in channels if name not in going}
+        if going:
+            kit, sign, _ = self.publishing
+            event_id = f"{EVENT}{secrets.token_hex(8)}"
+            alert = await asyncio.to_thread(proving, kit, sign, event_id, tuple(going), self._moment())
+            seq = await self._publish(alert)
+            try:
+                marks, took = await self._wait(alert, going, {name for name in going if canaries[name].shown})
+            finally:
+                ended = await self._end(alert)
+            reasons = {name: self._reason(name, canaries[name].address) for name in going}
+            told = {name: going[name] for name, mark in marks.items() if mark in PROVEN}
+            cleared, _ = await self._wait(ended, told, set())
+            for name, mark in marks.items():
+                outcome, reason = _outcome(mark, canaries[name].shown, reasons[name])
+                if outcome == "accepted" and cleared[name] not in PROVEN:
+                    outcome, reason = "uncleared", self._reason(name, canaries[name].address)
+                level = receipt(mark) if mark is not None else None
+                found[name] = Proved(name, outcome, reason, took[name], level.value if level else "", by, event_id)
+            if not all(one.good for one in found.values()) and await asyncio.to_thread(self._overtaken, seq):
+                raise NotReadyError("an alert came in between, and goes first: test again when it has left")
+        return [found[name] for name in channels]
+
+    async def _wait(
+        self, alert: Published, to: Mapping[str, Subscription], shown: Collection[str]
+    ) -> tuple[dict[str, Mark | None], dict[str, float]]:
+        """The mark of each canary when nothing more is to be expected, None if it was never sealed, and the seconds."""
+        loop = asyncio.get_running_loop()
+        start, marks = loop.time(), dict[str, Mark | None].fromkeys(to)
+        took, accepted = dict[str, float](), dict[str, float]()
+        while len(took) < len(to):
+            since = loop.time() - start
+            for name in to.keys() - took.keys():
+                marks[name] = mark = self._mark(alert.identifier, to[name].number)
+                if mark in PROVEN:
+                    accepted.setdefault(name, since)
+                waits = (
+                    since < self.within_s if mark is None or mark in DUE else name in shown and mark == Mark.ACCEPTED
+                )
+                if mark == Mark.ACCEPTED and waits:
+                    waits = since - accepted[name] < self.receipt_s
+                if not waits:
+                    took[name] = round(since, 3)
+            if len(took) < len(to):
+                await asyncio.sleep(LOOK_S)
+        return marks, took
+
+    def _mark(self, alert: str, number: int) -> Mark | None:
+        course = self.dispatch.courses.get(alert)
+        for work in course.works if course is not None else ():
+            if (place := work.place(number)) is not None:
+                return Mark(int(work.marks[place]))
+        return None
+
+    def _reason(self, channel: str, address: str) -> str:
+        """What the carrier of a canary said last where it did not take something."""
+        name: Any = getattr(self.dispatch.lanes[channel].channel, "carrier", None)
+        carrier = name(address) if name is not None else channel
+        return next((one.reason for one in self.dispatch.carriers.of(channel) if one.name == carrier), "")
+
+    def _overtaken(self, seq: int) -> bool:
+        """Whether an alert was published since."""
+        return any(entry.realm == self.dispatch.realm for entry in self.journal.read(seq, 100, (ALERT_PUBLISHED,)))
+
+    # --- the journal -----------------------------------------------------------------------------------------------
+
+    def _moment(self) -> datetime:
+        # CAP's times have whole seconds, and a reference must name the very time that stands in the message.
+        return self.clock.now().replace(microsecond=0)
+
+    async def _end_all(self) -> None:
+        """End what was published and never ended."""
+        for alert in list(self.stands.values()):
+            await self._end(alert)
+
+    async def _end(self, alert: Published) -> Published:
+        kit, sign, _ = self.publishing
+        ended = await asyncio.to_thread(
+            proving, kit, sign, alert.event_id, channels_of(alert), self._moment(), before=alert
+        )
+        await self._publish(ended)
+        return ended
+
+    async def _publish(self, alert: Published) -> int:
+        (entry,) = await self._record([(SELFDRILL_PUBLISHED, alert.identifier, alert)])
+        return entry.seq
+
+    async def _record(self, said: Sequence[tuple[str, str, Struct]]) -> list[Entry]:
+        facts = [fact(kind, subject, body, EXERCISE) for kind, subject, body in said]
+        entries = await asyncio.to_thread(self.journal.append, facts)
+        for entry in entries:
+            self._apply(entry)
+        return entries
+
     def _apply(self, entry: Entry) -> None:
         if entry.kind == CHANNEL_PROVED:
             self.last[entry.subject] = entry.at, entry.read(Proved)
         elif entry.kind in (SELFDRILL_DONE, SELFDRILL_FAILED):
             self.drilled = entry.at, entry.read(Drilled)
+        elif entry.kind == SELFDRILL_PUBLISHED:
+            alert = entry.read(Published)
+            if alert.phase in WARNS:
+                self.stands[alert.event_id] = alert
+            else:
+                self.stands.pop(alert.event_id, None)
+
+
+def _outcome(mark: Mark | None, shown: bool, reason: str) -> tuple[str, str]:
+    """What a canary's mark comes to, and why."""
+    if mark is None:
+        return "later", "it was not sealed: the dispatch does not run, or is far behind"
+    if mark in PROVEN:
+        if shown and receipt(mark) is Receipt.ACCEPTED:
+            return "unproven", "no receipt came back"
+        return "accepted", ""
+    if mark in (Mark.GONE, Mark.ENDED):
+        return "gone", reason
+    return ("refused" if mark is Mark.REFUSED else "later"), reason or ("expired" if mark in FAILED else "timeout")

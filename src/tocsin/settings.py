@@ -253,6 +253,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     visitor_days: Annotated[
         int, Meta(description="So many days after their end a visitor is erased from the roster.", ge=0, le=3650)
     ] = 7
+    receipt_days: Annotated[
+        int,
+        Meta(
+            description="So many days after an event it is erased who received its alerts; how many did, where and by what, "
+            "stays in the record.",
+            ge=1,
+            le=3650,
+        ),
+    ] = 30
     models: Annotated[
         str,
         Meta(

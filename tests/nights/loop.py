@@ -1,6 +1,7 @@
 """A real program with its server, one mirrored source and one subscriber by webhook, for tests of the readback.
 
-``python -m tests.nights.loop FOLDER HOOK`` serves until it is killed; with ``dark`` behind it, its own page answers nothing.
+``python -m tests.nights.loop FOLDER HOOK`` serves until it is killed; with ``dark`` behind it, its own page answers nothing,
+with ``drill`` it proves its webhook by the canary that the folder names.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from tocsin.settings import load
 from tocsin.store.key import Keys
 
 AIR = "air"
-POLICY = b'realm = "actual"\n[[mirror]]\nsource = "air"\nareas = ["UA"]\n'
+POLICY = b'realm = "actual"\nselfdrill = ["webhook"]\n[[mirror]]\nsource = "air"\nareas = ["UA"]\n'
 
 
 def open_program(data: Path, **given: Any) -> Program:
@@ -114,6 +116,13 @@ async def until(true: Callable[[], object], seconds: float = 8.0) -> None:
             await asyncio.sleep(0.005)
 
 
+async def prove(data: Path) -> None:
+    """Serve and have the canary told."""
+    program = open_program(data)
+    async with running(program):
+        await program.keeping.after(partial(program.selfdrill.prove, "webhook"))()
+
+
 async def serve(data: Path, dark: bool) -> None:
     """Serve until killed, and say an alert as soon as everything listens."""
     program = open_program(data)
@@ -133,4 +142,7 @@ async def serve(data: Path, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), "dark" in sys.argv[2:]))
+    if "drill" in sys.argv[2:]:
+        asyncio.run(prove(Path(sys.argv[1])))
+    else:
+        asyncio.run(serve(Path(sys.argv[1]), "dark" in sys.argv[2:]))

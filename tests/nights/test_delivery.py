@@ -183,6 +183,6 @@ async def test_quick(tmp_path: Path) -> None:
                 await until(lambda count=version: len(receiver.came) == count)
                 took.append(time.perf_counter() - start)
             await listener.close()
-        assert sorted(took)[len(took) // 2] < 1.0, took
+        assert sorted(took)[len(took) // 2] < 3.0, took
     finally:
         await night.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -154,11 +153,10 @@ async def test_slow_service_holds_up_nobody_else_and_loses_nobody(storm: Storm) 
     async with receiver.serving() as url, storm.service().serving() as service, storm.room.running() as dispatch:
         devices = [storm.device(service.subscribe(f"d{n}", n).address) for n in range(40)]
         systems = [storm.system(f"{url}/{n}") for n in range(40)]
-        service.slow_s = 0.05
-        start = time.perf_counter()
+        service.slow_s = 0.15
         await storm.room.publish(published())
+        # One after the other the slow ones alone take six seconds.
         await until(lambda: len(receiver.came) == 40, 5)
-        assert time.perf_counter() - start < 2.5
         await storm.turn_until(lambda: dispatch._is_quiet())
         assert storm.marks(devices) == storm.marks(systems) == {"accepted"}
 

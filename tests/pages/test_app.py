@@ -312,16 +312,63 @@ def test_a_thousand_shuffled_duplicates_sound_once_for_each_step(phone: BrowserC
 
 
 def test_how_loud_is_the_person_s_word_but_the_end_is_always_shown(phone: BrowserContext, server: Server) -> None:
-    """A place that was made silent makes no sound; what is over is shown there as well."""
+    """Act is made silent only by who says twice that it shall be; what is over is shown there as well."""
     server.building.hear()
     page = ready(phone)
-    page.locator(".place select").select_option("silent")
-    page.wait_for_timeout(100)
+    kept = """async () => (await import("/static/app/keep.js")).get("places", "UA-30").then((one) => one.loud)"""
+    page.locator(".place summary").press("Enter")
+    expect(page.locator(".place .sum")).to_have_text(
+        "Act now: Loud, as an alarm · Be ready: As other messages · All-clear: As other messages"
+    )
+    act = page.get_by_label("How loud: Kyiv City, Act now")
+    act.select_option("silent")
+    expect(page.locator(".place .sure")).to_contain_text("this phone will make no sound")
+    expect(page.get_by_role("button", name="Leave it loud")).to_be_focused()
+    assert act.input_value() == "loud"
+    page.keyboard.press("Enter")
+    expect(page.locator(".place .sure")).to_be_hidden()
+    expect(act).to_be_focused()
+    assert page.evaluate(kept) == {}
+    act.select_option("silent")
+    page.get_by_role("button", name="Make it silent").press("Enter")
+    expect(page.locator("#soft")).to_have_text("Kyiv City, Act now: Without a sound")
+    assert page.evaluate(kept) == {"act": "silent", "prepare": "sound", "all-clear": "sound"}
+    page.reload()
+    in_charge(page)
+    assert act.input_value() == "silent"
     waker = Waker(phone, page)
     waker.push(**notice())
     assert waker.shown(lambda all: len(all) == 1)[0]["silent"]
     waker.push(**notice("all-clear", 2))
     waker.shown(lambda all: [one["title"] for one in all] == ["It is over."])
+
+
+def test_each_step_is_as_loud_as_was_chosen(phone: BrowserContext, server: Server) -> None:
+    """Alarm for act alone, unless chosen otherwise; the loudest of the places counts; what was chosen before steps holds."""
+    server.building.hear()
+    page = ready(phone)
+    judged = """async ([loud, phase, realm, other]) => {
+      const { judge } = await import("/static/app/message.js");
+      const about = { name: "Kyiv", up: ["UA"], down: [] };
+      const places = [{ ...about, code: "UA-30", loud }, ...(other ? [{ ...about, code: "UA-32", loud: other }] : [])];
+      const seen = new Map(phase === "retracted" ? [["night", { version: 0, phase: "act" }]] : []);
+      const notice = { event_id: "night", version: 1, phase, realm, areas: ["UA"], texts: {} };
+      const { sound, silent, stay } = judge(notice, places, seen, { languages: ["en"], words: {} }, 0);
+      return [sound, silent, stay];
+    }"""
+    alarm, sounds, quiet = ["alarm", False, True], ["notice", False, False], ["", True, False]
+    for loud, phase, expected in [
+        ({}, "act", alarm), ({}, "hold", alarm), ({}, "prepare", sounds), ({}, "all-clear", sounds), ({}, "retracted", alarm),
+        ("sound", "act", alarm), ("notify", "act", quiet), ("silent", "prepare", quiet), (None, "act", alarm),
+        ({"act": "sound"}, "act", sounds), ({"act": "silent"}, "act", quiet), ({"act": "silent"}, "prepare", sounds),
+        ({"prepare": "silent"}, "act", alarm), ({"prepare": "silent"}, "prepare", quiet),
+        ({"prepare": "loud"}, "prepare", sounds),
+        ({"all-clear": "silent"}, "all-clear", quiet), ({"all-clear": "silent"}, "retracted", alarm),
+        ({"act": "silent"}, "retracted", quiet), ({"act": "?"}, "act", alarm),
+    ]:  # fmt: skip
+        assert page.evaluate(judged, [loud, phase, "actual", None]) == expected, (loud, phase)
+    assert page.evaluate(judged, [{"act": "silent"}, "act", "actual", {"act": "sound"}]) == sounds
+    assert page.evaluate(judged, [{}, "act", "exercise", None]) == ["test", False, False]
 
 
 @pytest.mark.parametrize("language", ["en", "uk", "de", "fr"])
@@ -335,6 +382,13 @@ def test_it_is_accessible(browser: Browser, server: Server, language: str, schem
         page.goto(path)
         if name == "app":
             expect(page.locator(".place")).to_be_visible()
+            page.locator(".place summary").click()
+            page.locator(".place select[name=act]").select_option("silent")
+            expect(page.locator(".place .sure")).to_be_visible()
+            small = [
+                box for one in page.locator(".place :is(select, button, summary)").all() if (box := one.bounding_box())
+            ]
+            assert min(box["height"] for box in small) >= 47.5
         page.evaluate(AXE)
         assert violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 360

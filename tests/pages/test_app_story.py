@@ -209,9 +209,14 @@ def test_a_change_is_put_and_a_new_push_address_replaces_the_old(town: Town) -> 
     """Loudness by place reaches the server under the same subscription; another address ends the one before."""
     page = town.subscribed()
     before = town.only
-    assert [(one.level, one.place) for one in before.loudness] == [("loud", "area:UA-30")]
-    page.locator(".place select").select_option("silent")
-    town.wait(lambda: [one.level for one in town.only.loudness] == ["silent"], page)
+    assert [(one.level, one.place, one.phases) for one in before.loudness] == [
+        ("loud", "area:UA-30", ("act", "hold", "retracted")),
+        ("ordinary", "area:UA-30", ("prepare",)),
+        ("ordinary", "area:UA-30", ("all-clear",)),
+    ]
+    page.locator(".place summary").click()
+    page.locator(".place select[name=prepare]").select_option("silent")
+    town.wait(lambda: [one.level for one in town.only.loudness] == ["loud", "silent", "ordinary"], page)
     assert town.only.id == before.id
     page.evaluate("localStorage.setItem('push-address', 'https://push.example.org/second')")
     page.reload()

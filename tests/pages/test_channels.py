@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,8 +18,11 @@ from tocsin.reach.channels.way import Unset
 from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.subscriber import Wish
 from tocsin.reach.switch import CHANNEL_STOPPED, Switched
-from tocsin.selfdrill import SelfDrill
+from tocsin.selfdrill import Publishing, SelfDrill
 from tocsin.store.batches import SqlBatches
+from tocsin.store.certificate import Certificates
+from tocsin.warn.compile import Issuer, Kit
+from tocsin.warn.phrase import book
 
 CANARIES = """
 [canary.mail]
@@ -55,26 +58,44 @@ class Sending(Room):
             for number in range(3):
                 area = "UA-63" if name == "sms" else "UA-30"
                 house.subscriptions.make(Wish(name, f"{name}-{number}", areas=(area,)))
+        kit = Kit(house.gazetteer, book(), Issuer("warn@warn.example", "Warn", realm, ("en", "uk")))
+        certificates = Certificates(folder / "certificates", realm, "warn@warn.example", building.clock.now())
+        certificates.renew(building.clock.now())
         house.dispatch, house.selfdrill = (
             self.dispatch,
-            SelfDrill(building.store, self.dispatch, building.settings, building.clock, folder),
+            SelfDrill(
+                building.store,
+                self.dispatch,
+                house.subscriptions,
+                Publishing(kit, certificates.sign, ("mail",)),
+                building.settings,
+                building.clock,
+                folder,
+            ),
         )
-        # The browser's driver has a loop of its own in this thread.
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(lambda: asyncio.run(self._send(realm))).result()
+        # The browser's driver has a loop of its own in this thread, and the server another: this one is the dispatch's.
+        self.sent, self.loop = threading.Event(), asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_until_complete, args=(self._send(realm),), daemon=True)
+        self.thread.start()
+        assert self.sent.wait(30)
+
+    def close(self) -> None:
+        self.loop.call_soon_threadsafe(self.following.cancel)
+        self.thread.join(30)
+        self.loop.close()
+        self.batches.close()
 
     async def _send(self, realm: str) -> None:
         building = self.office.building
         await self.dispatch.switch("webpush", False, "p-1", "sends everything twice")
-        following = asyncio.create_task(self.dispatch.follow())
+        self.following = following = asyncio.create_task(self.dispatch.follow())
         now = building.clock.now()
         await asyncio.to_thread(building.store.append, [published(areas=("UA-30", "UA-63"), realm=realm, sent=now)])
         await until(lambda: len(self.ways["mail"].sent) == 3 and self.ways["sms"].sent)
         building.clock.turn(90)
         await asyncio.sleep(0.2)
-        following.cancel()
+        self.sent.set()
         await asyncio.gather(following, return_exceptions=True)
-        self.dispatch.lanes["mail"].paused = self.dispatch.lanes["sms"].paused = False
 
 
 @pytest.fixture
@@ -83,7 +104,7 @@ def room(browser: Browser, tmp_path: Path) -> Iterator[Sending]:
     for office, server in serve(tmp_path, "exercise"):
         found = Sending(browser, office, server, tmp_path)
         yield found
-        found.batches.close()
+        found.close()
 
 
 @pytest.mark.parametrize("language", ["en", "uk", "de", "fr"])
@@ -117,15 +138,19 @@ def test_what_changes_comes_by_itself(room: Sending) -> None:
 
 
 def test_a_test_proves_the_way(room: Sending) -> None:
-    """The button sends one exercise to the canary, and the page says what came of it and when."""
+    """The button sends the canary an exercise and its end, the page says what came of it and when, and what is not signed
+    says so instead of having a button."""
     page = room.page
     page.goto(f"{room.url}/console/channels")
     room.ways["mail"].sent.clear()
     page.get_by_role("button", name="Test mail").click()
     expect(page.locator(".way.open", has_text="mail")).to_contain_text("proven")
-    (sent,) = room.ways["mail"].sent
-    assert (sent.realm, sent.to.address) == ("exercise", "canary@warn.example")
-    assert "EXERCISE" in sent.body.decode().upper()
+    act, clear = room.ways["mail"].sent
+    assert [one.phase for one in (act, clear)] == ["act", "all-clear"]
+    assert {(one.realm, one.to.address) for one in (act, clear)} == {("exercise", "canary@warn.example")}
+    assert "EXERCISE" in act.body.decode().upper()
+    expect(page.get_by_role("button", name="Test sms")).to_have_count(0)
+    expect(page.locator("#switches li", has_text="sms")).to_contain_text("signed policy")
 
 
 def test_stopping_needs_a_reason_and_a_proof(room: Sending) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -12,6 +13,7 @@ from tests.contracts.web.console.conftest import Office
 from tests.contracts.web.console.desk import furnish
 from tests.pages.conftest import Server
 from tests.pages.test_signin import enrol_by_passkey, look, person, serve
+from tocsin.reach.subscriber import Wish
 from tocsin.warn.draft import Content, Where
 from tocsin.warn.person import Role
 from tocsin.web.console import enrol
@@ -69,6 +71,29 @@ def test_every_page_is_accessible_in_every_language(room: Room, language: str, p
             pictures,
             f"desk-{path.rpartition('/')[2] or 'situation'}-{language}".replace(room.draft, "draft"),
         )
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Would be told: 3 people by 5 channels. E-mail 3 · SMS 2 And 1 system: Webhook 1"),
+        ("uk", "Отримають: 3 людини через 5 каналів. Ел. пошта 3 · SMS 2 І 1 система: Вебхук 1"),
+        ("de", "Es erfahren davon: 3 Menschen auf 5 Wegen. E-Mail 3 · SMS 2 Und 1 System: Webhook 1"),
+        ("fr", "Seraient prévenus : 3 personnes par 5 canaux. E-mail 3 · SMS 2 Et 1 système : Webhook 1"),
+    ],
+)
+def test_who_would_be_told(room: Room, language: str, said: str, pictures: Path) -> None:
+    """The author sees persons, the channels by which they are told, and systems apart, as the engine counts them."""
+    room.write()
+    house = room.office.building.house
+    assert house.subscriptions is not None
+    house.dispatch = SimpleNamespace(audience=house.subscriptions.roll)
+    for name, way in (("ann", "mail"), ("ann", "sms"), ("ben", "mail"), ("ben", "sms"), ("", "mail"), ("", "webhook")):
+        house.subscriptions.make(Wish(way, f"{way}-{name}", areas=("UA-30",), person=name, order=way == "sms"))
+    room.page.goto(f"{room.url}/console/drafts/{room.draft}?lang={language}")
+    assert " ".join(room.page.locator("#preview .counted").inner_text().split()) == said
+    if language == "en":
+        look(room.page, pictures, "desk-told")
 
 
 def test_a_region_is_chosen_on_the_map_and_by_keyboard(room: Room) -> None:

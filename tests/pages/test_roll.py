@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.contracts.channels.pushservice import Device
 from tests.contracts.roll.conftest import Mission
 from tests.contracts.roll.conftest import furnish as furnish_rolls
 from tests.contracts.web.console.conftest import Office
@@ -21,7 +22,11 @@ from tests.pages.test_signin import enrol_by_passkey, look, person, serve
 from tocsin.account.answer import How, Means, Says
 from tocsin.account.facility import FacilityState, Offer, Reason, Status
 from tocsin.account.rollcall import RollCall, State
+from tocsin.reach.subscriber import Subscription, Wish
+from tocsin.store.vapid import VapidKey
+from tocsin.warn import enrolment
 from tocsin.warn.person import Role
+from tocsin.web.arrival import Arriving, arrive
 from tocsin.web.console import enrol
 from tocsin.web.site import create
 
@@ -67,6 +72,25 @@ class Night:
         rolls, seat = self.mission.rolls, self.mission.seat(self.call, key)
         apart(rolls.answer(self.call, seat, says, means=means, **proxy))  # type: ignore[arg-type]
 
+    def set_up_the_app(self, page: Page) -> Subscription:
+        """As if the app on this phone were set up for warnings."""
+        wish = Wish("webpush", "https://push.example/x", areas=("UA-30",), kept=("a secret", Device().secret))
+        one: Subscription = self.office.building.house.subscriptions.make(wish)
+        page.evaluate(
+            "async (one) => (await import('/static/app/keep.js')).keep('subscription', one)",
+            {"id": one.id, "secret": "a secret"},
+        )
+        page.reload()
+        return one
+
+    def name_a_device(self) -> None:
+        """As if the person at the desk were called on a telephone of theirs."""
+        office, identity = self.office, self.office.identity
+        office.building.house.vapid = VapidKey(identity.data / "keys", "exercise")  # type: ignore[operator]
+        (who,) = [one.id for one in identity.people if Role.ADMINISTRATOR in one.roles]
+        made = enrolment.Device("d1", who, "Night phone", "https://push.example/y", Device().secret, identity.now())
+        identity.book.add_device(made, [])
+
     def desk(self) -> Page:
         """Somebody with every right, signed in."""
         address = enrol.invite(self.office.identity, tuple(Role), enrol.OPERATOR).address
@@ -86,9 +110,12 @@ def night(browser: Browser, tmp_path: Path) -> Iterator[Night]:
 def test_every_page_of_the_desk_is_accessible(night: Night, language: str, pictures: Path) -> None:
     """No page has a fault that axe finds, scrolls sideways, or has a target too small, in light and dark."""
     page = night.desk()
+    night.name_a_device()
+    apart(arrive(night.mission.rolls, night.call.id, Arriving(name="Late Larry", zone="Gate"), "p1"))
     for name, path in {
         "rollcalls": "/console/rollcalls",
         "rollcall": f"/console/rollcalls/{night.call.id}",
+        "account": "/console/account",
         "rollsheet": f"/console/rollcalls/{night.call.id}/sheet",
         "roster": "/console/roster?zone=Floor+2",
         "facilities": "/console/facilities",
@@ -98,6 +125,8 @@ def test_every_page_of_the_desk_is_accessible(night: Night, language: str, pictu
         assert reached is not None
         assert reached.status == 200, name
         expect(page.locator("html")).to_have_attribute("lang", language)
+        if name == "rollcall":
+            page.locator("section[aria-labelledby=late-h] summary").click()
         look(page, pictures, f"{name}-{language}")
 
 
@@ -117,6 +146,41 @@ def test_the_desk_answers_for_somebody_and_closes(night: Night) -> None:
     page.get_by_role("button", name="Close the roll call").click()
     expect(page.get_by_text("closed", exact=True)).to_be_visible()
     assert not night.call.open
+
+
+def test_who_comes_late_is_added_at_the_desk(night: Night) -> None:
+    """Four fields and a button: they stand in the list, the number says that one came later, and the next look asks them."""
+    page = night.desk()
+    page.goto(f"{night.url}/console/rollcalls/{night.call.id}")
+    page.get_by_text("Not on the roster").click()
+    page.get_by_label("Name").fill("Late Larry")
+    page.locator("#late-zone").fill("Gate")
+    page.locator("#late-sms").fill("+380 44 111 00 09")
+    page.get_by_role("button", name="Add and ask").click()
+    expect(page.locator(".persons li", has_text="Late Larry")).to_contain_text("Gate")
+    expect(page.locator(".bignum.missing")).to_contain_text("of 6 · 1 added later")
+    apart(night.mission.asking.once())
+    assert "+380441110009" in [to for to, _, _ in night.mission.sms.told]
+    page.get_by_label("Their own key").fill("nobody")
+    page.get_by_role("button", name="Add from the roster").click()
+    expect(page.get_by_text("nobody on the roster has exactly this key")).to_be_visible()
+
+
+def test_an_app_is_joined_by_one_press_and_left_by_another(night: Night) -> None:
+    """Where the app is set up its person may be asked there as well, by their own press; elsewhere nothing is offered."""
+    page, member = person(night.browser, "phone"), night.mission.member("1")
+    page.goto(f"{night.url}/a/{night.mission.link(night.call, '1')}")
+    expect(page.locator("h1")).to_be_visible()
+    expect(page.locator("#device")).to_be_hidden()
+    one = night.set_up_the_app(page)
+    page.get_by_role("button", name="Ask me here as well").click()
+    expect(page.locator("#device-told")).to_contain_text("From the next question on")
+    expect(page.get_by_role("button", name="Do not ask me here any more")).to_be_focused()
+    assert night.mission.rolls.roster.devices([member]) == {member: (one.id,)}
+    page.reload()
+    page.get_by_role("button", name="Do not ask me here any more").click()
+    expect(page.locator("#device-told")).to_contain_text("not asked here any more")
+    assert not night.mission.rolls.roster.devices([member])
 
 
 def test_a_sheet_is_shown_before_it_is_taken_in(night: Night) -> None:
@@ -165,6 +229,9 @@ def test_pages_in_the_hand_are_accessible(night: Night, language: str, pictures:
     }.items():
         page.goto(f"{night.url}{path}?lang={language}")
         expect(page.locator("html")).to_have_attribute("lang", language)
+        if name == "answer-open":
+            night.set_up_the_app(page)
+            expect(page.locator("#device-join")).to_be_visible()
         look(page, pictures, f"{name}-{language}")
     page.goto(warden)
     look(page, pictures, f"warden-closed-{language}")

@@ -39,6 +39,7 @@ class Means(StrEnum):
     LINK = "link"
     API = "api"
     SMS = "sms"
+    VOICE = "voice"
     PROXY = "proxy"
 
 

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -22,9 +22,10 @@ from msgspec import Struct
 
 from tocsin.account.answer import ANSWER_GIVEN
 from tocsin.account.facility import FACILITY_SET
-from tocsin.account.rollcall import ROLLCALL_STARTED
+from tocsin.account.rollcall import ROLLCALL_FORGOTTEN, ROLLCALL_STARTED
 from tocsin.errors import NotFoundError
 from tocsin.journal import Entry, Journal, follow
+from tocsin.reach.delivery import DELIVERY_SUMMED
 from tocsin.sense.report import REPORT_RECEIVED
 from tocsin.sense.source import SOURCE_HEARD, SOURCE_LOST, Heard
 from tocsin.warn.backing import DRAFT_BACKED, Backed
@@ -57,6 +58,8 @@ ABOUT = (
 )
 """Kinds of which an entry may belong to an event."""
 RULINGS = "incident:"
+AFTERWARDS = (DELIVERY_SUMMED, ROLLCALL_FORGOTTEN)
+"""What is recorded days later, when personal data has served its time."""
 DRILLS = ("selfdrill:", "channel:proved")
 
 
@@ -105,8 +108,12 @@ class Chronicle(Struct, frozen=True):
 
     @property
     def ended(self) -> datetime:
-        """The moment of the last entry."""
-        return self.entries[-1].at
+        """The moment of the last entry that is about what happened, and not about what was erased of it later."""
+        return _last(self.entries)
+
+
+def _last(entries: Sequence[Entry]) -> datetime:
+    return next((one.at for one in reversed(entries) if one.kind not in AFTERWARDS), entries[-1].at)
 
 
 class _Web:
@@ -175,7 +182,7 @@ def chronicle(journal: Record, event: str) -> Chronicle:
     # Rulings may be older than the draft that used their incident, so they are chosen once all drafts are known.
     entries = [one for one in entries if not one.kind.startswith(RULINGS) or belongs.ruled(one)]
     entries = sorted([*entries, *reports.values()], key=lambda entry: entry.seq)
-    began, ended = entries[0].at, entries[-1].at
+    began, ended = entries[0].at, _last(entries)
     return Chronicle(
         tuple(web.events),
         drafts,

@@ -2,6 +2,8 @@
 
 - Numbers are those of ``delivery:sealed`` and ``delivery:settled``; a channel that was sealed and never settled stays open here.
 - The curve says after how many seconds the first, half, 95 and 99 of a hundred had been accepted, counted from publication.
+- When receipts are summed up, some days after an event, the counts that are recorded then are those that hold: they have the
+  receipts that came late as well.
 - A channel that took nothing is silent, whatever it answered.
 """
 
@@ -20,7 +22,7 @@ from tocsin.account.chronicle import Chronicle
 from tocsin.account.issue import Issue
 from tocsin.account.rounding import Rounding
 from tocsin.cap.phase import ENDED
-from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED, Sealed, Settled
+from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED, DELIVERY_SUMMED, Sealed, Settled, Summed
 from tocsin.warn.publish import WARNS
 
 REACHED = ("accepted", "shown", "answered")
@@ -125,22 +127,33 @@ def delivered(found: Chronicle) -> tuple[Delivered, ...]:
         elif entry.kind == DELIVERY_SETTLED:
             settled, told = entry.read(Settled), msgspec.json.decode(entry.body)
             key = settled.alert, settled.channel
-            ended = settled.outcomes
-            reached = sum(ended.get(name, 0) for name in REACHED)
-            total = sum(ended.values())
+            total = sum(settled.outcomes.values())
             known = made.get(key) or Delivered(*key, published[settled.alert], None, total, 0, 0, 0, 0, {})
             made[key] = replace(
-                known,
+                _ended(known, settled.outcomes),
                 settled=entry.at,
-                accepted=reached,
-                shown=ended.get("shown", 0) + ended.get("answered", 0),
-                answered=ended.get("answered", 0),
-                failed=total - reached,
-                outcomes=ended,
                 curve=told.get("curve", {}),
                 curve_partial=bool(told.get("curve_partial", False)),
             )
+        elif entry.kind == DELIVERY_SUMMED:
+            summed = entry.read(Summed)
+            key = summed.alert, summed.channel
+            if (held := made.get(key)) is not None:
+                made[key] = replace(_ended(held, summed.outcomes), settled=held.settled or entry.at)
     return tuple(made.values())
+
+
+def _ended(known: Delivered, outcomes: dict[str, int]) -> Delivered:
+    """``known`` with how its deliveries ended."""
+    reached = sum(outcomes.get(name, 0) for name in REACHED)
+    return replace(
+        known,
+        accepted=reached,
+        shown=outcomes.get("shown", 0) + outcomes.get("answered", 0),
+        answered=outcomes.get("answered", 0),
+        failed=sum(outcomes.values()) - reached,
+        outcomes=outcomes,
+    )
 
 
 def coverage(made: Sequence[Issue], sent: Sequence[Delivered]) -> tuple[Coverage, ...]:

@@ -48,7 +48,8 @@ class Headcount(Struct, frozen=True):
 
     ``waited_s`` is how long the question was held back; ``curve`` the seconds from the question after which half, 95 and 99
     of a hundred of all people were accounted for, where so many ever were. ``answers`` are all that were given, ``means``
-    by which way, ``late`` those that came over a minute after their own time.
+    by which way, ``late`` those that came over a minute after their own time. ``joined`` are those of all people who were
+    added while it ran.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Headcount(Struct, frozen=True):
     points: tuple[Point, ...]
     escalations: tuple[Step, ...]
     help_s: float | None = None
+    joined: int = 0
 
     def public(self, told: Rounding) -> Headcount:
         """Without zones, title, single moments and small numbers."""
@@ -85,6 +87,7 @@ class Headcount(Struct, frozen=True):
             answers=told(self.answers),
             means={name: told(number) for name, number in self.means.items()},
             late=told(self.late),
+            joined=told(self.joined),
             curve={name: value for name, value in self.curve.items() if name != "p99"} if told(self.people) else {},
             points=(),
             escalations=(),
@@ -139,6 +142,7 @@ def _headcount(call: RollCall, answers: Sequence[tuple[datetime, Answer]]) -> He
         points=points,
         escalations=tuple(Step(at, told.to, told.zones, told.unaccounted) for at, told in call.escalations),
         help_s=None if helped is None or cried is None else round((helped - cried).total_seconds(), 3),
+        joined=len(call.joined),
     )
 
 

@@ -8,6 +8,8 @@
   minutes (req. 67: a question must not pull anybody out of cover).
 - The clock of escalation starts when people were asked: after some minutes the wardens of a zone are told who is missing
   there, after more the deputies; whoever needs help is told of at once.
+- Whoever arrives late is added while it runs, and is counted from then: their own clock of escalation starts with them, and
+  nobody is told at once that they have not answered.
 
 Lahaina, 8 August 2023: the list of who was missing was put together by hand for weeks.
 """
@@ -26,11 +28,20 @@ from tocsin.cap.phase import Phase
 from tocsin.journal import Entry
 
 ROLLCALL_STARTED = "rollcall:started"
+ROLLCALL_JOINED = "rollcall:joined"
 ROLLCALL_ASKED = "rollcall:asked"
 ROLLCALL_ESCALATED = "rollcall:escalated"
 ROLLCALL_CLOSED = "rollcall:closed"
 ROLLCALL_FORGOTTEN = "rollcall:forgotten"
-KINDS = (ROLLCALL_STARTED, ROLLCALL_ASKED, ROLLCALL_ESCALATED, ROLLCALL_CLOSED, ROLLCALL_FORGOTTEN, ANSWER_GIVEN)
+KINDS = (
+    ROLLCALL_STARTED,
+    ROLLCALL_JOINED,
+    ROLLCALL_ASKED,
+    ROLLCALL_ESCALATED,
+    ROLLCALL_CLOSED,
+    ROLLCALL_FORGOTTEN,
+    ANSWER_GIVEN,
+)
 
 
 class State(StrEnum):
@@ -93,6 +104,13 @@ class Started(Struct, frozen=True):
     pace: Pace = Pace()
 
 
+class Joined(Struct, frozen=True):
+    """The body of ``rollcall:joined``: who was added while it ran, as seats in each zone, and by whom."""
+
+    by: str
+    zones: dict[str, tuple[str, ...]]
+
+
 class Asked(Struct, frozen=True):
     """The body of ``rollcall:asked``: how many were asked in this round, by channel, and how many by none."""
 
@@ -128,6 +146,7 @@ class RollCall:
     def __init__(self, id: str, started: Started, at: datetime) -> None:
         self.id, self.started, self.at = id, started, at
         self.zones: dict[str, str] = {seat: zone for zone, seats in started.zones.items() for seat in seats}
+        self.joined: dict[str, datetime] = {}
         self.answers: dict[str, list[Answer]] = {}
         self.known: dict[str, datetime] = {}
         self.contacts: dict[str, Contact] = {}
@@ -167,7 +186,10 @@ class RollCall:
             return self.hear(entry.subject, entry.read(Answer), entry.at)
         if entry.subject != self.id or self.forgotten:
             return False
-        if entry.kind == ROLLCALL_ASKED:
+        if entry.kind == ROLLCALL_JOINED:
+            if not self._join(entry.read(Joined), entry.at):
+                return False
+        elif entry.kind == ROLLCALL_ASKED:
             if any(at == entry.at for at, _ in self.asked):
                 return False
             self.asked.append((entry.at, entry.read(Asked)))
@@ -186,6 +208,22 @@ class RollCall:
             return False
         self.change += 1
         return True
+
+    def _join(self, joined: Joined, at: datetime) -> bool:
+        """Add seats; what others may be looking through is put in place of the old as a whole."""
+        fresh = {
+            seat: zone
+            for zone, seats in joined.zones.items()
+            for seat in dict.fromkeys(seats)
+            if seat not in self.zones
+        }
+        self._states.update(dict.fromkeys(fresh, State.NOT_REACHED))
+        self._tally = {**self._tally, **{zone: Counter() for zone in fresh.values() if zone not in self._tally}}
+        for zone in fresh.values():
+            self._tally[zone][State.NOT_REACHED] += 1
+        self.joined = {**self.joined, **dict.fromkeys(fresh, at)}
+        self.zones = {**self.zones, **fresh}
+        return bool(fresh)
 
     def hear(self, seat: str, answer: Answer, received: datetime) -> bool:
         """Take in one answer; False for one of another roll call or one that is known."""
@@ -274,11 +312,25 @@ class RollCall:
             yield Escalated("help", fresh, 0)
         if (asked := self.asked_at) is None:
             return
+        late = {seat: max(asked, joined) for seat, joined in self.joined.items() if self._states[seat] in UNACCOUNTED}
         for to, minutes in (("warden", self.started.pace.warden), ("deputy", self.started.pace.deputy)):
-            if minutes and at >= asked + timedelta(minutes=minutes):
-                left = {zone: number for zone, tally in self._tally.items() if (number := missing(tally))}
-                if fresh := tuple(sorted(zone for zone in left if (to, zone) not in told)):
-                    yield Escalated(to, fresh, sum(left[zone] for zone in fresh))
+            if not minutes:
+                continue
+            after = timedelta(minutes=minutes)
+            left = {zone: number for zone, tally in self._tally.items() if (number := missing(tally))}
+            ripe = set()
+            if at >= asked + after:
+                new = Counter(self.zones[seat] for seat in late)
+                ripe = {zone for zone, number in left.items() if number > new[zone] and (to, zone) not in told}
+            # Who came later has a clock of their own: they count as told of where that was after they came.
+            for seat, since in late.items():
+                zone = self.zones[seat]
+                if at >= since + after and not any(
+                    when >= since and step.to == to and zone in step.zones for when, step in self.escalations
+                ):
+                    ripe.add(zone)
+            if fresh := tuple(sorted(ripe)):
+                yield Escalated(to, fresh, sum(left[zone] for zone in fresh))
 
 
 def _state(answer: Answer) -> State:

@@ -16,8 +16,11 @@ from enum import StrEnum
 from msgspec import Struct
 
 ROSTER_IMPORTED = "roster:imported"
+MEMBER_ADDED = "member:added"
 MEMBER_ERASED = "member:erased"
 MEMBER_VERIFIED = "member:verified"
+DEVICE_JOINED = "device:joined"
+DEVICE_LEFT = "device:left"
 FRESH = timedelta(days=182)
 """How long a way to reach somebody counts as known after it was last verified."""
 
@@ -75,6 +78,18 @@ class Imported(Struct, frozen=True):
     changed: int
     same: int
     gone: int
+
+
+class Added(Struct, frozen=True):
+    """The body of ``member:added``: by whom somebody was put on the roster by themself, without a sheet."""
+
+    by: str
+
+
+class Device(Struct, frozen=True):
+    """The body of ``device:joined`` and ``device:left``; the subject is the member. ``devices`` are those they then have."""
+
+    devices: int
 
 
 class Erased(Struct, frozen=True):

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -75,7 +75,7 @@ class ListMapping(Struct, frozen=True, forbid_unknown_fields=True):
     languages: tuple[str, ...] = ()
     phases: tuple[str, ...] = ()
     severities: tuple[str, ...] = ()
-    audience: str = "citizen"
+    audience: Literal["public", "citizen", "staff"] = "citizen"
     radius_m: int = 0
     staff: tuple[str, ...] = ("staff", "персонал", "співробітник", "personal", "mitarbeiter", "personnel", "agent")
     citizen: tuple[str, ...] = ("citizen", "громадянин", "bürger", "citoyen", "ressortissant")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from msgspec import Struct
 from tocsin.assess.claim import Claim, Span, Speaker
 from tocsin.assess.reading import Reading
 from tocsin.journal import Journal, follow
+from tocsin.recent import Recent
 
 CLAIMS_PROPOSED = "claims:proposed"
 LONGEST, MOST, NAME = 1_000, 60, 120
@@ -158,6 +159,7 @@ def ask(model: Model, reading: Reading) -> Checked:
     try:
         return checked(reading, model.guesses(reading.text, reading.language), model.name)
     except Exception:
+        # A model is somebody else's program: whatever it raises costs its own proposals and nothing else.
         return Checked((), {"failed": 1})
 
 
@@ -197,7 +199,7 @@ class Likeness:
     def __init__(self, model: Model, find: Callable[[str], Reading | None]) -> None:
         self.model, self.find = model, find
         self.failed = 0
-        self._vectors: OrderedDict[str, tuple[float, ...]] = OrderedDict()
+        self._vectors: Recent[str, tuple[float, ...]] = Recent(KEPT)
 
     def to(self, reading: Reading, reports: Sequence[str]) -> float | None:
         """The greatest likeness of ``reading`` to some reports, -1 to 1; None where the model cannot tell."""
@@ -205,6 +207,7 @@ class Likeness:
         try:
             mine, *theirs = self._of([reading, *others])
         except Exception:
+            # As above: without the model's word the incident is judged by what is there anyway.
             self.failed += 1
             return None
         return max((sum(a * b for a, b in zip(mine, one, strict=True)) for one in theirs), default=None)
@@ -217,8 +220,6 @@ class Likeness:
             made = self.model.vectors([_beginning(one) for one in asked])
             for one, vector in zip(asked, made, strict=True):
                 found[one.source.report] = self._vectors[one.source.report] = _unit(vector)
-            while len(self._vectors) > KEPT:
-                self._vectors.popitem(last=False)
         return [known for one in readings if (known := found[one.source.report]) is not None]
 
 
@@ -264,7 +265,7 @@ class Proposals:
 
     def __init__(self, realm: str) -> None:
         self.realm, self.seq = realm, 0
-        self._by_report: OrderedDict[str, dict[str, ClaimsProposed]] = OrderedDict()
+        self._by_report: Recent[str, dict[str, ClaimsProposed]] = Recent(KEPT)
         self._lock = threading.Lock()
 
     def take_in(self, journal: Journal) -> Proposals:
@@ -278,8 +279,6 @@ class Proposals:
                 body = entry.read(ClaimsProposed)
                 self._by_report.setdefault(entry.subject, {})[body.model] = body
                 self._by_report.move_to_end(entry.subject)
-                while len(self._by_report) > KEPT:
-                    self._by_report.popitem(last=False)
             self.seq = max(self.seq, head)
         return self
 

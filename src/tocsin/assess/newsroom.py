@@ -38,6 +38,7 @@ from tocsin.assess.ruling import (
 from tocsin.assess.story import Official, Story, Telling, name_of, places_of, taken_in
 from tocsin.journal import Entry
 from tocsin.place.gazetteer import Gazetteer
+from tocsin.recent import Recent
 from tocsin.sense.report import NEWS_JSON, REPORT_RECEIVED, Report
 
 NEAR = timedelta(hours=12)
@@ -81,7 +82,7 @@ class Newsroom:
         self._born: dict[str, int] = {}  # the entry with which an id began
         self._chains: dict[str, list[tuple[int, datetime, str]]] = {}  # by id: the versions of its report
         self._then: dict[tuple[int, str, int], Story] = {}
-        self._officials: OrderedDict[str, tuple[Official, int, datetime]] = OrderedDict()
+        self._officials: Recent[str, tuple[Official, int, datetime]] = Recent(OFFICIALS)
         self._corrections: list[tuple[int, datetime, Corrected]] = []
         self._rulings: list[tuple[Ruling, frozenset[str]]] = []
         self._history: deque[Step] = deque(maxlen=STEPS)
@@ -118,8 +119,6 @@ class Newsroom:
         """An official alert was published with ``entry``; its latest version stands for its event."""
         seq, at = (entry.seq, entry.at) if entry is not None else (0, official.at)
         self._officials[official.identifier] = (official, seq, at)
-        while len(self._officials) > OFFICIALS:
-            self._officials.popitem(last=False)
 
     def _report(self, report: Report, entry: Entry) -> None:
         if report.id in self._readings:

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from threading import Lock
@@ -21,6 +20,7 @@ import numpy as np
 from tocsin.assess.claim import Claim
 from tocsin.assess.extract import Reading
 from tocsin.assess.spelling import spelt
+from tocsin.recent import Recent
 
 COPY = 0.30
 """From this share of common shingles on, the smaller report is a copy of the other with little of its own."""
@@ -114,7 +114,7 @@ class Copies:
                 found.append(place)
 
 
-_STORIES: OrderedDict[str, Copies] = OrderedDict()
+_STORIES: Recent[str, Copies] = Recent(STORIES)
 """The copies of the newest long stories: with each report such a story is told anew, and its old reports are the same."""
 _TURN = Lock()
 
@@ -135,8 +135,6 @@ def copies(readings: Sequence[Reading]) -> list[tuple[str, str]]:
         for reading in readings[len(kept.reports) :]:
             kept.add(reading)
         _STORIES[mark] = kept
-        while len(_STORIES) > STORIES:
-            _STORIES.popitem(last=False)
         return list(kept.pairs)
 
 

@@ -76,9 +76,11 @@ def signed(data: Path) -> Policy:
 
 
 def tell(policy: Policy) -> None:
-    """A line for each source that is mirrored."""
+    """A line for each source that is mirrored, and one for the self-drill."""
     for line in policy.mirror:
         hazards = f" for {', '.join(line.hazards)}" if line.hazards else ""
         click.echo(f"{line.source}: mirrored into {', '.join(line.areas)}{hazards}")
     if not policy.mirror:
         click.echo("Nothing is mirrored; every alert waits for a person.")
+    if policy.selfdrill:
+        click.echo(f"The self-drill tells the canaries of: {', '.join(policy.selfdrill)}")

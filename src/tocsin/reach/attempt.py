@@ -19,7 +19,7 @@ import numpy as np
 from tocsin.cap.alert import Alert
 from tocsin.clock import Clock
 from tocsin.journal import Journal
-from tocsin.reach.bulletin import Parse, body, bulletin
+from tocsin.reach.bulletin import Parse, body, bulletin_of
 from tocsin.reach.carrier import Carriers
 from tocsin.reach.channel import ACCEPTED, Outcome, later
 from tocsin.reach.delivery import DUE, Address, AddressBook, Batch, Delivery, Mark
@@ -146,7 +146,7 @@ class Attempts:
         entry = self.journal.read(batch.seq - 1, 1)[0]
         published = entry.read(Published)
         alert = self.parse(published.cap.encode())
-        told = bulletin(published, alert, self.realm, self.public_url)
+        told = bulletin_of(entry, published, alert, self.realm, self.public_url)
         content = body(left(told, self.before(published)) if batch.alert.endswith(LEFT) else told)
         return content, self.quieter(published, alert, batch)
 

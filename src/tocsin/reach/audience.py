@@ -37,6 +37,7 @@ from tocsin.reach.why import Outline as Outline
 from tocsin.reach.why import Places as Places
 from tocsin.reach.why import Reasons, outline_of, own_area
 from tocsin.reach.why import Why as Why
+from tocsin.warn.canary import CODE
 
 
 def related(places: Places, codes: Iterable[str]) -> frozenset[str]:
@@ -106,9 +107,10 @@ class Audience:
             return self._ledger.persons(prefix)
 
     def numbers(self) -> list[int]:
-        """The numbers of all live subscriptions."""
+        """The numbers of all live subscriptions but the canaries."""
         with self._lock:
-            return list(self._ledger)
+            found: list[int] = np.flatnonzero(self._register.every()).tolist()
+            return found
 
     def add(self, number: int, one: Subscription) -> None:
         """Take in a subscription under its number, in place of what stood there."""
@@ -246,14 +248,17 @@ class Audience:
         severity: str = "",
         role: str = "",
         at: datetime | None = None,
+        canaries: bool = False,
     ) -> dict[str, Numbers]:
         """Whom an alert concerns: by channel, subscription numbers in rising order.
+
+        Never a canary; for what the self-drill publishes ``canaries``, and nobody else.
 
         ``severity`` as in CAP, empty when nobody said it; ``role`` the one a restricted alert is for, if it names one;
         ``at`` the moment, for stays that have ended.
         """
         with self._lock:
-            return self._register.split(self._marks(areas, phase, scope, shape, severity, role, at))
+            return self._register.split(self._marks(areas, phase, scope, shape, severity, role, at, canaries))
 
     def preview(
         self,
@@ -271,10 +276,11 @@ class Audience:
             return self._register.tally(self._marks(areas, phase, scope, shape, severity, role, at))
 
     def census(self) -> tuple[Tally, dict[str, int]]:
-        """How many there are, and how many named which area code, the most wanted first."""
+        """How many there are, and how many named which area code, the most wanted first; without the canaries."""
         with self._lock:
             marks = self._register.every()
-            areas = sorted(((code, len(self._codes.of(code))) for code in list(self._codes)), key=lambda one: -one[1])
+            named = [code for code in self._codes if not code.startswith(CODE)]
+            areas = sorted(((code, len(self._codes.of(code))) for code in named), key=lambda one: -one[1])
             return self._register.tally(marks), dict(areas)
 
     def spread(self, numbers: Numbers, areas: Sequence[str] = ()) -> tuple[dict[str, int], dict[str, int]]:
@@ -348,10 +354,11 @@ class Audience:
         severity: str,
         role: str,
         at: datetime | None,
+        canaries: bool = False,
     ) -> Truth:
         """Everybody who is to be told, as one mark a number."""
         marks = self._touched(areas, shape)
-        self._register.choose(marks, phase, scope, severity, role, at)
+        self._register.choose(marks, phase, scope, severity, role, at, canaries)
         return marks
 
     def _touched(self, areas: Sequence[str], shape: Outline | None) -> Truth:

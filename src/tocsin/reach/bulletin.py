@@ -14,11 +14,14 @@ from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tocsin.cap.alert import AS_OF, CANCEL_REASON, NEXT_UPDATE_BY, Alert
 from tocsin.cap.xml import TRUSTED, read
 from tocsin.clock import parse, utc
 from tocsin.errors import NaiveTimeError
+from tocsin.journal import EXERCISE, Entry
+from tocsin.warn.canary import SELFDRILL_PUBLISHED
 from tocsin.warn.publish import Published
 
 UNTIL = timedelta(hours=6)
@@ -84,6 +87,13 @@ def bulletin(published: Published, alert: Alert, realm: str, public_url: str) ->
         instruction={info.language or "en-US": info.instruction for info in reversed(infos) if info.instruction},
         url=f"{public_url.rstrip('/')}/alerts/{quote(published.identifier, safe='')}.xml",
     )
+
+
+def bulletin_of(entry: Entry, published: Published, alert: Alert, realm: str, public_url: str) -> Bulletin:
+    """The bulletin of what ``entry`` published: a self-drill's is an exercise, of no place, and on no page."""
+    if entry.kind != SELFDRILL_PUBLISHED:
+        return bulletin(published, alert, realm, public_url)
+    return replace(bulletin(published, alert, EXERCISE, public_url), areas=(), url=public_url)
 
 
 def body(told: Bulletin) -> bytes:

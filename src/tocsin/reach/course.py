@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from tocsin.clock import Clock
-from tocsin.journal import Fact, Journal, fact
+from tocsin.journal import EXERCISE, Fact, Journal, fact
 from tocsin.reach.audience import Audience
 from tocsin.reach.carrier import Carrier
 from tocsin.reach.channel import Channel
-from tocsin.reach.delivery import Batch, Batches, Mark, Numbers, Receipt
+from tocsin.reach.delivery import Batch, Batches, Mark, Numbers, Receipt, proving
 from tocsin.reach.ladder import Ladder, Places
 from tocsin.reach.lane import Work
 from tocsin.reach.pace import Pace
@@ -33,7 +33,11 @@ AREAS = 60
 class Course:
     """One alert on its way; ``began`` is when it was sealed, ``published`` when the journal was told of it."""
 
-    def __init__(self, alert: str, seq: int, phase: str, began: datetime, published: datetime) -> None:
+    def __init__(
+        self, alert: str, seq: int, phase: str, began: datetime, published: datetime, proves: bool = False
+    ) -> None:
+        """``proves``: it is the self-drill's."""
+        self.proves = proves
         self.alert, self.seq, self.phase, self.began, self.published = alert, seq, phase, began, published
         self.works: list[Work] = []
         self.ladder: Ladder | None = None
@@ -120,7 +124,9 @@ class Courses:
         """The course that a batch of an alert ``published`` then belongs to, begun now if there is none."""
         course = self._known.get(batch.alert)
         if course is None:
-            course = self._known[batch.alert] = Course(batch.alert, batch.seq, batch.phase, self.clock.now(), published)
+            course = self._known[batch.alert] = Course(
+                batch.alert, batch.seq, batch.phase, self.clock.now(), published, proving(batch.rank)
+            )
         return course
 
     def trim(self) -> None:
@@ -139,7 +145,7 @@ class Courses:
         for alert in changed:
             if (course := self._known.get(alert)) is not None:
                 course.note(at)
-        return [told for course in self for told in course.count(at, realm)]
+        return [told for course in self for told in course.count(at, EXERCISE if course.proves else realm)]
 
     def standing(self, alert: str, areas: bool, silent: Sequence[Carrier], stopped: frozenset[str]) -> Standing | None:
         """Where an alert stands, kept in memory or not; None if nobody was sent it."""

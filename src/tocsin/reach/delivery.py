@@ -18,12 +18,16 @@ from typing import Any, Protocol
 import numpy as np
 from msgspec import Struct
 
-from tocsin.journal import Fact
+from tocsin.journal import EXERCISE, Fact
 from tocsin.reach.pace import Pace
 from tocsin.reach.wanted import LOUD
 
 DELIVERY_SEALED = "delivery:sealed"
 DELIVERY_SETTLED = "delivery:settled"
+DELIVERY_SUMMED = "delivery:summed"
+
+MACHINES = frozenset({"webhook", "mqtt", "siren"})
+"""Channels by which systems are told, and not persons."""
 
 BATCH = 1000
 """The most recipients in one sealed batch."""
@@ -188,6 +192,20 @@ class Settled(Struct, frozen=True):
     curve_partial: bool = False
 
 
+class Summed(Struct, frozen=True):
+    """The body of ``delivery:summed``: how many ended with which mark, late receipts among them, when who it was is erased.
+
+    The entry's subject is ``<identifier>@<channel>``.
+    """
+
+    alert: str
+    event_id: str
+    version: int
+    phase: str
+    channel: str
+    outcomes: dict[str, int]
+
+
 class Proof(Struct, frozen=True):
     """What is known about one alert to one subscriber."""
 
@@ -309,6 +327,20 @@ WARNINGS = frozenset({"prepare", "act", "hold"})
 _RANKS = {"retracted": 0, "act": 0, "hold": 1, "all-clear": 1, "prepare": 2}
 
 
+AFTER_ALL = 20
+"""Added to the rank of what the self-drill sends: it leaves after everything that somebody published."""
+
+
 def rank(phase: str, realm: str) -> int:
     """The place of an alert in every queue, lower first: what saves lives, and anything actual before any exercise."""
     return _RANKS.get(phase, 3) + (10 if realm != "actual" else 0)
+
+
+def proving(rank: int) -> bool:
+    """Whether what has this rank is the self-drill's, and is for nobody but its canaries."""
+    return rank >= AFTER_ALL
+
+
+def realm_of(rank: int, realm: str) -> str:
+    """The realm of what has this rank in an installation of ``realm``: the self-drill's is always exercise."""
+    return EXERCISE if proving(rank) else realm

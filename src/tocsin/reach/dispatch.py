@@ -7,6 +7,8 @@
 - One (event, version) is told once, however often it is published (F22); an older version that comes late is not told.
 - Whom an alert goes to is decided in :mod:`.recipients`, which of a person's channels is next in :mod:`.ladder`, and
   what an attempt comes to in :mod:`.attempt`.
+- What the self-drill publishes goes the same way behind all of this; what of it is under way when an alert comes stands
+  aside, and goes on after it.
 - Sealed batches, the facts and the cursor are one commit. After kill -9 who may have been sent to is sent to again
   while the alert still holds: none is lost, and doubled only what was in flight.
 - A receipt is on disk before whoever brings it is answered.
@@ -42,6 +44,7 @@ from tocsin.reach.delivery import (
     Receipt,
     Sealed,
     mark_of,
+    proving,
 )
 from tocsin.reach.filing import Filing
 from tocsin.reach.lane import Lane, Work, first
@@ -50,11 +53,15 @@ from tocsin.reach.recipients import Recipients
 from tocsin.reach.standing import Standing
 from tocsin.reach.switch import KINDS as SWITCHES
 from tocsin.reach.switch import Stop, stopped, switched
+from tocsin.warn.canary import SELFDRILL_PUBLISHED
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
 
 __all__ = ["PHASES", "Dispatch", "Patience"]
 
 PHASES = ("prepare", "act", "hold", "all-clear", "retracted")
+
+KINDS = (ALERT_PUBLISHED, SELFDRILL_PUBLISHED)
+"""What is sent."""
 
 Origin = tuple[str, datetime]
 """The source of an alert, and when the journal was told of it."""
@@ -209,12 +216,12 @@ class Dispatch:
         return found
 
     def open_alerts(self) -> int:
-        """How many alerts have a delivery that is open."""
-        return sum(course.open for course in self.courses)
+        """How many alerts have a delivery that is open; a self-drill is none."""
+        return sum(course.open and not course.proves for course in self.courses)
 
     def under_way(self) -> list[str]:
-        """The alerts that are kept in memory, the newest last."""
-        return [course.alert for course in self.courses]
+        """The alerts that are kept in memory, the newest last, without self-drills."""
+        return [course.alert for course in self.courses if not course.proves]
 
     async def receive(self, alert: str, subscription: str, level: Receipt) -> bool:
         """Take in a receipt; on disk on return. False where nobody of this name was sent this alert."""
@@ -257,7 +264,7 @@ class Dispatch:
     def _is_quiet(self) -> bool:
         if self._sealing or self._works or self.filing.busy:
             return False
-        return not self.journal.read(self.journal.cursor(self.follower), 1, (ALERT_PUBLISHED,))
+        return not self.journal.read(self.journal.cursor(self.follower), 1, KINDS)
 
     # --- from alert to batches --------------------------------------------------------------------------------------
 
@@ -276,15 +283,24 @@ class Dispatch:
                         newest[published.event_id] = published
             await self._supersede({event_id: published.version for event_id, published in newest.items()})
             origins = {entry.seq: (published.source, entry.at) for entry, published in read if published is not None}
-            self._enter(await asyncio.to_thread(self._seal, read, newest), origins)
+            aside = await self._stand_aside() if any(e.kind == ALERT_PUBLISHED and p for e, p in read) else []
+            try:
+                self._enter(await asyncio.to_thread(self._seal, read, newest), origins)
+            finally:
+                self._go_on(aside)
             return True
         finally:
             self._sealing = False
 
     def _read(self) -> list[tuple[Entry, Published | None]]:
-        entries = self.journal.read(self.journal.cursor(self.follower), 500, (ALERT_PUBLISHED,))
+        entries = self.journal.read(self.journal.cursor(self.follower), 500, KINDS)
         return [
-            (entry, published if entry.realm == self.realm and published.phase in PHASES else None)
+            (
+                entry,
+                published
+                if (entry.realm == self.realm or entry.kind == SELFDRILL_PUBLISHED) and published.phase in PHASES
+                else None,
+            )
             for entry in entries
             for published in (entry.read(Published),)
         ]
@@ -315,7 +331,7 @@ class Dispatch:
                         areas,
                         languages,
                     )
-                    facts.append(fact(DELIVERY_SEALED, f"{plan.alert}@{channel}", sealed, self.realm))
+                    facts.append(fact(DELIVERY_SEALED, f"{plan.alert}@{channel}", sealed, plan.realm))
         return self.batches.seal(self.follower, read[-1][0].seq, facts, plans, versions)
 
     async def _supersede(self, versions: Mapping[str, int]) -> None:
@@ -332,6 +348,24 @@ class Dispatch:
             self._close(work, Mark.SUPERSEDED, Mark.OVERTAKEN)
         # Who may have been reached is read from the store next, so the marks must be there.
         await self.filing.flush()
+
+    async def _stand_aside(self) -> list[Work]:
+        """Take what the self-drill has under way off the channels: a slow canary must not hold up an alert."""
+        aside = [work for work in self._works.values() if proving(work.batch.rank) and work.tasks]
+        under_way = [task for work in aside for task in work.tasks]
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        return aside
+
+    def _go_on(self, aside: Sequence[Work]) -> None:
+        """Put back in their queues, behind the alert, what stood aside for it."""
+        for work in aside:
+            if not work.closed and (lane := self.lanes.get(work.batch.channel)) is not None:
+                work.marks[work.marks == Mark.SENDING] = Mark.WAITING
+                work.ready = None
+                lane.put(work)
+                lane.wake.set()
 
     # --- from batches to channels -----------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@
   smaller area and surely have the earlier version get nothing new, unless the phase or what to do has changed (practice.md
   requirement 43). Systems are told of every version: they keep the state of an area (requirement 79).
 - Whoever may have seen an alert by some channel gets its end by that channel, and none of these is held in reserve.
+- What the self-drill publishes goes to its canaries, as an exercise, after everything else; nothing else ever does.
 """
 
 from __future__ import annotations
@@ -21,13 +22,11 @@ from tocsin.cap.alert import Alert
 from tocsin.clock import Clock
 from tocsin.journal import Entry, Journal
 from tocsin.reach.audience import Audience, Outline
-from tocsin.reach.bulletin import Parse, bulletin
-from tocsin.reach.delivery import WARNINGS, Batch, Batches, Numbers, Plan, rank
+from tocsin.reach.bulletin import Parse, bulletin_of
+from tocsin.reach.delivery import AFTER_ALL, MACHINES, WARNINGS, Batch, Batches, Numbers, Plan, rank, realm_of
 from tocsin.reach.leaving import ALL_CLEAR, LEFT
+from tocsin.warn.canary import SELFDRILL_PUBLISHED
 from tocsin.warn.publish import Published
-
-MACHINES = frozenset({"webhook", "mqtt", "siren"})
-"""Channels by which systems are told, and not persons."""
 
 
 class Recipients:
@@ -52,20 +51,22 @@ class Recipients:
         if not len(self.audience):
             return []
         alert = self.parse(published.cap.encode())
-        told = bulletin(published, alert, self.realm, self.public_url)
+        told = bulletin_of(entry, published, alert, self.realm, self.public_url)
         if told.deadline <= self.clock.now():
             return []
+        proves = entry.kind == SELFDRILL_PUBLISHED
         shape = self.outline(alert)
         gone = self._left(published, shape) if published.phase in WARNINGS else {}
-        recipients, reserve = self._found(published, alert, shape, bool(gone))
+        recipients, reserve = self._found(published, alert, shape, bool(gone), proves)
+        after = AFTER_ALL if proves else 0
         return [
             Plan(
                 name,
                 published.event_id,
                 published.version,
                 phase,
-                self.realm,
-                rank(phase, self.realm),
+                realm_of(after, self.realm),
+                rank(phase, self.realm) + after,
                 entry.seq,
                 told.deadline,
                 whom,
@@ -101,7 +102,7 @@ class Recipients:
         return self.audience.left(seen, published.areas, shape) if seen.size else {}
 
     def _found(
-        self, published: Published, alert: Alert, shape: Outline | None, gone: bool
+        self, published: Published, alert: Alert, shape: Outline | None, gone: bool, proves: bool
     ) -> tuple[dict[str, Numbers], dict[str, Numbers]]:
         over = published.phase in ("retracted", "all-clear")
         seen = self.batches.reached(published.event_id) if over else np.empty(0, dtype=np.int64)
@@ -115,6 +116,7 @@ class Recipients:
             shape,
             severity=worst(alert),
             at=self.clock.now(),
+            canaries=proves,
         )
         for channel, numbers in reached.items():
             present[channel] = np.union1d(present[channel], numbers) if channel in present else numbers

@@ -3,8 +3,10 @@
 - A public alert is for everybody; a restricted one for staff, or for those who bear the role it names; a private one for
   nobody who subscribes.
 - Who named no phase or severity wants all; an alert whose severity nobody said is never kept from anybody for it.
+- A canary is told of what the self-drill publishes and of nothing else, and nobody else is told of that; it is no
+  subscriber, so it is counted among none.
 - A stay begins at its first moment and is over at its last.
-- Who has several channels is one person.
+- Who has several channels is one person; what is told by a channel for systems is none.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from tocsin.reach.delivery import Numbers
+from tocsin.reach.delivery import MACHINES, Numbers
 from tocsin.reach.fence import Truth
 from tocsin.reach.subscriber import Subscription
 
@@ -26,12 +28,14 @@ _ALL = 0xFFFF
 _BITS = 15
 _FOREVER = 2**32 - 1
 ROLE = "role:"
+CANARY = "canary"
+"""The audience of the operator's own addresses, by which the self-drill proves the channels."""
 
 
 class Tally(Struct, frozen=True):
     """How many subscriptions an alert would concern, in all and by their channel, first language and audience.
 
-    ``people`` counts whoever has several channels once.
+    ``people`` counts whoever has several channels once; systems (:data:`.delivery.MACHINES`) are not among them.
     """
 
     total: int
@@ -39,6 +43,11 @@ class Tally(Struct, frozen=True):
     languages: dict[str, int]
     audiences: dict[str, int]
     people: int = 0
+
+    @property
+    def systems(self) -> int:
+        """How many of them are systems."""
+        return sum(count for channel, count in self.channels.items() if channel in MACHINES)
 
 
 class Register:
@@ -137,12 +146,25 @@ class Register:
         self._live[number] = False
 
     def choose(
-        self, marks: Truth, phase: str, scope: str, severity: str = "", role: str = "", at: datetime | None = None
+        self,
+        marks: Truth,
+        phase: str,
+        scope: str,
+        severity: str = "",
+        role: str = "",
+        at: datetime | None = None,
+        canaries: bool = False,
     ) -> None:
-        """Of those marked (``rows`` long), leave only who wants and may be told of such an alert."""
+        """Of those marked (``rows`` long), leave only who wants and may be told of such an alert; or only ``canaries``."""
         rows = self._rows
         marks &= self._live[:rows]
-        told = np.array([_told(audience, roles, scope, role) for audience, roles in self._standings], dtype=np.bool_)
+        told = np.array(
+            [
+                audience == CANARY if canaries else _told(audience, roles, scope, role)
+                for audience, roles in self._standings
+            ],
+            dtype=np.bool_,
+        )
         if not told.all():
             marks &= told[self._standing[:rows]]
         if self._phase_bits:
@@ -165,14 +187,16 @@ class Register:
         for (audience, _), n in _counts(self._standing[:rows][marks], self._standings).items():
             audiences[audience] = audiences.get(audience, 0) + n
         total = int(np.count_nonzero(marks))
-        person = self._person[:rows][marks]
+        machines = [place for name, place in self._channels.items() if name in MACHINES]
+        persons = marks & ~np.isin(self._channel[:rows], machines) if machines else marks
+        person = self._person[:rows][persons]
         owned = person[person != 0]
         return Tally(
             total,
             _counts(self._channel[:rows][marks], self._channels),
             _counts(self._language[:rows][marks], self._languages),
             dict(sorted(audiences.items())),
-            total - len(owned) + len(np.unique(owned)),
+            len(person) - len(owned) + len(np.unique(owned)),
         )
 
     def languages(self, numbers: Numbers) -> dict[str, int]:
@@ -180,8 +204,12 @@ class Register:
         return _counts(self._language[numbers], self._languages)
 
     def every(self) -> Truth:
-        """All who stand here, as marks."""
-        return self._live[: self._rows].copy()
+        """All subscribers who stand here, as marks."""
+        marks: Truth = self._live[: self._rows].copy()
+        mine = np.array([audience != CANARY for audience, _ in self._standings], dtype=np.bool_)
+        if not mine.all():
+            marks &= mine[self._standing[: self._rows]]
+        return marks
 
     def over(self, at: datetime) -> Numbers:
         """Whose stay has come to its end by ``at``."""
@@ -221,6 +249,8 @@ class Register:
 
 def _told(audience: str, roles: frozenset[str], scope: str, role: str) -> bool:
     """Whether somebody of this audience is told of an alert of this scope, for this role if it names one."""
+    if audience == CANARY:
+        return False
     if scope == "Public":
         return True
     if scope != "Restricted" or audience != "staff":

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -23,6 +22,7 @@ from tocsin.place.gazetteer import Gazetteer
 from tocsin.place.language import best, language
 from tocsin.reach.bulletin import Bulletin, read_alert
 from tocsin.reach.delivery import Delivery
+from tocsin.recent import Recent
 from tocsin.warn.phrase import LANGUAGES, book
 
 KEPT = 64
@@ -75,7 +75,7 @@ class Wordings:
 
     def __init__(self, cap: Callable[[str], bytes | None] = lambda identifier: None) -> None:
         self._cap = cap
-        self._kept: OrderedDict[str, tuple[bytes, Told]] = OrderedDict()
+        self._kept: Recent[str, tuple[bytes, Told]] = Recent(KEPT)
 
     def of(self, delivery: Delivery) -> Told:
         """The words of a delivery's alert. A body that is no bulletin raises ``msgspec.ValidationError``."""
@@ -86,8 +86,6 @@ class Wordings:
         if kept is None or stale or xml:
             kept = delivery.body, tell(_BULLETIN.decode(delivery.body), read_alert(xml) if xml else None)
             self._kept[delivery.alert] = kept
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
         return kept[1]
 
 

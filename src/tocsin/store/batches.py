@@ -40,6 +40,7 @@ from tocsin.reach.delivery import (
     Settled,
     count,
     raised,
+    realm_of,
     receipt,
 )
 from tocsin.reach.pace import Pace
@@ -75,7 +76,8 @@ SELECT id, alert, event_id, version, phase, channel, realm, rank, seq, deadline,
 FROM batches WHERE realm = ?
 """
 _OPEN = _BATCH + " AND settled = 0 ORDER BY rank, seq, id"
-_OF_ALERT = _BATCH + " AND alert = ? ORDER BY id"
+# Whose receipts were summed up (tocsin.store.receipts) has a row that names nobody: its last number is 0.
+_OF_ALERT = _BATCH + " AND alert = ? AND last > 0 ORDER BY id"
 _OF_EVENT = """
 SELECT phase, recipients, marks FROM batches WHERE event_id = ? AND realm = ? ORDER BY seq, id
 """
@@ -86,13 +88,15 @@ _PROOFS = """
 SELECT alert, event_id, version, phase, channel, recipients, marks, id
 FROM batches WHERE first <= ? AND last >= ? ORDER BY id DESC
 """
-_TALLY = "SELECT channel, event_id, version, phase, realm, settled, marks FROM batches WHERE alert = ?"
+_TALLY = """
+SELECT channel, event_id, version, phase, realm, settled, marks, rank FROM batches WHERE alert = ? AND last > 0
+"""
 _LATEST = """
 SELECT seq FROM batches WHERE event_id = ? AND realm = ? AND version < ? ORDER BY version DESC, id DESC LIMIT 1
 """
 _UNSEEN: Mapping[tuple[str, str], Pace] = {}
 _PROVEN = tuple(mark.name.lower() for mark in PROVEN)
-_SUBJECTS = "SELECT DISTINCT alert, channel FROM batches WHERE realm = ? AND id > ?"
+_SUBJECTS = "SELECT DISTINCT alert, channel FROM batches WHERE realm = ? AND id > ? AND last > 0"
 
 
 class SqlBatches:
@@ -130,7 +134,8 @@ class SqlBatches:
                 plan.version,
                 plan.phase,
                 channel,
-                plan.realm,
+                # Whose dispatch sends it; what realm it is of, its rank says.
+                self.realm,
                 plan.rank,
                 plan.seq,
                 _micros(plan.deadline),
@@ -205,7 +210,7 @@ class SqlBatches:
 
         def rows(connection: apsw.Connection) -> None:
             connection.executemany(
-                "UPDATE batches SET marks = ?, settled = ? WHERE id = ?",
+                "UPDATE batches SET marks = ?, settled = ? WHERE id = ? AND last > 0",
                 [(marks, int(settled), number) for number, marks, settled in kept],
             )
 
@@ -282,15 +287,17 @@ class SqlBatches:
         """Record ``delivery:settled`` where all is settled, once for each alert and channel."""
         facts = []
         for alert in alerts:
-            waiting, ended = set(), dict[str, list[tuple[str, int, str, bytes]]]()
+            waiting, ended = set(), dict[str, list[tuple[str, int, str, bytes, int]]]()
             with self.store.reader() as connection:
-                for channel, event_id, version, phase, realm, settled, marks in connection.execute(_TALLY, (alert,)):
+                for channel, event_id, version, phase, realm, settled, marks, rank in connection.execute(
+                    _TALLY, (alert,)
+                ):
                     if realm != self.realm or not settled:
                         waiting.add(channel)
-                    ended.setdefault(channel, []).append((event_id, version, phase, marks))
+                    ended.setdefault(channel, []).append((event_id, version, phase, marks, rank))
             for channel, rows in ended.items():
                 if channel not in waiting:
-                    event_id, version, phase, _ = rows[0]
+                    event_id, version, phase, _, rank = rows[0]
                     counts = count(np.frombuffer(b"".join(row[3] for row in rows), dtype=np.uint8))
                     # Who was told by another channel was never a recipient of this one.
                     counts.pop(Mark.SPARED.name.lower(), None)
@@ -298,7 +305,7 @@ class SqlBatches:
                     partial = sum(counts.get(name, 0) for name in _PROVEN) > (pace.count if pace is not None else 0)
                     curve = pace.curve() if pace is not None else {}
                     told = Settled(alert, event_id, version, phase, channel, counts, curve, partial)
-                    facts.append(fact(DELIVERY_SETTLED, f"{alert}@{channel}", told, self.realm))
+                    facts.append(fact(DELIVERY_SETTLED, f"{alert}@{channel}", told, realm_of(rank, self.realm)))
         if facts:
             self.store.append_new(facts)
 
@@ -427,7 +434,7 @@ def _batch(row: tuple[Any, ...], marks: Marks) -> Batch:
     number, alert, event_id, version, phase, channel, realm, rank, seq, deadline, recipients, _, rung = row
     numbers, ends = np.frombuffer(recipients, dtype=np.int64), _moment(deadline)
     return Batch(
-        number, alert, event_id, version, phase, channel, realm, rank, seq, ends, numbers, marks, rung
+        number, alert, event_id, version, phase, channel, realm_of(rank, realm), rank, seq, ends, numbers, marks, rung
     )  # fmt: skip
 
 

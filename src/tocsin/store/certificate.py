@@ -3,8 +3,9 @@
 - A key is ECDSA P-256 with a certificate of its own that names the sender it signs for; receivers pin the certificate.
 - There are always two whose times overlap: the next is made before the old one ends, so that receivers have pinned it
   when it is needed (F10: stations rejected tests for weeks because a certificate had ended).
-- From 60 days before the last one ends the operator is told, at 30, 7 and 1 louder, and readiness says so; without one in
-  force nothing can be published, and that is a fault of readiness long before it is one of a warning.
+- From 60 days before the last one ends readiness says so, and administrators are called at 60, 30, 7 and 1 days before
+  any of them ends (:mod:`tocsin.warn.ending`); without one in force nothing can be published, and that is a fault of
+  readiness long before it is one of a warning.
 - The end of one that has a successor is said where people look, so that receivers pin the next; it stops nothing.
 - Each realm has its own folder; a key of one realm never signs for the other (F1).
 """
@@ -26,10 +27,10 @@ from tocsin.cap.signature import Pinned, key_id, sign
 from tocsin.errors import KeyEndsError, KeyMissingError
 from tocsin.remark import Remark, remark
 from tocsin.store.file import sync
+from tocsin.warn.ending import TOLD_AT, Ending
 
 LIFE = timedelta(days=730)
 OVERLAP = timedelta(days=180)
-TOLD_AT = (60, 30, 7, 1)
 
 
 class Certificate(Struct, frozen=True):
@@ -139,6 +140,16 @@ class Certificates:
         self.current(at)
         if said := self._ending(at):
             raise KeyEndsError(said)
+
+    def endings(self) -> tuple[Ending, ...]:
+        """When each ends, and whether another one is in force then."""
+        found = []
+        for one in self._all:
+            ends = one.certificate.not_valid_after_utc
+            found.append(
+                Ending(one.key_id, ends, not any(other.holds(ends) for other in self._all if other is not one))
+            )
+        return tuple(found)
 
     def faults(self, at: datetime) -> list[Remark]:
         """One sentence for each thing the operator must know about the certificates."""

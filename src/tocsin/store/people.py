@@ -24,7 +24,7 @@ from tocsin.journal import Entry, Fact
 from tocsin.remark import remark
 from tocsin.store.seal import Seal
 from tocsin.store.sqlite import SqliteStore
-from tocsin.warn.enrolment import Credential, Invitation, Personal, Way
+from tocsin.warn.enrolment import Credential, Device, Invitation, Personal, Way
 from tocsin.warn.person import Role
 
 SCHEMA = """
@@ -38,11 +38,17 @@ CREATE TABLE IF NOT EXISTS credential (
   made TEXT NOT NULL, used TEXT, data BLOB NOT NULL, counter INTEGER NOT NULL, failures INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX IF NOT EXISTS credential_by_person ON credential (realm, person);
+CREATE TABLE IF NOT EXISTS call_device (
+  realm TEXT NOT NULL, id TEXT NOT NULL, person TEXT NOT NULL, mark BLOB NOT NULL, made TEXT NOT NULL,
+  label BLOB NOT NULL, endpoint BLOB NOT NULL, keys BLOB NOT NULL, PRIMARY KEY (realm, id)
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS call_device_by_mark ON call_device (realm, person, mark);
 CREATE TABLE IF NOT EXISTS invitation (
   mark BLOB PRIMARY KEY, realm TEXT NOT NULL, id TEXT NOT NULL UNIQUE, roles TEXT NOT NULL, by TEXT NOT NULL,
   made TEXT NOT NULL, ends TEXT NOT NULL, note BLOB NOT NULL, person TEXT NOT NULL
 ) STRICT;
 """
+MOST_DEVICES = 10
 CREDENTIAL = "SELECT id, person, way, made, used, data, counter, failures FROM credential WHERE realm = ? AND "
 INVITATION = "SELECT id, roles, by, made, ends, note, person FROM invitation WHERE realm = ? AND "
 
@@ -175,8 +181,67 @@ class SqlPeople:
         """Erase everything about a person: name, ways to reach them, credentials, and links made for them."""
 
         def change(connection: apsw.Connection) -> None:
-            for table, column in (("person", "id"), ("credential", "person"), ("invitation", "person")):
+            for table, column in (
+                ("person", "id"),
+                ("credential", "person"),
+                ("invitation", "person"),
+                ("call_device", "person"),
+            ):
                 connection.execute(f"DELETE FROM {table} WHERE realm = ? AND {column} = ?", (self.realm, person))  # noqa: S608 - names from the line above
+
+        return self._change(facts, change)
+
+    # --- devices ---------------------------------------------------------------------------------------------------
+
+    def devices(self, persons: Sequence[str]) -> list[Device]:
+        """By which devices ``persons`` let themselves be called, the oldest first."""
+        with self.store.reader() as connection:
+            rows = list(
+                connection.execute(
+                    "SELECT id, person, label, endpoint, keys, made FROM call_device WHERE realm = ? "
+                    "AND person IN (SELECT value FROM json_each(?)) ORDER BY made, id",
+                    (self.realm, msgspec.json.encode(persons).decode()),
+                )
+            )
+        found = []
+        for number, person, *boxes, made in rows:
+            label, endpoint, keys = (
+                self._seal.open(f"call_device.{field}", number, box).decode()
+                for field, box in zip(("label", "endpoint", "keys"), boxes, strict=True)
+            )
+            found.append(Device(number, person, label, endpoint, keys, parse(made)))
+        return found
+
+    def add_device(self, made: Device, facts: Sequence[Fact]) -> list[Entry]:
+        """Call a person by this device as well; the same one again takes the place of the first."""
+        boxes = [
+            self._seal.close(f"call_device.{field}", made.id, getattr(made, field).encode())
+            for field in ("label", "endpoint", "keys")
+        ]
+        mark = self._seal.mark("call_device.endpoint", made.endpoint.encode())
+
+        def change(connection: apsw.Connection) -> None:
+            here = (self.realm, made.person)
+            connection.execute("DELETE FROM call_device WHERE realm = ? AND person = ? AND mark = ?", (*here, mark))
+            if (
+                connection.execute("SELECT count(*) FROM call_device WHERE realm = ? AND person = ?", here).get
+                >= MOST_DEVICES
+            ):
+                raise ParameterError(remark("people.devices", "there are many devices already; remove one first"))
+            connection.execute(
+                "INSERT INTO call_device VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (self.realm, made.id, made.person, mark, spell(made.made), *boxes),
+            )
+
+        return self._change(facts, change)
+
+    def drop_device(self, number: str, person: str, facts: Sequence[Fact]) -> list[Entry]:
+        """Call ``person`` by this device no more."""
+
+        def change(connection: apsw.Connection) -> None:
+            connection.execute(
+                "DELETE FROM call_device WHERE realm = ? AND id = ? AND person = ?", (self.realm, number, person)
+            )
 
         return self._change(facts, change)
 

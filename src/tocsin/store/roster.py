@@ -22,6 +22,7 @@ import msgspec
 
 from tocsin.account.roster import Details, Kind, Member, Way
 from tocsin.clock import parse, spell
+from tocsin.errors import NotFoundError
 from tocsin.journal import Entry, Fact
 from tocsin.store.file import connect, plainly
 from tocsin.store.sqlite import SqliteStore
@@ -38,6 +39,10 @@ CREATE TABLE IF NOT EXISTS member_way (
   realm TEXT NOT NULL, mark BLOB NOT NULL, member TEXT NOT NULL, PRIMARY KEY (realm, mark, member)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS member_way_of ON member_way (realm, member);
+CREATE TABLE IF NOT EXISTS member_device (
+  realm TEXT NOT NULL, member TEXT NOT NULL, mark BLOB NOT NULL, made TEXT NOT NULL, subscription BLOB NOT NULL,
+  PRIMARY KEY (realm, member, mark)
+) STRICT, WITHOUT ROWID;
 """
 MEMBERS = """SELECT id, kind, zone, wards, languages, channels, starts, ends, verified FROM member
   WHERE realm = ? ORDER BY zone, id"""
@@ -50,9 +55,17 @@ WRITE = """INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 
   kind = excluded.kind, zone = excluded.zone, wards = excluded.wards, languages = excluded.languages,
   channels = excluded.channels, starts = excluded.starts, ends = excluded.ends, verified = excluded.verified,
   name = excluded.name, own_key = excluded.own_key, ways = excluded.ways"""
+DEVICES = """SELECT d.member, m.key, d.subscription FROM member_device d JOIN member m ON m.realm = d.realm AND m.id = d.member
+  WHERE d.realm = ? AND d.member IN (SELECT value FROM json_each(?)) ORDER BY d.member, d.made, d.mark"""
+JOIN = """INSERT INTO member_device VALUES (?, ?, ?, ?, ?)
+  ON CONFLICT (realm, member, mark) DO UPDATE SET made = excluded.made"""
+OLDEST = """DELETE FROM member_device WHERE realm = ? AND member = ? AND mark NOT IN
+  (SELECT mark FROM member_device WHERE realm = ? AND member = ? ORDER BY made DESC LIMIT ?)"""
+MOST_DEVICES = 5
 VERIFY = "UPDATE member SET verified = ? WHERE realm = ? AND id = ?"
 # Everything that leads from a person to what they did is in these tables; where one is added, it is named here.
 ERASE = (
+    "DELETE FROM member_device WHERE realm = ? AND member = ?",
     "DELETE FROM member_way WHERE realm = ? AND member = ?",
     "DELETE FROM member WHERE realm = ? AND id = ?",
 )
@@ -174,6 +187,43 @@ class SqlRoster:
 
         return self._change(facts, change, ())
 
+    # --- devices ---------------------------------------------------------------------------------------------------
+
+    def devices(self, ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """The subscriptions of the apps by which ``ids`` want to be asked as well; who has none is not in it."""
+        with self.store.reader() as connection:
+            rows = list(connection.execute(DEVICES, (self.realm, _json(ids))))
+        found: dict[str, tuple[str, ...]] = {}
+        for member, key, box in rows:
+            found[member] = (*found.get(member, ()), self.vault.open(key, "device", member, box))
+        return found
+
+    def join_device(self, member: str, subscription: str, at: datetime, facts: Sequence[Fact]) -> list[Entry]:
+        """Ask ``member`` by this subscription of theirs as well, from now on; the newest few are kept."""
+        with self.store.reader() as connection:
+            row = connection.execute(
+                "SELECT key FROM member WHERE realm = ? AND id = ?", (self.realm, member)
+            ).fetchone()
+        if row is None:
+            raise NotFoundError
+        box = self.vault.close(bytes(row[0]), "device", member, subscription)
+        mark = self._device_mark(subscription)
+
+        def change(connection: apsw.Connection) -> None:
+            connection.execute(JOIN, (self.realm, member, mark, spell(at), box))
+            connection.execute(OLDEST, (self.realm, member, self.realm, member, MOST_DEVICES))
+
+        return self._change(facts, change, ())
+
+    def leave_device(self, member: str, subscription: str, facts: Sequence[Fact]) -> list[Entry]:
+        """Ask ``member`` by this subscription no more."""
+        row = (self.realm, member, self._device_mark(subscription))
+
+        def change(connection: apsw.Connection) -> None:
+            connection.execute("DELETE FROM member_device WHERE realm = ? AND member = ? AND mark = ?", row)
+
+        return self._change(facts, change, ())
+
     # --- erasing ---------------------------------------------------------------------------------------------------
 
     def erase(self, ids: Sequence[str], facts: Sequence[Fact]) -> list[Entry]:
@@ -224,6 +274,9 @@ class SqlRoster:
 
     def _key_mark(self, key: str) -> bytes:
         return self.vault.seal.mark("member.key", key.strip().casefold().encode())
+
+    def _device_mark(self, subscription: str) -> bytes:
+        return self.vault.seal.mark("member.device", subscription.encode())
 
     def _way_mark(self, address: str) -> bytes:
         return self.vault.seal.mark("member.way", address.strip().casefold().encode())

@@ -19,6 +19,8 @@ INVITATION_MADE = "invitation:made"
 INVITATION_WITHDRAWN = "invitation:withdrawn"
 CREDENTIAL_ADDED = "credential:added"
 CREDENTIAL_REMOVED = "credential:removed"
+DEVICE_ADDED = "device:added"
+DEVICE_REMOVED = "device:removed"
 SESSION_BEGUN = "session:begun"
 SESSION_PROVED = "session:proved"
 SESSION_UNPROVED = "session:unproved"
@@ -44,6 +46,24 @@ class Personal(Struct, frozen=True):
     email: str = ""
     phone: str = ""
     language: str = ""
+
+
+class Device(Struct, frozen=True):
+    """A browser or phone by which a person lets themselves be called. ``keys`` are what is sealed to it, as one text."""
+
+    id: str
+    person: str
+    label: str
+    endpoint: str
+    keys: str
+    made: datetime
+
+
+class Called(Struct, frozen=True):
+    """The body of ``device:added`` and ``device:removed``; the subject is the person's id."""
+
+    device: str
+    by: str = ""
 
 
 class Invitation(Struct, frozen=True):

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from statistics import median
@@ -20,6 +19,7 @@ from tocsin.cap.phase import Phase
 from tocsin.cap.xml import read
 from tocsin.journal import Entry
 from tocsin.place.gazetteer import Gazetteer
+from tocsin.recent import Recent
 from tocsin.remark import Remark, remark
 from tocsin.warn.draft import Where
 from tocsin.warn.extent import codes_under
@@ -75,7 +75,7 @@ class Tally:
 
     def __init__(self, gazetteer: Gazetteer, realm: str) -> None:
         self._gazetteer, self._realm = gazetteer, realm
-        self._events: OrderedDict[str, _Event] = OrderedDict()
+        self._events: Recent[str, _Event] = Recent(KEPT)
 
     def apply(self, entry: Entry) -> None:
         """Take in one entry of the journal."""
@@ -94,8 +94,6 @@ class Tally:
         areas = codes_under(where, self._gazetteer)
         if known is None:
             self._events[done.event_id] = _Event(done.sent, areas, where)
-            while len(self._events) > KEPT:
-                self._events.popitem(last=False)
         else:
             known.areas = tuple(sorted({*known.areas, *areas}))
 

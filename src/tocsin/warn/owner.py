@@ -68,7 +68,8 @@ class Owned(Struct, frozen=True):
 class Page(Struct, frozen=True):
     """The body of ``page:due``; the subject is :attr:`id`. One call to one person about one thing.
 
-    ``kind`` is ``ends``, ``undecided``, ``late`` or ``stopped``; ``minutes`` to the end, or since it waits.
+    ``kind`` is ``ends``, ``undecided``, ``late``, ``stopped``, ``key-ends`` or ``last-key-ends``; ``minutes`` to the end,
+    or since it waits.
     """
 
     about: str
@@ -346,12 +347,16 @@ class Watch:
             )
         return found
 
-    def due(self, people: People, at: datetime) -> list[Fact]:
-        """What to record now: calls that have become due, and alerts that have run out unattended; each once."""
+    def due(self, people: People, at: datetime, more: Iterable[Page] = ()) -> list[Fact]:
+        """What to record now: calls that have become due, and alerts that have run out unattended; each once.
+
+        ``more`` are calls about other things than alerts.
+        """
         answered = frozenset(map(_about, self._answered))
         pages = due_pages(self.owned(), answered, at) + unactioned_pages(self.undecided(), people, at)
         pages += late_pages(self._late.values(), answered, people, at)
         pages += stopped_pages(self.stopped(), answered, people, at)
+        pages += more
         facts = [fact(PAGE_DUE, page.id, page, self._realm) for page in pages if page.id not in self._made]
         facts += [
             fact(

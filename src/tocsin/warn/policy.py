@@ -3,6 +3,7 @@
 - A person decides: without a line here, what a source says waits for one. The file must be signed by this installation's
   key, so a line cannot be slipped in (practice.md section 6: "policy pre-signed").
 - News can never be mirrored: only an official source may stand in a line.
+- ``selfdrill`` names the channels for whose canaries the self-drill may publish each night, when nobody is awake.
 - The realm stands in the file; a policy of the other realm is refused (F1).
 """
 
@@ -33,6 +34,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     realm: str
     version: int = 1
     mirror: tuple[Line, ...] = ()
+    selfdrill: tuple[str, ...] = ()
     signed_by: str = ""
 
     def line_for(self, source: str) -> Line | None:

@@ -30,7 +30,8 @@ from tocsin.warn.tier import Tier, tiers
 class Counts(Struct, frozen=True):
     """Who would be told: ``subscribers`` in all, and of them by channel, by language and by audience.
 
-    ``people`` counts whoever has several channels once; None when nobody can tell.
+    ``people`` counts whoever has several channels once, and no system; None when nobody can tell. ``systems`` are told by
+    the channels in ``machines``.
     """
 
     subscribers: int
@@ -38,10 +39,26 @@ class Counts(Struct, frozen=True):
     by_language: dict[str, int] = {}
     by_audience: dict[str, int] = {}
     people: int | None = None
+    systems: int = 0
+    machines: tuple[str, ...] = ()
+
+    @property
+    def ways(self) -> dict[str, int]:
+        """By how many channels people are told, the most used first."""
+        return self._of(False)
+
+    @property
+    def told(self) -> dict[str, int]:
+        """The systems by channel, the most used first."""
+        return self._of(True)
+
+    def _of(self, machines: bool) -> dict[str, int]:
+        found = [(name, n) for name, n in self.by_channel.items() if (name in self.machines) is machines]
+        return dict(sorted(found, key=lambda one: (-one[1], one[0])))
 
 
-Counter = Callable[[Where, str], "Counts | None"]
-"""Counts who an area and an audience reach; None when nobody can tell."""
+Counter = Callable[[Where, str, str], "Counts | None"]
+"""Counts whom an alert for an area and an audience, of a phase, reaches; None when nobody can tell."""
 
 
 class Words(Struct, frozen=True):
@@ -122,7 +139,12 @@ class Preview(Struct, frozen=True):
 
 
 def preview(
-    desk: Desk, name: str, at: datetime, *, counter: Counter = lambda where, audience: None, tally: Tally | None = None
+    desk: Desk,
+    name: str,
+    at: datetime,
+    *,
+    counter: Counter = lambda where, audience, phase: None,
+    tally: Tally | None = None,
 ) -> Preview:
     """What is seen of draft ``name`` at ``at``; raises NotFoundError where there is none."""
     draft = desk.draft(name)
@@ -133,7 +155,7 @@ def preview(
         return Preview(name, draft.state.value, realm, content, fault=str(wrong), why=wrong.remark)
     gazetteer = desk.kit.gazetteer
     shape = shape_of(content.where, gazetteer)
-    counts = counter(content.where, content.audience)
+    counts = counter(content.where, content.audience, content.phase)
     messages = _messages(compiled)
     waits = draft.state in (DraftState.PROPOSED, DraftState.APPROVED)
     standing = desk.progress(draft, at)

@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -28,6 +28,7 @@ from tocsin.cap.standing import Judgement, place_standing
 from tocsin.cap.thread import ALL_CLEAR_FOR, Course, Step, Thread, thread_standing
 from tocsin.journal import GENESIS, Entry
 from tocsin.place.gazetteer import Gazetteer
+from tocsin.recent import Recent
 from tocsin.sense.source import SOURCE_HEARD, SOURCE_LOST, Heard, Source
 from tocsin.warn.contact import Contacts
 from tocsin.warn.line import SAID, Line, Reader, began, in_realm, over, step_of
@@ -88,14 +89,14 @@ class Situation:
         self._everywhere: set[str] = set()
         self._shaped: set[str] = set()
         self._by_identifier: dict[str, str] = {}
-        self._gone: OrderedDict[str, int] = OrderedDict()
-        self._ended: OrderedDict[str, Published] = OrderedDict()
+        self._gone: Recent[str, int] = Recent(TOMBSTONES)
+        self._ended: Recent[str, Published] = Recent(ENDED_ALERTS)
         self._due: list[tuple[datetime, str]] = []
         self._history: dict[str, deque[Change]] = defaultdict(lambda: deque(maxlen=HISTORY))
         self._silences: dict[str, deque[Change]] = defaultdict(lambda: deque(maxlen=HISTORY))
         self._over: dict[str, datetime] = {}
         self._kept: dict[str, _Kept] = {}
-        self._parsed: OrderedDict[str, Alert] = OrderedDict()
+        self._parsed: Recent[str, Alert] = Recent(PARSED)
 
     # --- what is heard ---------------------------------------------------------------------------------------------
 
@@ -216,14 +217,10 @@ class Situation:
                 self._over[code] = max(over_since, self._over.get(code, over_since))
             self._forget(code)
         self._gone[key] = line.top
-        while len(self._gone) > TOMBSTONES:
-            self._gone.popitem(last=False)
         for identifier, published in line.published.items():
             self._by_identifier.pop(identifier, None)
             self._parsed.pop(identifier, None)
             self._ended[identifier] = published
-        while len(self._ended) > ENDED_ALERTS:
-            self._ended.popitem(last=False)
 
     # --- what it comes to ------------------------------------------------------------------------------------------
 
@@ -358,12 +355,7 @@ class Situation:
 
     def _alert(self, published: Published) -> Alert:
         """The published XML as an Alert, read once while it is asked for."""
-        found = self._parsed.get(published.identifier)
-        if found is None:
-            found = self._parsed[published.identifier] = self._read(published)
-            if len(self._parsed) > PARSED:
-                self._parsed.popitem(last=False)
-        return found
+        return self._parsed.made(published.identifier, lambda: self._read(published))
 
 
 def _read(published: Published) -> Alert:

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,6 +22,7 @@ from tocsin.cap.phase import Phase
 from tocsin.cap.telling import told as telling
 from tocsin.errors import MediaTypeError, NotFoundError, NotReadyError, NotSignedInError, ParameterError, TooSlowError
 from tocsin.reach.heartbeat import Position, SourceContact, heartbeat
+from tocsin.recent import Recent
 from tocsin.web import confirm
 from tocsin.web.feed import FEED, FOR_EVER, Feed
 from tocsin.web.feed import address_of as message_at
@@ -80,7 +80,7 @@ class Interface:
         self.confirmations = confirm.Confirmations(house)
         self.described: dict[str, object] = {}
         self._described: Ready | None = None
-        self._found: OrderedDict[tuple[str, str, str | None, int], Ready] = OrderedDict()
+        self._found: Recent[tuple[str, str, str | None, int], Ready] = Recent(SEARCHES_KEPT)
         self._searching = asyncio.Lock()
         self._docs = ""
 
@@ -167,8 +167,6 @@ class Interface:
                 vary="Accept-Encoding, Accept-Language",
             )
             self._found[asking] = known
-            if len(self._found) > SEARCHES_KEPT:
-                self._found.popitem(last=False)
         return known
 
     def _place(self, one: Place, language: str) -> PlaceFound:

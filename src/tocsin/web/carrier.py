@@ -29,6 +29,8 @@ class Drill(Protocol):
 
     def overdue(self, at: datetime) -> bool: ...
 
+    def unsigned(self) -> list[str]: ...
+
 
 MOST = 50
 """Carriers that are measured each by itself: push services and gateways are few, and the busiest come first."""
@@ -64,6 +66,12 @@ def drill_passed(drill: Drill) -> Callable[[datetime], Iterable[Ailment]]:
             yield Ailment(
                 "selfdrill.failed",
                 f"{channel} did not pass the last self-drill ({reason}): test it on the channels page and mend it.",
+            )
+        for channel in drill.unsigned():
+            yield Ailment(
+                "selfdrill.unsigned",
+                f"{channel} has a canary, and the signed policy does not allow the self-drill to tell it: name it in "
+                "selfdrill and sign with: tocsin policy sign",
             )
         if drill.overdue(at):
             yield Ailment(

@@ -103,12 +103,12 @@ def dossier(house: House, member: str, viewer: str) -> Dossier:
         details,
         tuple(asked),
         tuple(answers),
-        tuple(_subscriptions(house, details)),
+        tuple(_subscriptions(house, member, details)),
         tuple(looks),
     )
 
 
-def _subscriptions(house: House, details: Details) -> list[Subscribed]:
+def _subscriptions(house: House, member: str, details: Details) -> list[Subscribed]:
     subscribers: Any = house.subscriptions
     if subscribers is None:
         return []
@@ -118,6 +118,10 @@ def _subscriptions(house: House, details: Details) -> list[Subscribed]:
             one = subscribers.roll.subscription(number)
             if one is not None:
                 found.append(Subscribed(way.channel, way.address, one.areas, one.languages))
+    for name in of(house).roster.devices([member]).get(member, ()):
+        if (one := subscribers.get(name)) is not None:
+            # The app of theirs by which they let themselves be asked as well.
+            found.append(Subscribed(one.channel, "", one.areas, one.languages))
     return found
 
 

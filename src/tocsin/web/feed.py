@@ -14,7 +14,6 @@ Standards: RFC 4287 (Atom), RFC 5005 (paging), OASIS CAP 1.2.
 from __future__ import annotations
 
 import uuid
-from collections import OrderedDict
 from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -25,6 +24,7 @@ from tocsin.cap.alert import Info
 from tocsin.clock import EPOCH, spell
 from tocsin.errors import ParameterError
 from tocsin.journal import EXERCISE
+from tocsin.recent import Recent
 from tocsin.settings import Settings
 from tocsin.warn.phrase import book
 from tocsin.web.ready import Ready
@@ -67,9 +67,9 @@ class Feed:
         self.language = settings.languages[0]
         self._first: Ready | None = None
         self._upto = -1
-        self._entries: OrderedDict[int, bytes] = OrderedDict()
-        self._messages: OrderedDict[str, Ready] = OrderedDict()
-        self._pages: OrderedDict[int, Ready] = OrderedDict()
+        self._entries: Recent[int, bytes] = Recent(KEEP)
+        self._messages: Recent[str, Ready] = Recent(KEEP)
+        self._pages: Recent[int, Ready] = Recent(KEEP // 10)
 
     def ready(self, path: str, query: bytes) -> Ready | None:
         """The answer for ``path``, or None where it is not ours; an alert nobody published raises NotFoundError."""
@@ -91,12 +91,7 @@ class Feed:
         rows = self.register.rows
         if before is None or not rows or before > rows[-1].seq:
             return self.first()
-        known = self._pages.get(before)
-        if known is None:
-            known = self._pages[before] = self.render(before)
-            if len(self._pages) > KEEP // 10:
-                self._pages.popitem(last=False)
-        return known
+        return self._pages.made(before, lambda: self.render(before))
 
     def message(self, identifier: str) -> Ready:
         """One alert as published."""
@@ -110,8 +105,6 @@ class Feed:
                 modified=shown.published.sent,
                 cache=FOR_EVER,
             )
-            if len(self._messages) > KEEP:
-                self._messages.popitem(last=False)
         return known
 
     def render(self, before: int | None) -> Ready:
@@ -146,12 +139,7 @@ class Feed:
         return f"{mark}{self.settings.sender_name}"
 
     def _entry(self, shown: Shown) -> bytes:
-        known = self._entries.get(shown.seq)
-        if known is None:
-            known = self._entries[shown.seq] = etree.tostring(self._make(shown), encoding="utf-8")
-            if len(self._entries) > KEEP:
-                self._entries.popitem(last=False)
-        return known
+        return self._entries.made(shown.seq, lambda: etree.tostring(self._make(shown), encoding="utf-8"))
 
     def _make(self, shown: Shown) -> etree._Element:
         published, alert = shown.published, shown.alert

@@ -16,7 +16,6 @@ import asyncio
 import ipaddress
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +23,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tocsin.errors import HeadersTooLargeError, RateLimitedError, TooLargeError, TooSlowError
+from tocsin.recent import Recent
 from tocsin.web.problem import Refusal, refuse
 
 log = logging.getLogger("tocsin.web")
@@ -81,15 +81,13 @@ class Buckets:
     """
 
     def __init__(self, rate: float, burst: float, keep: int = 50_000) -> None:
-        self.rate, self.burst, self.keep = rate, burst, keep
-        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self.rate, self.burst = rate, burst
+        self._levels: Recent[str, tuple[float, float]] = Recent(keep)
 
     def take(self, key: str, now: float, cost: float = 1.0) -> float:
         """Take ``cost`` for ``key``: 0 when there was enough, else the seconds until there will be."""
         level, last = self._levels.pop(key, (self.burst, now))
         level = min(self.burst, level + max(0.0, now - last) * self.rate)
-        if len(self._levels) >= self.keep:
-            self._levels.popitem(last=False)
         if level >= cost:
             self._levels[key] = (level - cost, now)
             return 0.0

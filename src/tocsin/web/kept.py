@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -17,6 +16,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from tocsin.place.language import negotiate
+from tocsin.recent import Recent
 from tocsin.web.ready import Headers, Ready
 from tocsin.web.state import State, encode, plain, state
 
@@ -42,8 +42,8 @@ class States:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self._kept: OrderedDict[tuple[str, str, str], _Kept] = OrderedDict()
-        self._languages: OrderedDict[bytes, str] = OrderedDict()
+        self._kept: Recent[tuple[str, str, str], _Kept] = Recent(MOST)
+        self._languages: Recent[bytes, str] = Recent(MOST)
 
     def answer(self, path: str, language: str) -> Ready | None:
         """The answer for ``path``, or None where it is not ours; an unknown place raises UnknownPlaceError."""
@@ -66,8 +66,6 @@ class States:
         known = self._languages.get(header)
         if known is None:
             known = self._languages[header] = negotiate(header.decode("latin-1"), offered)
-            if len(self._languages) > MOST:
-                self._languages.popitem(last=False)
         return known
 
     def ready(self, name: str, language: str, form: str) -> Ready:
@@ -91,9 +89,6 @@ class States:
             extra=((b"content-language", language.encode()),),
         )
         self._kept[key] = _Kept(ready, made, at, seq)
-        self._kept.move_to_end(key)
-        if len(self._kept) > MOST:
-            self._kept.popitem(last=False)
         return ready
 
 

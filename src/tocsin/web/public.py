@@ -15,7 +15,6 @@ import base64
 import gzip
 import hashlib
 import re
-from collections import OrderedDict
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -32,6 +31,7 @@ from starlette.staticfiles import StaticFiles
 from tocsin.cap.alert import Scope as AlertScope
 from tocsin.place.language import negotiate
 from tocsin.place.map import Map, country_map
+from tocsin.recent import Recent
 from tocsin.web.card import card
 from tocsin.web.day import DAY, WEEK, Turn, turns, week
 from tocsin.web.incident import IncidentQuery, incident_page, moment_of, story_at
@@ -171,7 +171,7 @@ class Pages:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self._kept: OrderedDict[tuple[str, str, bool], tuple[tuple[int, int], Ready]] = OrderedDict()
+        self._kept: Recent[tuple[str, str, bool], tuple[tuple[int, int], Ready]] = Recent(KEEP)
 
     async def at(self, request: Request) -> Response | Ready:
         """``/at/{code}``, and ``/`` for the home of the installation."""
@@ -217,8 +217,6 @@ class Pages:
         kept = self._kept.get(key)
         if kept is None or kept[0] != age:
             kept = self._kept[key] = age, self._fit(facts(house, code, now), language, chosen)
-            while len(self._kept) > KEEP:
-                self._kept.popitem(last=False)
         return kept[1]
 
     def _fit(self, known: Facts, language: str, chosen: bool) -> Ready:

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import bisect
-from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -18,6 +17,7 @@ from tocsin.cap.alert import Alert, Scope
 from tocsin.cap.xml import read
 from tocsin.errors import NotFoundError
 from tocsin.journal import Entry, Journal
+from tocsin.recent import Recent
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
 
 KEEP = 1000
@@ -59,7 +59,7 @@ class Register:
         self._at: dict[str, int] = {}
         self._by_report: dict[str, str] = {}
         self._areas: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self._shown: OrderedDict[int, Shown] = OrderedDict()
+        self._shown: Recent[int, Shown] = Recent(KEEP)
 
     def apply(self, entry: Entry) -> None:
         """Enter a published alert; entries of other kinds, realms and scopes are passed over."""
@@ -113,6 +113,4 @@ class Register:
         alert = read(published.cap.encode()).alerts[0]
         shown = Shown(row.seq, entry.at, published, alert)
         self._shown[row.seq] = shown
-        if len(self._shown) > KEEP:
-            self._shown.popitem(last=False)
         return shown

@@ -14,23 +14,25 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from tocsin.account import facility, rollcall
-from tocsin.account.answer import ANSWER_GIVEN, Answer, How, Means, Says, digit, own_time
+from tocsin.account.answer import ANSWER_GIVEN, DIGITS, Answer, How, Means, Says, digit, own_time
 from tocsin.account.facility import FACILITY_SET, Facilities, FacilityState
 from tocsin.account.rollcall import (
     ROLLCALL_CLOSED,
     ROLLCALL_FORGOTTEN,
+    ROLLCALL_JOINED,
     ROLLCALL_STARTED,
     Closed,
     Contact,
+    Joined,
     Pace,
     RollCall,
     RollCalls,
@@ -39,62 +41,21 @@ from tocsin.account.rollcall import (
 from tocsin.account.roster import Details, Kind, Member
 from tocsin.cap.phase import Phase
 from tocsin.errors import IllegalStepError, NotFoundError, ParameterError
-from tocsin.journal import Entry, Fact, fact, follow
+from tocsin.journal import Entry, fact, follow
 from tocsin.warn.enrolment import VIEW_PERSONAL, Viewed
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
+from tocsin.web.seating import MemberBook, SeatBook
 
 if TYPE_CHECKING:
     from tocsin.web.house import House
 
 KINDS = (*rollcall.KINDS, *facility.KINDS, ALERT_PUBLISHED)
 ERASURE_ASKED = "erasure:asked"
-ANSWER, WARDEN = "answer", "warden"
+ANSWER, WARDEN, VOICE = "answer", "warden", "voice"
+USES = (ANSWER, WARDEN, VOICE)
 LETTERS = "ACDEFHJKLMNPRTUVWXY"
 """Letters of a roll call's code: none that is read as another, or as a digit."""
 MOST_TITLE = 80
-
-
-class SeatRow(Protocol):
-    """A seat as :class:`tocsin.store.rollcall.Seat` keeps it."""
-
-    id: str
-    member: str
-    contact: Contact
-    tries: int
-    tried: datetime | None
-    reason: str
-    phone: bytes | None
-
-
-class SeatBook(Protocol):
-    """Who sits where (:class:`tocsin.store.rollcall.SqlSeats`)."""
-
-    def link(self, use: str, rollcall: str, seat: str) -> str: ...
-    def start(self, rollcall: str, seats: Sequence[tuple[str, str]], facts: Sequence[Fact]) -> list[Entry]: ...
-    def seats(self, rollcall: str) -> Sequence[Any]: ...
-    def of(self, member: str) -> Sequence[tuple[str, Any]]: ...
-    def note(self, rollcall: str, seats: Sequence[Any], facts: Sequence[Fact] = ()) -> list[Entry]: ...
-    def seen(self, rollcall: str, seat: str) -> Future[None]: ...
-    def bind(self, rollcall: str, seat: str, phone: bytes) -> bool: ...
-    def forget(self, rollcalls: Sequence[str], facts: Sequence[Fact]) -> list[Entry]: ...
-    def make_family(self, rollcall: str, seat: str, member: str) -> str: ...
-    def family(self, token: str) -> tuple[str, str] | None: ...
-    def families(self, rollcall: str, seat: str) -> int: ...
-    def end_families(self, rollcall: str, seat: str) -> None: ...
-
-
-class MemberBook(Protocol):
-    """Who belongs here (:class:`tocsin.store.roster.SqlRoster`)."""
-
-    def members(self, ids: Iterable[str] | None = None) -> list[Member]: ...
-    def details(self, ids: Iterable[str]) -> dict[str, Details]: ...
-    def find(self, text: str) -> list[str]: ...
-    def plan(self, rows: Sequence[tuple[Member, Details]]) -> tuple[list[Any], list[Any], int, list[str]]: ...
-    def take_in(self, plans: Sequence[Any], gone: Sequence[str], facts: Sequence[Fact]) -> list[Entry]: ...
-    def verify(self, ids: Sequence[str], at: datetime, facts: Sequence[Fact]) -> list[Entry]: ...
-    def erase(self, ids: Sequence[str], facts: Sequence[Fact]) -> list[Entry]: ...
-    def erase_again(self) -> int: ...
-    def ended(self, before: datetime) -> list[str]: ...
 
 
 class Given(Struct, frozen=True):
@@ -132,6 +93,8 @@ class Rolls:
         self._links: dict[bytes, tuple[str, str, str]] = {}
         self._phases: dict[str, tuple[int, Phase]] = {}
         self._pending: dict[str, asyncio.Future[Given]] = {}
+        self._order = threading.RLock()
+        self._joining = asyncio.Lock()
 
     # --- the journal -----------------------------------------------------------------------------------------------
 
@@ -155,31 +118,37 @@ class Rolls:
             if done.version >= self._phases.get(done.event_id, (-1, Phase.CALM))[0]:
                 self._phases[done.event_id] = done.version, Phase(done.phase)
         elif (call := self.calls.apply(entry)) is not None:
-            if entry.kind == ROLLCALL_STARTED:
+            if entry.kind in (ROLLCALL_STARTED, ROLLCALL_JOINED):
                 self._open(call)
             elif entry.kind == ROLLCALL_FORGOTTEN:
                 self._forget(call)
 
     def _open(self, call: RollCall) -> None:
-        kept = self.seats[call.id] = {seat.id: seat for seat in self.book.seats(call.id)}
-        for seat in kept.values():
-            call.reach(seat.id, seat.contact)
-            for use in (ANSWER, WARDEN):
-                self._links[_mark(self.book.link(use, call.id, seat.id))] = use, call.id, seat.id
+        with self._order:
+            # Seats that are known stay the same values: somebody may be asking them at this moment.
+            known = self.seats.get(call.id, {})
+            fresh = {seat.id: seat for seat in self.book.seats(call.id) if seat.id not in known}
+            self.seats[call.id] = {**known, **fresh}
+            for seat in fresh.values():
+                call.reach(seat.id, seat.contact)
+                for use in USES:
+                    self._links[_mark(self.book.link(use, call.id, seat.id))] = use, call.id, seat.id
 
     def _forget(self, call: RollCall) -> None:
-        self.seats.pop(call.id, None)
-        self._links = {mark: known for mark, known in self._links.items() if known[1] != call.id}
+        with self._order:
+            self.seats.pop(call.id, None)
+            self._links = {mark: known for mark, known in self._links.items() if known[1] != call.id}
 
     def vacate(self, members: Iterable[str]) -> None:
         """Forget where these people sat; their answers stay, and mean nobody."""
         gone = frozenset(members)
-        for seats in self.seats.values():
-            for name in [name for name, seat in seats.items() if seat.member in gone]:
-                seat = seats.pop(name)
-                seat.member = ""
-        left = {(call, seat) for call, seats in self.seats.items() for seat in seats}
-        self._links = {mark: known for mark, known in self._links.items() if known[1:] in left}
+        with self._order:
+            for seats in self.seats.values():
+                for name in [name for name, seat in seats.items() if seat.member in gone]:
+                    seat = seats.pop(name)
+                    seat.member = ""
+            left = {(call, seat) for call, seats in self.seats.items() for seat in seats}
+            self._links = {mark: known for mark, known in self._links.items() if known[1:] in left}
 
     # --- roll calls ------------------------------------------------------------------------------------------------
 
@@ -214,19 +183,8 @@ class Rolls:
             event = entries[0].read(Published).event_id
         name = f"{at:%Y%m%d}.{secrets.token_hex(4)}"
         seats = self._new_seats(members)
-        zones: dict[str, list[str]] = {}
-        for seat, member in seats:
-            zones.setdefault(members[member].zone, []).append(seat)
         pace = Pace(settings.rollcall_wait_minutes, settings.rollcall_warden_minutes, settings.rollcall_deputy_minutes)
-        started = Started(
-            title,
-            by,
-            {zone: tuple(sorted(ids)) for zone, ids in sorted(zones.items())},
-            self._code(),
-            alert,
-            event,
-            pace,
-        )
+        started = Started(title, by, _by_zone(seats, members), self._code(), alert, event, pace)
         self.take_in()
         for entry in self.book.start(name, seats, [fact(ROLLCALL_STARTED, name, started, self.realm)]):
             self.apply(entry)
@@ -247,6 +205,28 @@ class Rolls:
         for entry in self.house.store.append([fact(ROLLCALL_CLOSED, name, Closed(by, counts), self.realm)]):
             self.apply(entry)
         return call
+
+    async def join(self, name: str, members: Sequence[str], by: str) -> list[str]:
+        """Add ``members`` of the roster to a roll call that runs; the seats of all of them, on disk when this returns.
+
+        Who sits there already stays where they are. :class:`NotFoundError` for who is not on the roster.
+        """
+        call = self.call(name)
+        if not call.open:
+            raise IllegalStepError("this roll call is closed")
+        async with self._joining:
+            wanted = list(dict.fromkeys(members))
+            there = {one.id: one for one in await asyncio.to_thread(self.roster.members, wanted)}
+            if any(member not in there for member in wanted):
+                raise NotFoundError
+            sitting = {seat.member: seat.id for seat in list(self.seats.get(call.id, {}).values())}
+            if seats := self._new_seats([member for member in wanted if member not in sitting]):
+                told = Joined(by, _by_zone(seats, there))
+                done = [fact(ROLLCALL_JOINED, call.id, told, self.realm)]
+                for entry in await asyncio.to_thread(self.book.start, call.id, seats, done):
+                    self.apply(entry)
+            sitting |= {member: seat for seat, member in seats}
+            return [sitting[member] for member in wanted]
 
     def phase(self, call: RollCall, at: datetime) -> Phase | None:
         """The phase that people are in: of the alert it is about, else of the installation's home."""
@@ -339,6 +319,18 @@ class Rolls:
         await self.answer(call, seat.id, said[0], means=Means.SMS, at=at)
         return Heard.TAKEN
 
+    async def press(self, reference: str, key: str, at: datetime | None = None) -> Heard:
+        """Take a key that was pressed in a telephone call, by the reference that the call was made with."""
+        try:
+            call, seat = self.opened(VOICE, reference.rpartition("/")[2])
+        except NotFoundError:
+            return Heard.NOBODY
+        self.see(call, seat.id)
+        if (says := DIGITS.get(key.strip())) is None:
+            return Heard.UNCLEAR
+        await self.answer(call, seat.id, says, means=Means.VOICE, at=at)
+        return Heard.TAKEN
+
     # --- wardens ---------------------------------------------------------------------------------------------------
 
     def wards(self, seat: Any) -> tuple[str, ...]:
@@ -363,6 +355,13 @@ class Rolls:
         self.house.place(made.place)
         for entry in self.house.store.append([fact(FACILITY_SET, name, made, self.realm)]):
             self.apply(entry)
+
+
+def _by_zone(seats: Iterable[tuple[str, str]], members: Mapping[str, Member]) -> dict[str, tuple[str, ...]]:
+    zones: dict[str, list[str]] = {}
+    for seat, member in seats:
+        zones.setdefault(members[member].zone, []).append(seat)
+    return {zone: tuple(sorted(ids)) for zone, ids in sorted(zones.items())}
 
 
 def _mark(token: str) -> bytes:

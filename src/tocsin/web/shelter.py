@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -21,6 +20,7 @@ from starlette.types import ASGIApp
 from tocsin.account.shelter import Status, within_m
 from tocsin.account.shelters import Near
 from tocsin.errors import NotFoundError, RateLimitedError
+from tocsin.recent import Recent
 from tocsin.web.guard import Buckets
 from tocsin.web.listing import LatLon, point_of
 from tocsin.web.openapi import Answer, Operation, asked, decoded
@@ -112,7 +112,7 @@ class Desk:
     def __init__(self, house: House) -> None:
         self.house = house
         self.reports = Buckets(1 / 60, 5)
-        self._kept: OrderedDict[tuple[str, str], tuple[int, Ready]] = OrderedDict()
+        self._kept: Recent[tuple[str, str], tuple[int, Ready]] = Recent(PACKAGES_KEPT)
         self._packing = asyncio.Lock()
 
     @staticmethod
@@ -145,8 +145,6 @@ class Desk:
         async with self._packing:
             made = await asyncio.to_thread(self._pack, place.code, language)
         self._kept[place.code, language] = edition, made
-        while len(self._kept) > PACKAGES_KEPT:
-            self._kept.popitem(last=False)
         return made
 
     def _pack(self, code: str, language: str) -> Ready:

@@ -9,13 +9,16 @@ from tocsin.cap.telling import Told
 from tocsin.reach.heartbeat import SignedHeartbeat
 from tocsin.web.answer import ANSWERS
 from tocsin.web.api import Interface
+from tocsin.web.arrival import ARRIVALS
 from tocsin.web.card import OPERATIONS as CARDS
 from tocsin.web.correction import OPERATIONS as CORRECTIONS
+from tocsin.web.device import DEVICES
 from tocsin.web.facility import FACILITIES
 from tocsin.web.feed import ATOM_TYPE, CAP_TYPE
 from tocsin.web.geojson import MEDIA_TYPE as GEOJSON
 from tocsin.web.health import Readiness, Unready
 from tocsin.web.incident import IncidentList, IncidentQuery, IncidentsQuery
+from tocsin.web.keypad import KEYPAD
 from tocsin.web.listing import AlertList, AlertsQuery
 from tocsin.web.openapi import Answer, Operation
 from tocsin.web.own import OWN
@@ -306,6 +309,9 @@ TABLE: tuple[Operation, ...] = (
     *OWN,
     *RECEIPTS,
     *ANSWERS,
+    *ARRIVALS,
+    *DEVICES,
+    *KEYPAD,
     *FACILITIES,
 )
 TABLE += CARDS + CORRECTIONS

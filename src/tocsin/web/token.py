@@ -23,9 +23,11 @@ from tocsin.journal import Entry, Fact, Journal, fact
 TOKEN_ISSUED, TOKEN_REVOKED = "token:issued", "token:revoked"
 SUBMIT = "alerts:submit"
 RELAY = "answers:relay"
+ARRIVE = "rollcalls:add"
 SCOPES = {
     SUBMIT: "send alerts with POST /v1/alerts",
-    RELAY: "hand on text messages that answer a roll call with POST /v1/answers/sms",
+    RELAY: "hand on text messages and telephone keys that answer a roll call with POST /v1/answers/sms and .../voice",
+    ARRIVE: "add people to a roll call that runs with POST /v1/rollcalls/{rollcall}/people",
 }
 PREFIX = "tocsin"
 

@@ -13,7 +13,6 @@ Goal: 40 % of nginx with the same bytes as a file; without this, uvicorn and ASG
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
@@ -22,6 +21,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from tocsin.errors import InputError
+from tocsin.recent import Recent
 from tocsin.web.guard import harden
 from tocsin.web.problem import PROBLEM_JSON, Problem, problem
 from tocsin.web.ready import conditions
@@ -72,7 +72,7 @@ class Wire(SocketGate):
     """One connection. ``site`` and ``known`` are set by :func:`protocol`, for all connections together."""
 
     site: Site
-    known: OrderedDict[bytes, Asking | None]
+    known: Recent[bytes, Asking | None]
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -145,8 +145,6 @@ class Wire(SocketGate):
             if len(data) > LONGEST:
                 return False
             asking = known[data] = self._read(data)
-            if len(known) > KNOWN:
-                known.popitem(last=False)
         if asking is None:
             return False
         ready = self.site.ready(asking.path, asking.query, asking.language)
@@ -209,4 +207,4 @@ def _refusal(document: Problem) -> bytes:
 
 def protocol(site: Site, hub: StreamHub | None) -> type[HttpToolsProtocol]:
     """The class to give to ``uvicorn.Config(http=...)``: the stream goes to ``hub``, ready answers to ``site``."""
-    return type("SiteWire", (Wire,), {"site": site, "hub": hub, "known": OrderedDict()})
+    return type("SiteWire", (Wire,), {"site": site, "hub": hub, "known": Recent(KNOWN)})

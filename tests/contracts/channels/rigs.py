@@ -92,7 +92,7 @@ def kit(clock: Clock, receipts: list[tuple[str, str, Receipt]] | None = None, **
     )
 
 
-SLOW_S, PATIENCE_S = 0.15, 0.6
+SLOW_S, PATIENCE_S = 0.15, 1.5
 
 
 class Postbox:

@@ -15,6 +15,7 @@ from tests.contracts.channels.told import delivery
 from tocsin.clock import TurnedClock
 from tocsin.reach.channels.gateway import Chosen
 from tocsin.reach.channels.voice import PROFILES, Speech, Voice, VoiceTable, spoken
+from tocsin.reach.slip import hears_keys
 from tocsin.reach.wording import Wording, Wordings
 
 Samples = np.ndarray[Any, np.dtype[np.float64]]
@@ -111,3 +112,19 @@ def test_long_texts_are_shortened() -> None:
     """What is spoken is a minute at most, and whole sentences."""
     long = Wording("en", "", "Air alert.", "x " * 800, ("Go to a shelter.", "Stay there."))
     assert spoken(long) == "Air alert. Go to a shelter. Stay there."
+
+
+async def test_only_a_question_waits_for_a_key(clock: TurnedClock) -> None:
+    """A gateway is asked to wait for a key by a question alone, with the reference that the key comes back under."""
+    async with voice(clock) as rig:
+        channel = rig.channel
+        assert isinstance(channel, Voice)
+        assert not hears_keys(channel)
+        channel.keys = True
+        assert hears_keys(channel)
+        assert (await rig.send(delivery("+380441234567")))[0].kind == "accepted"
+        assert (await channel.ring("+380441234568", "Are you safe? Press 1.", "en", "ask/abc")).kind == "accepted"
+        assert (await channel.ring("pa:hall", "Are you safe?", "en", "ask/abc")).kind == "refused"
+        said = {one["to"]: (one["keys"], one["reference"]) for one in (came.raw[1] for came in rig.came())}
+        assert said["+380441234567"][0] == "0"
+        assert said["+380441234568"] == ("1", "ask/abc")

@@ -57,13 +57,14 @@ async def test_slow_loris(server: Server, fetcher: Fetcher) -> None:
         await response.prepare(request)
         for _ in range(200):
             await response.write(b"<")
+            written.append(1)
             await asyncio.sleep(0.02)
         return response
 
-    began = asyncio.get_running_loop().time()
+    written: list[int] = []
     fault = await failing(fetcher, server.set("/slow", drip), total_s=0.3)
     assert "within 0.3 s" in str(fault)
-    assert asyncio.get_running_loop().time() - began < 2
+    assert len(written) < 200
 
 
 async def test_half_closed(server: Server, fetcher: Fetcher) -> None:

@@ -14,12 +14,14 @@ from tocsin.account.rollcall import (
     ROLLCALL_ASKED,
     ROLLCALL_CLOSED,
     ROLLCALL_ESCALATED,
+    ROLLCALL_JOINED,
     ROLLCALL_STARTED,
     UNACCOUNTED,
     Asked,
     Closed,
     Contact,
     Escalated,
+    Joined,
     Pace,
     RollCall,
     RollCalls,
@@ -281,3 +283,40 @@ def test_the_other_realm_is_not_taken_in() -> None:
 def test_a_digit_is_read_and_nothing_is_guessed(text: str, says: tuple[Says, str] | None) -> None:
     """A text message is a digit with or without the code; anything else is for a person to read."""
     assert digit(text) == says
+
+
+def test_who_comes_late_has_a_clock_of_their_own() -> None:
+    """Added at 25 min: the zone's wardens are told of them at 35 and not before, the deputies at 45, each once."""
+    calls = RollCalls("actual")
+    calls.apply(entry(ROLLCALL_STARTED, "one", Started("Night", "p1", ZONES)))
+    made = calls.by_id["one"]
+    calls.apply(entry(ROLLCALL_ASKED, "one", Asked({"sms": 5})))
+    told: list[tuple[int, str, tuple[str, ...], int]] = []
+    for minute in range(60):
+        at = T0 + timedelta(minutes=minute)
+        if minute == 5:
+            for seat in SEATS:
+                made.hear(seat, answer(Says.SAFE, 5), at)
+        if minute == 25:
+            late = entry(ROLLCALL_JOINED, "one", Joined("p1", {"B": ("b3",), "C": ("c1",)}), at)
+            assert calls.apply(late) is made
+            assert calls.apply(late) is None
+        for step in list(made.due(at)):
+            told.append((minute, step.to, step.zones, step.unaccounted))
+            calls.apply(entry(ROLLCALL_ESCALATED, "one", step, at))
+    assert told == [(35, "warden", ("B", "C"), 2), (45, "deputy", ("B", "C"), 2)]
+    assert made.zones["c1"] == "C"
+    assert (len(made), missing(made.counts()), missing(made.counts("C"))) == (7, 2, 1)
+    made.hear("c1", answer(Says.SAFE, 50), T0)
+    assert (made.state("c1"), made.counts()[State.SAFE]) == (State.SAFE, 6)
+
+
+def test_a_zone_that_is_missing_people_is_told_in_time_whoever_comes_late() -> None:
+    """Somebody who is added neither delays nor hurries the word on those who were asked first."""
+    made = call(pace=Pace(30, 10, 0))
+    made.apply(entry(ROLLCALL_ASKED, "one", Asked({"sms": 5})))
+    made.apply(entry(ROLLCALL_JOINED, "one", Joined("p1", {"A": ("a4",)}), T0 + timedelta(minutes=9)))
+    assert [step.unaccounted for step in made.due(T0 + timedelta(minutes=10))] == [6]
+    (first,) = made.due(T0 + timedelta(minutes=10))
+    made.apply(entry(ROLLCALL_ESCALATED, "one", first, T0 + timedelta(minutes=10)))
+    assert list(made.due(T0 + timedelta(minutes=30))) == []

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tocsin.cap.alert import AS_OF, CANCEL_REASON, Alert, Info, Named
 from tocsin.journal import Fact, fact
+from tocsin.reach.bulletin import read_alert
 from tocsin.reach.channel import ACCEPTED, Outcome
 from tocsin.reach.delivery import Delivery
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
@@ -54,8 +55,8 @@ ALERTS: dict[str, Alert] = {}
 
 
 def parse(data: bytes) -> Alert:
-    """The alert that :func:`published` made for these bytes."""
-    return ALERTS[data.decode()]
+    """The alert that :func:`published` made for these bytes; whatever else is published is read."""
+    return ALERTS.get(data.decode()) or read_alert(data)
 
 
 def published(

@@ -193,6 +193,24 @@ def test_preview_counts_whom_the_match_names() -> None:
     assert {number for number in range(1, 401) if room.why(number, (), AREA)} == everybody
 
 
+def test_persons_and_systems_are_counted_apart() -> None:
+    """Somebody with three channels is one person by three ways, a webhook is a system, and somebody's siren no person."""
+    room = audience(
+        Subscription("a", "mail", ("UA",), person="anna", order=0),
+        Subscription("b", "sms", ("UA",), person="anna", order=1),
+        Subscription("c", "webhook", ("UA",), person="anna", order=2),
+        Subscription("d", "mail", ("UA",)),
+        Subscription("e", "mail", ("UA",), phases=("prepare",)),
+        Subscription("f", "siren", ("UA",), person="house"),
+        Subscription("g", "mqtt", ("DE",)),
+    )
+    tally = room.preview(["UA"], "act")
+    assert (tally.total, tally.people, tally.systems) == (5, 2, 2)
+    assert tally.channels == {"mail": 2, "siren": 1, "sms": 1, "webhook": 1}
+    assert room.preview(["UA"], "prepare").people == 3
+    assert (room.preview(["DE"], "act").people, room.preview(["DE"], "act").systems) == (0, 1)
+
+
 def test_shape_without_codes_finds_those_who_gave_codes() -> None:
     """An alert that only draws concerns who subscribed to an area that the drawing touches."""
     room = audience(

@@ -241,14 +241,18 @@ def test_the_preview_shows_what_is_approved() -> None:
     office = Guarded(people=20_000)
     office.publish_all("d0", "act")
     office.at += MINUTE
-    counts = Counts(1_240, {"sms": 400, "webpush": 840}, {"en": 620, "uk": 620}, {"everyone": 1_240})
+    by = {"sms": 400, "webpush": 840, "webhook": 7, "siren": 9}
+    counts = Counts(1_256, by, {"en": 628, "uk": 628}, {"everyone": 1_256}, 1_190, 16, ("siren", "webhook"))
     office.record(office.desk.begin("d1", "ann", office.content(where=Where(codes=("UA-30",))), office.at))
-    shown = preview(office.desk, "d1", office.at, counter=lambda where, audience: counts, tally=office.tally)
+    shown = preview(office.desk, "d1", office.at, counter=lambda where, audience, phase: counts, tally=office.tally)
     office.record(office.desk.propose("d1", "ann", office.at))
-    again = preview(office.desk, "d1", office.at, counter=lambda where, audience: counts, tally=office.tally)
+    again = preview(office.desk, "d1", office.at, counter=lambda where, audience, phase: counts, tally=office.tally)
     assert shown.digest == again.digest == office.desk.draft("d1").digest
     assert [one.kind for one in again.messages] == ["retraction", "alert"]
     assert again.sms_parts == 400
+    assert again.counts is not None
+    assert list(again.counts.ways.items()) == [("webpush", 840), ("sms", 400)]
+    assert list(again.counts.told.items()) == [("siren", 9), ("webhook", 7)]
     assert again.fatigue is not None
     assert again.fatigue.line.startswith("Alert 2 here in 7 days; 100 %")
     assert again.area_km2 is not None

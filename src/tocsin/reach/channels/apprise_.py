@@ -25,9 +25,8 @@ import msgspec
 from msgspec import Struct
 
 from tocsin.reach.channel import ACCEPTED, Channel, Kit, Outcome, later, refused
-from tocsin.reach.channels.way import Order, Unset, way
+from tocsin.reach.channels.way import Saying, Unset, way
 from tocsin.reach.delivery import Delivery
-from tocsin.reach.wording import Wordings
 
 FORBIDDEN = frozenset(
     {"dbus", "qt", "glib", "kde", "gnome", "macosx", "windows", "syslog", "file", "mailto", "mailtos"}
@@ -74,7 +73,7 @@ class Apprise:
 
     def __init__(self, kit: Kit, table: AppriseTable) -> None:
         self.table = table
-        self.words, self.order = Wordings(kit.cap), Order(kit.clock)
+        self.saying = Saying(kit)
         self.process: asyncio.subprocess.Process | None = None
         self._ready: asyncio.Future[None] | None = None
         self._waiting: dict[int, asyncio.Future[str]] = {}
@@ -114,12 +113,9 @@ class Apprise:
             return refused("address.malformed", tried=False)
         if schema in FORBIDDEN or schema not in self.table.schemas:
             return refused("schema not allowed", tried=False)
-        if (stopped := self.order.stops(delivery)) is not None:
-            return stopped
-        try:
-            told = self.words.of(delivery)
-        except msgspec.DecodeError:
-            return refused("bulletin", tried=False)
+        told = self.saying.of(delivery)
+        if isinstance(told, Outcome):
+            return told
         one = told.wording(delivery.to.languages)
         lines = [one.description, *(f"- {line}" for line in one.instruction), told.bulletin.url]
         body = "\n".join(line for line in lines if line)

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from tocsin.clock import Clock
+from tocsin.recent import Recent
 
 LASTS = timedelta(days=3)
 """So long networks try to bring a message, and bring receipts."""
@@ -61,8 +61,8 @@ class Awaited:
 
     def __init__(self, path: Path | None, clock: Clock) -> None:
         self.path, self.clock = path, clock
-        self._parts: OrderedDict[str, Parts] = OrderedDict()
-        self._early: OrderedDict[str, tuple[datetime, bool]] = OrderedDict()
+        self._parts: Recent[str, Parts] = Recent(MOST)
+        self._early: Recent[str, tuple[datetime, bool]] = Recent(MOST_EARLY)
         self._file = -1
         self._written = 0
         if path is not None:
@@ -74,8 +74,6 @@ class Awaited:
     def put(self, name: str, parts: Parts) -> Parts | None:
         """Await the receipt of a message; :meth:`sync` has it on disk. The delivery if all of it has arrived already."""
         self._parts[name] = parts
-        if len(self._parts) > MOST:
-            self._parts.popitem(last=False)
         at = self.clock.now().timestamp()
         self._write(Line(name, False, at, parts.group, parts.alert, parts.subscription, parts.left))
         at_once, delivered = self._early.pop(name, (None, False))
@@ -87,8 +85,6 @@ class Awaited:
         parts = self._parts.pop(name, None)
         if parts is None:
             self._early[name] = self.clock.now(), delivered
-            if len(self._early) > MOST_EARLY:
-                self._early.popitem(last=False)
             return None
         # Of a message of which a part was lost nothing more is awaited: it never has arrived as a whole.
         parts.left = parts.left - 1 if delivered else 0
@@ -118,7 +114,7 @@ class Awaited:
         """Read what is awaited, and write the file anew without what has come."""
         since = (self.clock.now() - LASTS).timestamp()
         groups: dict[str, Parts] = {}
-        kept: OrderedDict[str, Line] = OrderedDict()
+        kept: dict[str, Line] = {}
         lost: set[str] = set()
         for line in _lines(path):
             if not line.arrived:
@@ -131,7 +127,8 @@ class Awaited:
             if not line.parts:
                 lost.add(line.group)
         live = [line for line in kept.values() if line.at >= since and line.group not in lost][-MOST:]
-        self._parts = OrderedDict((line.name, groups[line.group]) for line in live)
+        self._parts.clear()
+        self._parts.update((line.name, groups[line.group]) for line in live)
         part = path.with_name(f".{path.name}.new")
         file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         for line in live:

@@ -12,7 +12,6 @@ cb_data as hexadecimal; ``stops`` are message_identifier and serial_number of wh
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -24,9 +23,10 @@ from tocsin.clock import spell
 from tocsin.reach.cbs import SCOPES, Broadcast, code, fits, identifier, pages, scheme, serial
 from tocsin.reach.channel import ACCEPTED, Channel, Kit, Outcome, later, refused
 from tocsin.reach.channels.gateway import Chosen, Gateway, Profile
-from tocsin.reach.channels.way import Order, Unset, way
+from tocsin.reach.channels.way import Saying, Unset, way
 from tocsin.reach.delivery import Delivery
-from tocsin.reach.wording import Told, Wordings, fit
+from tocsin.reach.wording import Told, fit
+from tocsin.recent import Recent
 
 EVENTS = 1024
 
@@ -67,7 +67,7 @@ class CellBroadcast:
 
     def __init__(self, kit: Kit, centres: dict[str, Centre]) -> None:
         self.clock, self.kit, self.centres = kit.clock, kit, centres
-        self.words, self.order = Wordings(kit.cap), Order(kit.clock)
+        self.saying = Saying(kit)
         self.gateways = {
             name: Gateway(
                 Chosen(slots={"key": one.key}, timeout_s=one.timeout_s, rest_s=one.rest_s),
@@ -76,8 +76,8 @@ class CellBroadcast:
             )
             for name, one in centres.items()
         }
-        self._sent: OrderedDict[tuple[str, str], Sent] = OrderedDict()
-        self._told: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._sent: Recent[tuple[str, str], Sent] = Recent(EVENTS)
+        self._told: Recent[tuple[str, str], None] = Recent(10 * EVENTS)
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
         """Hand over each of ``batch``; see :class:`tocsin.reach.channel.Channel`."""
@@ -93,14 +93,11 @@ class CellBroadcast:
         centre = self.centres.get(name)
         if centre is None:
             return refused("no such centre", tried=False)
-        if (stopped := self.order.stops(delivery)) is not None:
-            return stopped
+        told = self.saying.of(delivery)
+        if isinstance(told, Outcome):
+            return told
         if (name, delivery.alert) in self._told:
             return ACCEPTED
-        try:
-            told = self.words.of(delivery)
-        except msgspec.DecodeError:
-            return refused("bulletin", tried=False)
         messages, sent = self.messages(told, delivery, centre)
         if centre.format == "cap":
             content = self.kit.cap(delivery.alert)
@@ -111,8 +108,8 @@ class CellBroadcast:
             content, kind = msgspec.json.encode(self.document(told, delivery, centre, messages)), "application/json"
         answer = await self.gateways[name].send({}, content, kind)
         if answer.outcome.kind == "accepted":
-            _keep(self._sent, (name, delivery.event_id), sent, EVENTS)
-            _keep(self._told, (name, delivery.alert), None, 10 * EVENTS)
+            self._sent[name, delivery.event_id] = sent
+            self._told[name, delivery.alert] = None
         return answer.outcome
 
     def messages(self, told: Told, delivery: Delivery, centre: Centre) -> tuple[list[tuple[str, Broadcast]], Sent]:
@@ -188,10 +185,3 @@ def make(kit: Kit) -> Channel:
     """The channel for an installation."""
     centres = way(kit, "broadcast", dict[str, Centre])
     return Unset("broadcast") if not centres else CellBroadcast(kit, centres)
-
-
-def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:
-    kept[key] = value
-    kept.move_to_end(key)
-    if len(kept) > most:
-        kept.popitem(last=False)

@@ -15,7 +15,6 @@ import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64encode
-from collections import OrderedDict
 from collections.abc import Sequence
 from email.headerregistry import Address as Mailbox
 from email.message import EmailMessage
@@ -24,7 +23,6 @@ from email.utils import format_datetime
 from html import escape
 from urllib.parse import quote
 
-import msgspec
 from msgspec import Struct
 
 from tocsin.clock import Clock
@@ -32,9 +30,10 @@ from tocsin.errors import ParameterError, SettingsError
 from tocsin.place.language import direction
 from tocsin.reach.channel import ACCEPTED, GONE, Channel, Kit, Outcome, later, refused
 from tocsin.reach.channels.smtp import BrokenError, Envelope, Relay, Reply, Session
-from tocsin.reach.channels.way import Order, Unset, way
+from tocsin.reach.channels.way import Saying, Unset, way
 from tocsin.reach.delivery import Delivery
-from tocsin.reach.wording import Told, Wording, Wordings
+from tocsin.reach.wording import Told, Wording
+from tocsin.recent import Recent
 
 URGENT = frozenset({"act", "hold", "retracted"})
 COLOURS = {"act": "#B3001B", "hold": "#B3001B", "prepare": "#FFD400", "all-clear": "#1B6E3C", "retracted": "#1B6E3C"}
@@ -67,9 +66,8 @@ class Mail:
         self.clock: Clock = kit.clock
         self.relay, self.settings = relay, kit.settings
         self.lanes = relay.connections
-        self.words = Wordings(kit.cap)
-        self.order = Order(kit.clock)
-        self._rendered: OrderedDict[tuple[bytes, tuple[str, ...], bool], Rendered] = OrderedDict()
+        self.saying = Saying(kit)
+        self._rendered: Recent[tuple[bytes, tuple[str, ...], bool], Rendered] = Recent(RENDERED)
         self._idle: list[Session] = []
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
@@ -154,18 +152,11 @@ class Mail:
     def _envelope(self, delivery: Delivery) -> Envelope | Outcome:
         if _MAILBOX.fullmatch(delivery.to.address) is None:
             return refused("address.malformed", tried=False)
-        if (stopped := self.order.stops(delivery)) is not None:
-            return stopped
-        try:
-            told = self.words.of(delivery)
-        except msgspec.DecodeError:
-            return refused("bulletin", tried=False)
+        told = self.saying.of(delivery)
+        if isinstance(told, Outcome):
+            return told
         key = delivery.body, delivery.to.languages, told.alert is not None
-        rendered = self._rendered.get(key)
-        if rendered is None:
-            rendered = self._rendered[key] = self.render(told, told.all_for(delivery.to.languages))
-            if len(self._rendered) > RENDERED:
-                self._rendered.popitem(last=False)
+        rendered = self._rendered.made(key, lambda: self.render(told, told.all_for(delivery.to.languages)))
         return Envelope(self.relay.sender, delivery.to.address, self.splice(rendered, delivery))
 
     def render(self, told: Told, wordings: Sequence[Wording]) -> Rendered:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -24,9 +23,9 @@ from tocsin.errors import ParameterError
 from tocsin.reach.bulletin import Bulletin
 from tocsin.reach.channel import ACCEPTED, Channel, Kit, Outcome, later, refused
 from tocsin.reach.channels.broker import Broker, BrokerRefusalError, Line, UnreachedError
-from tocsin.reach.channels.way import Order, Unset, way
+from tocsin.reach.channels.way import Saying, Unset, way
 from tocsin.reach.delivery import Delivery
-from tocsin.reach.wording import Wordings
+from tocsin.recent import Recent
 
 URGENT = frozenset({"act", "hold", "retracted"})
 ENDED = frozenset({"all-clear", "retracted"})
@@ -71,7 +70,7 @@ class Mqtt:
     def __init__(self, kit: Kit, broker: Broker) -> None:
         self.clock, self.broker, self.realm = kit.clock, broker, kit.settings.realm
         self.ended_for = timedelta(minutes=kit.settings.all_clear_minutes)
-        self.words, self.order = Wordings(kit.cap), Order(kit.clock)
+        self.saying = Saying(kit)
         self.line = Line(
             broker,
             self.realm,
@@ -80,7 +79,7 @@ class Mqtt:
             heard=self._heard,
         )
         self._areas: dict[str, dict[str, Standing]] = {}
-        self._told: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._told: Recent[tuple[str, str], None] = Recent(TOLD)
 
     def arm(self) -> None:
         """Open the line in calm, so that the status says that we are there and nothing is to be opened at the alarm."""
@@ -102,16 +101,14 @@ class Mqtt:
         prefix = delivery.to.address
         if _TOPIC.fullmatch(prefix) is None:
             return refused("address.malformed", tried=False)
-        if (stopped := self.order.stops(delivery)) is not None:
-            return stopped
+        told = self.saying.of(delivery)
+        if isinstance(told, Outcome):
+            return told
         key = prefix, delivery.alert
         if key in self._told:
             # Several subscriptions may lead to one prefix; the broker needs to be told once.
             return ACCEPTED
-        try:
-            bulletin = self.words.of(delivery).bulletin
-        except msgspec.DecodeError:
-            return refused("bulletin", tried=False)
+        bulletin = told.bulletin
         try:
             for area in bulletin.areas or ("-",):
                 await self._publish(prefix, area.replace("/", "_"), bulletin, delivery)
@@ -121,8 +118,6 @@ class Mqtt:
         except UnreachedError as wrong:
             return later(None, wrong.reason, wrong.tried)
         self._told[key] = None
-        if len(self._told) > TOLD:
-            self._told.popitem(last=False)
         return ACCEPTED
 
     async def _publish(self, prefix: str, area: str, bulletin: Bulletin, delivery: Delivery) -> None:

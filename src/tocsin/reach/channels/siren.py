@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import timedelta
 from secrets import token_hex
 
-import msgspec
 from msgspec import Struct
 
 from tocsin.errors import SettingsError
 from tocsin.reach.channel import ACCEPTED, Channel, Kit, Outcome, later, refused
 from tocsin.reach.channels.broker import Broker, BrokerRefusalError, Line, UnreachedError
-from tocsin.reach.channels.way import Order, Unset, way
+from tocsin.reach.channels.way import Saying, Unset, way
 from tocsin.reach.command import ACTIONS, Command, Marker, answered, by_secret, by_signature, seal
 from tocsin.reach.delivery import Delivery, Receipt
-from tocsin.reach.wording import Wordings
+from tocsin.recent import Recent
 
 _DEVICE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 UNDER_WAY = 10_000
@@ -51,7 +49,7 @@ class Siren:
 
     def __init__(self, kit: Kit, table: SirenTable) -> None:
         self.clock, self.kit, self.table, self.realm = kit.clock, kit, table, kit.settings.realm
-        self.words, self.order = Wordings(kit.cap), Order(kit.clock)
+        self.saying = Saying(kit)
         try:
             self._secrets = {device: b64decode(text, validate=True) for device, text in table.keys.items()}
             self._marks: dict[str, Marker] = {device: by_secret(found) for device, found in self._secrets.items()}
@@ -60,7 +58,7 @@ class Siren:
             raise SettingsError(f"siren: {wrong}") from None
         self.top = f"{table.broker.prefix}/{self.realm}/devices"
         self.line = Line(table.broker, self.realm, kit.clock, wanted=f"{self.top}/+/answer", heard=self._heard)
-        self._under_way: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
+        self._under_way: Recent[str, tuple[str, str, str]] = Recent(UNDER_WAY)
 
     def arm(self) -> None:
         """Open the line in calm."""
@@ -85,12 +83,9 @@ class Siren:
             return refused("address.malformed", tried=False)
         if mark is None:
             return refused("no key for this device", tried=False)
-        if (stopped := self.order.stops(delivery)) is not None:
-            return stopped
-        try:
-            told = self.words.of(delivery)
-        except msgspec.DecodeError:
-            return refused("bulletin", tried=False)
+        told = self.saying.of(delivery)
+        if isinstance(told, Outcome):
+            return told
         now = self.clock.now()
         expires = min(now + timedelta(seconds=self.table.valid_s), delivery.deadline)
         command = Command(
@@ -107,8 +102,6 @@ class Siren:
             text={one.language: one.short or one.headline for one in told.all_for(delivery.to.languages)},
         )
         self._under_way[command.nonce] = device, delivery.alert, delivery.to.subscription
-        if len(self._under_way) > UNDER_WAY:
-            self._under_way.popitem(last=False)
         try:
             await self.line.publish(
                 f"{self.top}/{device}/command",

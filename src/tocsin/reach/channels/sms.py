@@ -13,12 +13,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from tocsin.cap.length import gsm7_septets, sms_parts
@@ -28,9 +27,10 @@ from tocsin.reach.channel import ACCEPTED, GONE, Channel, Kit, Outcome, later, r
 from tocsin.reach.channels.awaited import Awaited, Parts
 from tocsin.reach.channels.gateway import Chosen, Gateway, Profile
 from tocsin.reach.channels.smpp import Centre, LineError, Short, Smpp
-from tocsin.reach.channels.way import Order, Unset, way
+from tocsin.reach.channels.way import Saying, Unset, way
 from tocsin.reach.delivery import Address, Delivery, Receipt
-from tocsin.reach.wording import Told, Wordings, fit
+from tocsin.reach.wording import Told, fit
+from tocsin.recent import Recent
 
 URGENT = frozenset({"act", "hold", "retracted"})
 THROTTLED = {0x58: 1.0, 0x14: 5.0, 0x08: 5.0}  # ESME_RTHROTTLED, ESME_RMSGQFUL, ESME_RSYSERR
@@ -118,10 +118,10 @@ class Sms:
 
     def __init__(self, kit: Kit, table: SmsTable) -> None:
         self.clock, self.kit, self.table = kit.clock, kit, table
-        self.words, self.order = Wordings(kit.cap), Order(kit.clock)
+        self.saying = Saying(kit)
         self.gateway = Gateway(table.http, table.http.found(PROFILES), kit.clock) if table.http else None
         self.line = Smpp(table.smpp, self.arrived) if table.smpp else None
-        self._texts: OrderedDict[tuple[bytes, tuple[str, ...], bool], str] = OrderedDict()
+        self._texts: Recent[tuple[bytes, tuple[str, ...], bool], str] = Recent(TEXTS)
         self._spent: Counter[str] = Counter()
         realm = kit.settings.realm
         self._awaited = Awaited(kit.data / f"sms.{realm}.awaited" if kit.data is not None else None, kit.clock)
@@ -194,19 +194,12 @@ class Sms:
     async def _one(self, delivery: Delivery) -> Outcome:
         if _NUMBER.fullmatch(delivery.to.address) is None:
             return refused("address.malformed", tried=False)
-        if (stopped := self.order.stops(delivery)) is not None:
-            return stopped
-        try:
-            told = self.words.of(delivery)
-        except msgspec.DecodeError:
-            return refused("bulletin", tried=False)
+        told = self.saying.of(delivery)
+        if isinstance(told, Outcome):
+            return told
         key = delivery.body, delivery.to.languages, told.alert is not None
-        text = self._texts.get(key)
-        if text is None:
-            # Cutting a text to its parts takes a millisecond, and ten thousand people read the same one.
-            text = self._texts[key] = self.text(told, delivery.to.languages)
-            if len(self._texts) > TEXTS:
-                self._texts.popitem(last=False)
+        # Cutting a text to its parts takes a millisecond, and ten thousand people read the same one.
+        text = self._texts.made(key, lambda: self.text(told, delivery.to.languages))
         outcome = await (self._by_line(delivery, text) if self.line is not None else self._by_gateway(delivery, text))
         if outcome.kind == "accepted":
             self._spent["messages"] += 1

@@ -16,9 +16,9 @@ from msgspec import Struct
 from tocsin.errors import ParameterError
 from tocsin.reach.channel import Channel, Kit, Outcome, refused
 from tocsin.reach.channels.gateway import Chosen, Gateway, Profile
-from tocsin.reach.channels.way import Order, Unset, way
+from tocsin.reach.channels.way import Saying, Unset, way
 from tocsin.reach.delivery import Delivery
-from tocsin.reach.wording import Told, Wordings, fit
+from tocsin.reach.wording import Told, fit
 
 MOST = 4096
 URGENT = frozenset({"act", "hold", "retracted", "prepare"})
@@ -52,7 +52,7 @@ class Telegram:
 
     def __init__(self, kit: Kit, bot: Bot) -> None:
         self.kit = kit
-        self.words, self.order = Wordings(kit.cap), Order(kit.clock)
+        self.saying = Saying(kit)
         slots = {"base": bot.base.rstrip("/"), "token": bot.token}
         self.gateway = Gateway(Chosen(slots=slots, timeout_s=bot.timeout_s, rest_s=bot.rest_s), BOT, kit.clock)
 
@@ -76,15 +76,12 @@ class Telegram:
     async def _one(self, delivery: Delivery) -> Outcome:
         if _CHAT.fullmatch(delivery.to.address) is None:
             return refused("address.malformed", tried=False)
-        if (stopped := self.order.stops(delivery)) is not None:
-            return stopped
-        try:
-            text = self.text(self.words.of(delivery), delivery.to.languages)
-        except msgspec.DecodeError:
-            return refused("bulletin", tried=False)
+        told = self.saying.of(delivery)
+        if isinstance(told, Outcome):
+            return told
         body = {
             "chat_id": delivery.to.address,
-            "text": text,
+            "text": self.text(told, delivery.to.languages),
             "disable_notification": delivery.phase not in URGENT or delivery.loudness == "silent",
             "link_preview_options": {"is_disabled": True},
         }

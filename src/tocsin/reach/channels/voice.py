@@ -4,6 +4,8 @@
   cannot be made the text goes alone, because a gateway can speak by itself and nobody may wait for us.
 - No attention tone is put before it: imitating the tones of public alarms (853 and 960 Hz) is forbidden, and teaches
   people to distrust them.
+- Where the gateway says so (``keys``), it is asked to wait for a key and to bring it to ``POST /v1/answers/voice`` with the
+  reference of the call; that is for questions, and an alert never asks for one.
 - The text goes to the speech program on its standard input, never as an argument.
 """
 
@@ -14,19 +16,18 @@ import logging
 import re
 import shutil
 from base64 import b64encode
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-import msgspec
 from msgspec import Struct
 
 from tocsin.place.language import language
 from tocsin.reach.channel import Channel, Kit, Outcome, refused
 from tocsin.reach.channels.gateway import Chosen, Gateway, Profile
-from tocsin.reach.channels.way import Order, Unset, way
+from tocsin.reach.channels.way import Saying, Unset, way
 from tocsin.reach.delivery import Delivery
-from tocsin.reach.wording import Wording, Wordings, fit
+from tocsin.reach.wording import Wording, fit
+from tocsin.recent import Recent
 
 LONGEST = 900
 """Letters that are spoken: about a minute."""
@@ -46,6 +47,7 @@ PROFILES: Mapping[str, Profile] = {
             "audio_wav_base64": "{audio}",
             "priority": "{priority}",
             "reference": "{reference}",
+            "keys": "{keys}",
         },
         headers={"authorization": "Bearer {key}"},
         id_at="id",
@@ -55,12 +57,16 @@ PROFILES: Mapping[str, Profile] = {
 
 
 class VoiceTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """The table ``voice``: the call gateway; ``audio`` whether speech is made here, at ``words_a_minute``."""
+    """The table ``voice``: the call gateway; ``audio`` whether speech is made here, at ``words_a_minute``.
+
+    ``keys`` says that the gateway hands on a key that is pressed in a call.
+    """
 
     http: Chosen
     audio: bool = True
     words_a_minute: int = 140
     speech_s: float = 10.0
+    keys: bool = False
 
 
 class Speech:
@@ -69,7 +75,7 @@ class Speech:
     def __init__(self, words_a_minute: int = 140, within_s: float = 10.0) -> None:
         self.words_a_minute, self.within_s = words_a_minute, within_s
         self._program = shutil.which("espeak-ng")
-        self._made: OrderedDict[tuple[str, str], asyncio.Task[bytes]] = OrderedDict()
+        self._made: Recent[tuple[str, str], asyncio.Task[bytes]] = Recent(KEPT)
         self._room = asyncio.Semaphore(2)
 
     async def say(self, text: str, tag: str) -> bytes:
@@ -78,8 +84,6 @@ class Speech:
         task = self._made.get(key)
         if task is None:
             task = self._made[key] = asyncio.create_task(self._make(*key))
-            if len(self._made) > KEPT:
-                self._made.popitem(last=False)
         found = await asyncio.shield(task)
         if not found:
             self._made.pop(key, None)
@@ -87,7 +91,7 @@ class Speech:
 
     async def close(self) -> None:
         """End what is being made."""
-        tasks, self._made = list(self._made.values()), OrderedDict()
+        tasks, self._made = list(self._made.values()), Recent(KEPT)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -127,9 +131,10 @@ class Voice:
 
     def __init__(self, kit: Kit, table: VoiceTable) -> None:
         self.kit, self.table = kit, table
-        self.words, self.order = Wordings(kit.cap), Order(kit.clock)
+        self.saying = Saying(kit)
         self.gateway = Gateway(table.http, table.http.found(PROFILES), kit.clock)
         self.speech = Speech(table.words_a_minute, table.speech_s)
+        self.keys = table.keys
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
         """Hand over each of ``batch``; see :class:`tocsin.reach.channel.Channel`."""
@@ -138,7 +143,7 @@ class Voice:
     async def prepare(self, delivery: Delivery) -> None:
         """Make the speech of an alert in every language, so that the first call does not wait for it."""
         if self.table.audio:
-            told = self.words.of(delivery)
+            told = self.saying.words.of(delivery)
             await asyncio.gather(*(self.speech.say(spoken(one), one.language) for one in told.wordings))
 
     async def close(self) -> None:
@@ -149,21 +154,31 @@ class Voice:
     async def _one(self, delivery: Delivery) -> Outcome:
         if _TO.fullmatch(delivery.to.address) is None:
             return refused("address.malformed", tried=False)
-        if (stopped := self.order.stops(delivery)) is not None:
-            return stopped
-        try:
-            one = self.words.of(delivery).wording(delivery.to.languages)
-        except msgspec.DecodeError:
-            return refused("bulletin", tried=False)
-        text = spoken(one)
-        audio = await self.speech.say(text, one.language) if self.table.audio else b""
+        told = self.saying.of(delivery)
+        if isinstance(told, Outcome):
+            return told
+        one = told.wording(delivery.to.languages)
+        urgent, reference = delivery.phase in URGENT, f"{delivery.alert}/{delivery.to.subscription}"
+        return await self._call(delivery.to.address, spoken(one), one.language, urgent, reference)
+
+    async def ring(self, number: str, text: str, tag: str, reference: str) -> Outcome:
+        """Ask somebody by telephone; the key that is pressed comes back with ``reference``. Only where ``keys`` is set."""
+        if _TO.fullmatch(number) is None or number.startswith("pa:"):
+            return refused("address.malformed", tried=False)
+        return await self._call(number, text[:LONGEST], tag, True, reference, keys=True)
+
+    async def _call(
+        self, number: str, text: str, tag: str, urgent: bool, reference: str, *, keys: bool = False
+    ) -> Outcome:
+        audio = await self.speech.say(text, tag) if self.table.audio else b""
         slots = {
-            "to": delivery.to.address,
+            "to": number,
             "text": text,
-            "language": one.language,
+            "language": tag,
             "audio": b64encode(audio).decode(),
-            "priority": "high" if delivery.phase in URGENT else "normal",
-            "reference": f"{delivery.alert}/{delivery.to.subscription}",
+            "priority": "high" if urgent else "normal",
+            "reference": reference,
+            "keys": "1" if keys else "0",
         }
         return (await self.gateway.send(slots)).outcome
 

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import tomllib
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +17,10 @@ import msgspec
 
 from tocsin.clock import Clock
 from tocsin.errors import SettingsError
-from tocsin.reach.channel import Kit, Outcome, later
+from tocsin.reach.channel import Kit, Outcome, later, refused
 from tocsin.reach.delivery import Delivery
+from tocsin.reach.wording import Told, Wordings
+from tocsin.recent import Recent
 
 ASK_AGAIN_S = 60.0
 EVENTS = 20_000
@@ -66,7 +67,7 @@ class Order:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self._newest: OrderedDict[str, int] = OrderedDict()
+        self._newest: Recent[str, int] = Recent(EVENTS)
 
     def stops(self, delivery: Delivery) -> Outcome | None:
         """Why this one must not leave now, or None; one that may leave is the newest of its event from here on."""
@@ -77,7 +78,20 @@ class Order:
         if delivery.version < newest:
             return Outcome("refused", "superseded", None, False)
         self._newest[delivery.event_id] = delivery.version
-        self._newest.move_to_end(delivery.event_id)
-        if len(self._newest) > EVENTS:
-            self._newest.popitem(last=False)
         return None
+
+
+class Saying:
+    """What a channel has to say for each delivery, or why it says nothing."""
+
+    def __init__(self, kit: Kit) -> None:
+        self.words, self.order = Wordings(kit.cap), Order(kit.clock)
+
+    def of(self, delivery: Delivery) -> Told | Outcome:
+        """The words of a delivery that may leave now, or what it comes to: expired, superseded, or no bulletin."""
+        if (stopped := self.order.stops(delivery)) is not None:
+            return stopped
+        try:
+            return self.words.of(delivery)
+        except msgspec.DecodeError:
+            return refused("bulletin", tried=False)

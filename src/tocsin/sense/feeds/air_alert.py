@@ -24,13 +24,13 @@ from msgspec import Struct
 from tocsin.clock import Clock
 from tocsin.errors import SettingsError, UnknownPlaceError
 from tocsin.place.gazetteer import Gazetteer
-from tocsin.sense.feeds import State, Wire, options, poll
+from tocsin.sense.feeds import Wire, options
 from tocsin.sense.feeds.air_answer import AirAnswer, read_answer
 from tocsin.sense.feeds.fetch import Fetcher
+from tocsin.sense.feeds.polled import Polled, Validators
 from tocsin.sense.intake import Intake
 from tocsin.sense.running import Key, Running
 from tocsin.sense.signal import Signal
-from tocsin.sense.source import Source
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,42 +46,27 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
     total_s: float = 0.0
 
 
-class AirAlertFeed:
+class AirAlertFeed(Polled[Options]):
     """One polled air-alert service."""
+
+    SHORTEST_S, LONGEST_S = 3.0, 20.0
 
     def __init__(
         self, wire: Wire, clock: Clock, chosen: Options, gazetteer: Gazetteer, fetcher: Fetcher | None = None
     ) -> None:
-        self.wire, self.clock, self.options, self.gazetteer = wire, clock, chosen, gazetteer
-        self.state = State()
-        self.source: Source = wire.source()
-        self.fetcher = fetcher or Fetcher([wire.url])
-        self.total_s = chosen.total_s or min(20.0, max(3.0, wire.interval_s * 0.8))
+        super().__init__(wire, clock, chosen, fetcher)
+        self.gazetteer = gazetteer
         self.running: Running | None = None
-        self._etag = self._modified = ""
+        self._last = Validators()
         self._updated: datetime | None = None
         self._absent: dict[Key, datetime] = {}
         self._said: AirAnswer | None = None
         self._unplaced: set[str] = set()
         self._veiled: dict[Key, set[str]] = {}
 
-    async def run(self, intake: Intake) -> None:
-        """Poll until cancelled."""
-        try:
-            await poll(self.wire, self.clock, self.state, lambda: self.once(intake), intake)
-        finally:
-            await self.fetcher.close()
-
     async def once(self, intake: Intake) -> None:
         """One poll. Raises :class:`SourceError` if there is no answer in a known shape."""
-        answer = await self.fetcher.get(
-            self.wire.url,
-            etag=self._etag,
-            modified=self._modified,
-            headers=self.wire.headers,
-            total_s=self.total_s,
-            max_bytes=self.options.max_bytes,
-        )
+        answer = await self.get(self.wire.url, self._last, self.total_s)
         if answer.unchanged:
             if self._said is not None:
                 await self.take(intake, self._said, answer.address)
@@ -89,7 +74,7 @@ class AirAlertFeed:
         said = read_answer(answer.content, self.gazetteer, self.options.pack)
         await self.take(intake, said, answer.address)
         self._said = said
-        self._etag, self._modified = answer.etag, answer.modified
+        self._last.keep(answer)
 
     async def take(self, intake: Intake, said: AirAnswer, address: str = "") -> list[Signal]:
         """Report what an answer changes; returns the signals that are new."""

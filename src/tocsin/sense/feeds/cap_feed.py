@@ -25,12 +25,12 @@ from tocsin.cap.limits import TRUSTED
 from tocsin.cap.xml import read
 from tocsin.clock import Clock
 from tocsin.errors import SourceError
-from tocsin.sense.feeds import State, Wire, options, poll
-from tocsin.sense.feeds.fetch import PER_HOST, Answer, Fetcher, looks_like_page
+from tocsin.sense.feeds import Wire, options
+from tocsin.sense.feeds.fetch import PER_HOST, Fetcher, looks_like_page
 from tocsin.sense.feeds.index import Link, read_index
+from tocsin.sense.feeds.polled import Polled, Validators
 from tocsin.sense.intake import Intake
 from tocsin.sense.report import CAP_XML, Report, report_id
-from tocsin.sense.source import Source
 
 AGAIN = 10  # intervals after which an alert is asked for again although the index says nothing of a change
 FORGET = 20_000  # addresses remembered; beyond, the ones longest not listed are forgotten
@@ -44,43 +44,33 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
     total_s: float = 0.0  # 0: 80 % of the interval, between 5 and 60 s
 
 
-class _Known:
+class _Known(Validators):
     """What is remembered of one address."""
 
-    __slots__ = ("etag", "fetched", "modified", "version")
+    __slots__ = ("fetched", "version")
 
     def __init__(self) -> None:
-        self.etag = self.modified = self.version = ""
+        super().__init__()
+        self.version = ""
         self.fetched: datetime | None = None
 
 
-class CapFeed:
+class CapFeed(Polled[Options]):
     """One CAP source on HTTP."""
 
     def __init__(self, wire: Wire, clock: Clock, chosen: Options, fetcher: Fetcher | None = None) -> None:
-        self.wire, self.clock, self.options = wire, clock, chosen
-        self.state = State()
-        self.source: Source = wire.source()
-        self.fetcher = fetcher or Fetcher([wire.url])
-        self.total_s = chosen.total_s or min(60.0, max(5.0, wire.interval_s * 0.8))
+        super().__init__(wire, clock, chosen, fetcher)
         self._index = _Known()
         self._known: dict[str, _Known] = {}
         self._listed: tuple[Link, ...] = ()
         self._updated: datetime | None = None
         self._slots = asyncio.Semaphore(PER_HOST)
 
-    async def run(self, intake: Intake) -> None:
-        """Poll until cancelled."""
-        try:
-            await poll(self.wire, self.clock, self.state, lambda: self.once(intake), intake)
-        finally:
-            await self.fetcher.close()
-
     async def once(self, intake: Intake) -> None:
         """One poll: the index, then what is new in it. Raises :class:`SourceError` if the index cannot be had."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self.total_s
-        answer = await self._get(self.wire.url, self._index, self.total_s)
+        answer = await self.get(self.wire.url, self._index, self.total_s)
         if answer.unchanged:
             heard = [self.clock.now()] if self.wire.heard == "answer" else []
             heard += await self._fetch_links(intake, until)
@@ -94,7 +84,7 @@ class CapFeed:
             times += await self._report(intake, answer.content, answer.address, index.shape == "alert")
         if not backwards:
             self._updated, self._listed = index.updated or self._updated, index.links
-            self._remember(answer, self._index)
+            self._index.keep(answer)
         # A stale copy still may name an alert that we never saw: what it lists is fetched, but it ends nothing, does
         # not count as heard, and its validator is not kept.
         times += await self._fetch_links(intake, until, index.links)
@@ -130,31 +120,16 @@ class CapFeed:
                 return []
             try:
                 self.fetcher.vet(link.address)
-                answer = await self._get(link.address, known, min(left, 10.0))
+                answer = await self.get(link.address, known, min(left, 10.0))
                 if not answer.unchanged and looks_like_page(answer.content):
                     raise SourceError(f"{link.address}: a web page instead of an alert")
             except SourceError as wrong:
                 intake.trouble(self.source.id, str(wrong))
                 return []
         times = [] if answer.unchanged else await self._report(intake, answer.content, answer.address)
-        self._remember(answer, known)
+        known.keep(answer)
         known.version, known.fetched = link.version, self.clock.now()
         return times
-
-    async def _get(self, address: str, known: _Known, total_s: float) -> Answer:
-        own = _same_host(address, self.wire.url)
-        return await self.fetcher.get(
-            address,
-            etag=known.etag,
-            modified=known.modified,
-            headers=self.wire.headers if own else {},
-            total_s=total_s,
-            max_bytes=self.options.max_bytes,
-        )
-
-    def _remember(self, answer: Answer, known: _Known) -> None:
-        if not answer.unchanged or answer.etag or answer.modified:
-            known.etag, known.modified = answer.etag, answer.modified
 
     async def _report(self, intake: Intake, content: bytes, address: str, must: bool = True) -> list[datetime]:
         """Hand each alert of a document on as a report of its own; returns the times at which they were sent.
@@ -186,10 +161,6 @@ def _geocodes(alert: Alert) -> Iterator[Named]:
     for info in alert.infos:
         for area in info.areas:
             yield from area.geocodes
-
-
-def _same_host(one: str, other: str) -> bool:
-    return one.split("/")[:3] == other.split("/")[:3]
 
 
 def open_feed(wire: Wire, clock: Clock, **given: Any) -> CapFeed:

@@ -21,14 +21,14 @@ from msgspec import Meta, Struct
 
 from tocsin.clock import Clock
 from tocsin.errors import SettingsError, SourceError
-from tocsin.sense.feeds import State, Wire, options, poll
+from tocsin.sense.feeds import Wire, options
 from tocsin.sense.feeds.entries import Item, nested, read_feed, read_sitemap, sitemap
 from tocsin.sense.feeds.fetch import PER_HOST, Answer, Fetcher, looks_like_page
 from tocsin.sense.feeds.index import moment
+from tocsin.sense.feeds.polled import Polled, Validators
 from tocsin.sense.intake import Intake
 from tocsin.sense.news import News, news_report, spans
 from tocsin.sense.page import LEAST, REASONS, article
-from tocsin.sense.source import Source
 
 AGAIN = 10
 WATCHED = timedelta(days=1)
@@ -51,51 +51,41 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
     total_s: float = 0.0  # 0: 80 % of the interval, between 5 and 60 s
 
 
-class _Known:
-    __slots__ = ("etag", "fetched", "modified", "report", "since", "version")
+class _Known(Validators):
+    __slots__ = ("fetched", "report", "since", "version")
 
     def __init__(self, since: datetime) -> None:
-        self.etag = self.modified = self.version = self.report = ""
+        super().__init__()
+        self.version = self.report = ""
         self.fetched: datetime | None = None
         self.since = since
 
 
-class NewsFeed:
+class NewsFeed(Polled[Options]):
     """One outlet on HTTP."""
 
     def __init__(self, wire: Wire, clock: Clock, chosen: Options, fetcher: Fetcher | None = None) -> None:
-        self.wire, self.clock, self.options = wire, clock, chosen
-        self.state = State()
-        self.source: Source = wire.source()
-        self.fetcher = fetcher or Fetcher([wire.url])
-        self.total_s = chosen.total_s or min(60.0, max(5.0, wire.interval_s * 0.8))
+        super().__init__(wire, clock, chosen, fetcher)
         self._index = _Known(clock.now())
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._listed: list[Item] = []
         self._slots = asyncio.Semaphore(PER_HOST)
         self._title = ""
 
-    async def run(self, intake: Intake) -> None:
-        """Poll until cancelled."""
-        try:
-            await poll(self.wire, self.clock, self.state, lambda: self.once(intake), intake)
-        finally:
-            await self.fetcher.close()
-
     async def once(self, intake: Intake) -> None:
         """One poll: the feed, then what is new in it. Raises :class:`SourceError` if the feed cannot be had."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self.total_s
-        answer = await self._get(self.wire.url, self._index, self.total_s)
+        answer = await self.get(self.wire.url, self._index, self.total_s)
         if not answer.unchanged and looks_like_page(answer.content):
             # A single page that is watched: it is its own only entry.
             item = Item(answer.address, version=answer.etag or answer.modified)
             known = self._known.setdefault(item.address, _Known(self.clock.now()))
             await self._page(intake, item, known, answer)
-            self._keep(self._index, answer)
+            self._index.keep(answer)
         elif not answer.unchanged:
             self._title, self._listed = await self._read(answer, until)
-            self._keep(self._index, answer)
+            self._index.keep(answer)
         await asyncio.gather(*(self._one(intake, item, until) for item in self._due()))
         await intake.hear(self.source.id, self.clock.now())
 
@@ -108,7 +98,7 @@ class NewsFeed:
         title, found = "", dict[str, Item]()
         loop = asyncio.get_running_loop()
         for address in await asyncio.to_thread(nested, answer.content, answer.address):
-            inner = await self._get(address, _Known(self.clock.now()), max(0.1, until - loop.time()))
+            inner = await self.get(address, _Known(self.clock.now()), max(0.1, until - loop.time()))
             name, items = await asyncio.to_thread(read_sitemap, inner.content, inner.address)
             title = title or name
             found |= {item.address: item for item in items}
@@ -146,7 +136,7 @@ class NewsFeed:
                 return
             try:
                 self.fetcher.vet(item.address)
-                answer = await self._get(item.address, known, min(left, 10.0))
+                answer = await self.get(item.address, known, min(left, 10.0))
             except SourceError as wrong:
                 intake.trouble(self.source.id, str(wrong))
                 await self._summary(intake, item, known)
@@ -157,7 +147,7 @@ class NewsFeed:
 
     async def _page(self, intake: Intake, item: Item, known: _Known, answer: Answer) -> None:
         found = await asyncio.to_thread(article, answer.content)
-        self._keep(known, answer)
+        known.keep(answer)
         if found.refused:
             await asyncio.to_thread(
                 intake.refuse, self.source.id, found.refused, REASONS[found.refused], answer.content, item.address
@@ -199,21 +189,6 @@ class NewsFeed:
             return
         known.report = report.id
         await intake.take([report])
-
-    async def _get(self, address: str, known: _Known, total_s: float) -> Answer:
-        own = address.split("/")[:3] == self.wire.url.split("/")[:3]
-        return await self.fetcher.get(
-            address,
-            etag=known.etag,
-            modified=known.modified,
-            headers=self.wire.headers if own else {},
-            total_s=total_s,
-            max_bytes=self.options.max_bytes,
-        )
-
-    @staticmethod
-    def _keep(known: _Known, answer: Answer) -> None:
-        known.etag, known.modified = answer.etag, answer.modified
 
 
 def open_feed(wire: Wire, clock: Clock, **given: Any) -> NewsFeed:

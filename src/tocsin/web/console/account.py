@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from tocsin.clock import utc
 from tocsin.errors import IllegalStepError, NotFoundError, ParameterError
+from tocsin.reach.vapid import application_server_key
 from tocsin.remark import remark
 from tocsin.warn.enrolment import CREDENTIAL_ADDED, CREDENTIAL_REMOVED, Held, Way
 from tocsin.warn.person import DELEGATION_MADE, PERSON_CHANGED, PERSON_ON_CALL, Act, Delegation, Enrolled, OnCall
@@ -69,6 +70,10 @@ def _page(visit: Visit, codes: tuple[str, ...] = (), status: int = 200) -> Respo
             if end > at
         ],
         recent=at - signed.fresh_at <= RECENT,
+        devices=[
+            (one.id, one.label, text.time(one.made, zone, at)) for one in identity.book.devices((signed.person_id,))
+        ],
+        push_key=application_server_key(visit.house.vapid) if visit.house.vapid is not None else "",
     )
 
 
@@ -186,6 +191,7 @@ def export(visit: Visit) -> Response:
             for one in identity.book.credentials(person)
         ],
         "sessions": identity.kept.of(person),
+        "devices": [{"id": one.id, "label": one.label, "made": one.made} for one in identity.book.devices((person,))],
     }
     headers = {"Content-Disposition": 'attachment; filename="account.json"'}
     return Response(msgspec.json.encode(told), 200, headers, "application/json")

@@ -49,19 +49,22 @@ def sentence(room: DeskRoom, page: Page, language: str) -> str:
     """What a call is about, in one sentence of ``language``."""
     if not page.kind:
         return page.sentence
-    return speech(language).say(f"call.{page.kind}", name=_title(room, page, language), minutes=page.minutes)
+    name = _title(room, page, language)
+    return speech(language).say(f"call.{page.kind}", name=name, minutes=page.minutes, days=page.minutes // 1440)
 
 
 def about(page: Page) -> tuple[str, str]:
-    """What kind of thing a call is about, and its name: an alert, a report, an event."""
+    """What kind of thing a call is about, and its name: an alert, a report, an event, a key."""
     head, _, name = page.about.partition("/")
-    return (head, name) if head in ("stopped", "promise", "report") and name else ("alert", page.about)
+    return (head, name) if head in ("stopped", "promise", "report", "key") and name else ("alert", page.about)
 
 
 def _title(room: DeskRoom, page: Page, language: str) -> str:
     kind, name = about(page)
     if kind == "report":
         return name
+    if kind == "key":
+        return name.rpartition("@")[0]
     done = room.versions.get(name.rpartition("@")[0], [None])[-1] if kind == "promise" else room.published(name)
     if done is None or done.scope != Scope.PUBLIC:
         # A telephone lies open: what is for staff only is named and not told.
@@ -76,7 +79,7 @@ def _title(room: DeskRoom, page: Page, language: str) -> str:
 
 def _href(room: DeskRoom, page: Page) -> str:
     kind, name = about(page)
-    if kind == "report":
+    if kind in ("report", "key"):
         return "/console/"
     if kind == "promise":
         found = room.versions.get(name.rpartition("@")[0])

@@ -2,7 +2,7 @@
 
 - A channel that somebody stopped, a carrier that is silent and a proof that failed stand first, each with what to do.
 - To stop a channel can silence a warning, so it takes what taking an alert back takes, with a proof of presence; it is a
-  fact with who and why. To test one sends an exercise to the operator's own canary and to nobody else.
+  fact with who and why. To test one is the self-drill for it alone: the whole way, to the operator's own canary.
 - What is shown is asked for again every few seconds; without a script the page says when it was made.
 """
 
@@ -45,6 +45,7 @@ class ChannelRow(Struct, frozen=True):
     proved_at: datetime | None
     proved: Any
     canary: bool
+    unsigned: bool
 
     @property
     def needs(self) -> bool:
@@ -55,6 +56,7 @@ class ChannelRow(Struct, frozen=True):
 def rows(dispatch: Dispatch, drill: Any, at: datetime) -> list[ChannelRow]:
     """Every channel, those that need somebody first."""
     standing, canaries = dispatch.standing(), drill.canaries() if drill is not None else {}
+    unsigned = drill.unsigned() if drill is not None else []
     found = []
     for name, lane in dispatch.lanes.items():
         counts, carriers = standing[name], tuple(dispatch.carriers.of(name)[:20])
@@ -90,6 +92,7 @@ def rows(dispatch: Dispatch, drill: Any, at: datetime) -> list[ChannelRow]:
                 proved_at,
                 proved,
                 name in canaries,
+                name in unsigned,
             )
         )
     order = ("stopped", "silent", "failed", "resting", "open", "unset")

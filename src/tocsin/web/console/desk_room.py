@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -28,11 +27,14 @@ from tocsin.cap.vocabulary import vocabulary
 from tocsin.errors import NotReadyError, UnknownPlaceError
 from tocsin.journal import ACTUAL, EXERCISE, Entry, Fact, fact, follow
 from tocsin.place.map import country_map
+from tocsin.reach.delivery import MACHINES
+from tocsin.recent import Recent
 from tocsin.remark import remark
 from tocsin.sense.report import REPORT_RECEIVED, Report
 from tocsin.warn.board import REVIEW_DUE
 from tocsin.warn.desk import Desk
 from tocsin.warn.draft import Draft, Where
+from tocsin.warn.ending import Ending, ending_pages
 from tocsin.warn.fatigue import Tally
 from tocsin.warn.owner import Watch
 from tocsin.warn.person import Act
@@ -165,9 +167,9 @@ class DeskRoom:
         self.waiting, self.notes, self.versions = self.noted.waiting, self.noted.notes, self.noted.versions
         self.loops, self.receipts = self.noted.loops, self.noted.receipts
         self.sending = Sendings(self)
-        self.shown: OrderedDict[str, tuple[Draft, Draft | None, datetime, Shown]] = OrderedDict()
+        self.shown: Recent[str, tuple[Draft, Draft | None, datetime, Shown]] = Recent(64)
         self._names: dict[str, str] = {}
-        self._spent: OrderedDict[str, float] = OrderedDict()
+        self._spent: Recent[str, float] = Recent(REMEMBERED)
         self.steady = time.monotonic
 
     @staticmethod
@@ -196,7 +198,9 @@ class DeskRoom:
 
     def _due(self, at: datetime) -> list[Fact]:
         realm = self.house.settings.realm
-        return [*self.watch.due(self.desk.people, at), *self.promises.due(at, realm)]
+        endings: tuple[Ending, ...] = getattr(getattr(self.house, "certificates", None), "endings", tuple)()
+        keys = ending_pages(endings, self.desk.people, at)
+        return [*self.watch.due(self.desk.people, at, keys), *self.promises.due(at, realm)]
 
     def warm(self) -> None:
         """Read what a first draft would wait for: the index of names, the map, the words of the linter."""
@@ -258,22 +262,26 @@ class DeskRoom:
         found = self.house.store.about(ALERT_PUBLISHED, identifier, 1)
         return found[0].read(Published) if found else None
 
-    def counter(self, where: Where, audience: str) -> Counts | None:
-        """How many subscribers an area and an audience reach; None where nobody can tell."""
+    def counter(self, where: Where, audience: str, phase: str) -> Counts | None:
+        """How many subscribers an alert of ``phase`` for an area and an audience reaches; None where nobody can tell."""
         reach = getattr(self.house.dispatch, "audience", None)
         if reach is None:
             return None
         scope = "Public" if audience in ("everyone", "citizens") else "Restricted"
-        found = reach.preview(where.codes, "act", scope, drawn_shape(where), at=self.house.now())
-        return Counts(found.total, found.channels, found.languages, found.audiences, found.people)
+        # An ending goes to whoever was warned, whatever phases they asked for.
+        found = reach.preview(
+            where.codes, phase if phase in WARNS else "act", scope, drawn_shape(where), at=self.house.now()
+        )
+        machines = tuple(sorted(MACHINES & found.channels.keys()))
+        return Counts(
+            found.total, found.channels, found.languages, found.audiences, found.people, found.systems, machines
+        )
 
     # --- the stopwatch ---------------------------------------------------------------------------------------------
 
     def spend(self, draft: str, seconds: float) -> None:
         """Count ``seconds`` of the machine's own work for ``draft``."""
         self._spent[draft] = self._spent.get(draft, 0.0) + seconds
-        while len(self._spent) > REMEMBERED:
-            self._spent.popitem(last=False)
 
     def stopped(self, name: str, since: float, signed: datetime) -> Fact:
         """The stopwatch of ``name``, stopped; ``since`` is when (steady clock) the work of this request began."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from tocsin.assess.story import Story
 from tocsin.assess.voice import groups
 from tocsin.errors import NotFoundError
 from tocsin.journal import Entry, Fact
+from tocsin.recent import Recent
 from tocsin.sense.report import REPORT_RECEIVED, Report
 from tocsin.warn.backing import Backings
 from tocsin.web.console.looked import Looked
@@ -38,7 +38,7 @@ class IncidentRoom:
         self.house = house
         self._looked = Looked(house.settings.realm)
         self._backings = Backings(house.settings.realm)
-        self._groups: OrderedDict[tuple[str, int, int], Groups] = OrderedDict()
+        self._groups: Recent[tuple[str, int, int], Groups] = Recent(KEPT)
         self._lock = threading.Lock()
 
     @staticmethod
@@ -91,8 +91,6 @@ class IncidentRoom:
             found = groups(story)
             with self._lock:
                 self._groups[key] = found
-                while len(self._groups) > KEPT:
-                    self._groups.popitem(last=False)
         return found
 
     def corrections(self) -> list[Fact]:

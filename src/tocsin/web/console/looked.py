@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable
 
 from msgspec import Struct
 
 from tocsin.assess.story import Story, name_of
 from tocsin.journal import Journal, follow
+from tocsin.recent import Recent
 
 INCIDENT_SEEN = "incident:seen"
 REMEMBERED = 20_000
@@ -31,7 +31,7 @@ class Looked:
 
     def __init__(self, realm: str) -> None:
         self.realm, self.seq = realm, 0
-        self._upto: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._upto: Recent[tuple[str, str], int] = Recent(REMEMBERED)
         self._lock = threading.Lock()
 
     def take_in(self, journal: Journal) -> Looked:
@@ -44,9 +44,6 @@ class Looked:
                     continue
                 said, key = entry.read(Seen), entry.subject
                 self._upto[said.person, key] = max(said.upto, self._upto.get((said.person, key), 0))
-                self._upto.move_to_end((said.person, key))
-                while len(self._upto) > REMEMBERED:
-                    self._upto.popitem(last=False)
             self.seq = max(self.seq, head)
         return self
 

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from tocsin.journal import Entry
 from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED
+from tocsin.recent import Recent
 from tocsin.warn.loopback import LOOPBACK_DARK, LOOPBACK_MATCHED, LOOPBACK_MISMATCHED
 from tocsin.warn.mirror import REPORT_WAITING
 from tocsin.warn.owner import REPORT_DECIDED
@@ -51,24 +52,22 @@ class Noted:
     """The notes of one realm by what they are about."""
 
     def __init__(self) -> None:
-        self.waiting: OrderedDict[str, Note] = OrderedDict()
+        self.waiting: Recent[str, Note] = Recent(REMEMBERED)
         self.notes: deque[Note] = deque(maxlen=REMEMBERED)
-        self.versions: OrderedDict[str, list[Published]] = OrderedDict()
-        self.loops: OrderedDict[str, list[Note]] = OrderedDict()
-        self.receipts: OrderedDict[str, list[Note]] = OrderedDict()
+        self.versions: Recent[str, list[Published]] = Recent(REMEMBERED)
+        self.loops: Recent[str, list[Note]] = Recent(REMEMBERED)
+        self.receipts: Recent[str, list[Note]] = Recent(REMEMBERED)
 
     def apply(self, entry: Entry) -> None:
         """Keep what ``entry`` says, where the console shows it."""
         if entry.kind == ALERT_PUBLISHED:
             done = entry.read(Published)
             self.versions.setdefault(done.event_id, []).append(done)
-            _shorten(self.versions)
         if entry.kind.startswith(KEPT):
             self._keep(entry)
         elif entry.kind in DELIVERIES:
             alert = entry.subject.rpartition("@")[0]
             self.receipts.setdefault(alert, []).append(Note(entry.kind, alert, entry.at, entry.read(dict)))
-            _shorten(self.receipts)
 
     def _keep(self, entry: Entry) -> None:
         note = Note(entry.kind, entry.subject, entry.at, entry.read(dict))
@@ -76,12 +75,10 @@ class Noted:
             # The end of an alert that never began asks nobody to do anything.
             if not note.body.get("ended"):
                 self.waiting[entry.subject] = note
-                _shorten(self.waiting)
         elif entry.kind == REPORT_DECIDED:
             self.waiting.pop(entry.subject, None)
         elif entry.kind in LOOPS:
             self.loops.setdefault(entry.subject, []).append(note)
-            _shorten(self.loops)
             if entry.kind == LOOPBACK_MISMATCHED:
                 self.notes.append(note)
         else:
@@ -94,8 +91,3 @@ class Noted:
             for note in reversed(self.notes)
             if note.kind.startswith(prefix) and subject in ("", note.subject) and (since is None or note.at >= since)
         ]
-
-
-def _shorten(kept: OrderedDict[str, Any]) -> None:
-    while len(kept) > REMEMBERED:
-        kept.popitem(last=False)

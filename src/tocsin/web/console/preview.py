@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 KEEP = timedelta(seconds=10)
 """So long may the numbers of people and subscribers be those of a moment ago."""
-MOST = 64
 
 
 class Hint(Struct, frozen=True):
@@ -81,8 +80,6 @@ def preview(room: DeskRoom, draft: Draft, at: datetime) -> Shown:
         return kept[3]
     shown = _preview(room, draft, at)
     room.shown[draft.id] = (draft, twin, at, shown)
-    while len(room.shown) > MOST:
-        room.shown.popitem(last=False)
     return shown
 
 

@@ -2,6 +2,7 @@
 
 - Counts are for everybody here; names only for who may see personal data, and each look stands in the journal.
 - Starting and closing is for who writes warnings. An answer for somebody else says who gave it and how they know.
+- Whoever comes late is added while it runs, from the roster or as somebody new, and asked at once.
 - A sheet for each zone can be printed, for the day on which the phones are empty (req. 69).
 """
 
@@ -11,6 +12,7 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
@@ -19,9 +21,11 @@ from tocsin.account.rollcall import UNACCOUNTED, RollCall, State, missing
 from tocsin.account.roster import Kind
 from tocsin.errors import IllegalStepError, NotFoundError, ParameterError
 from tocsin.warn.person import Act
+from tocsin.web.arrival import Arriving, arrive
 from tocsin.web.console.desk_room import Call, at_desk
 from tocsin.web.console.gate import Door
 from tocsin.web.rolls import Rolls, of
+from tocsin.web.text import offered, texts
 
 HOME = "/console/rollcalls"
 MOST = 200
@@ -149,6 +153,8 @@ async def show(page: Call) -> Response:
         wait=wait,
         hows=list(How),
         names=page.may(Act.SEE_PERSONAL),
+        may_add=page.may(Act.SEE_PERSONAL) and call.open,
+        tongues=[(tag, texts(tag).say("name")) for tag in offered(page.room.house.settings.languages)],
         may_close=page.may(Act.COMPOSE) and call.open,
         **_numbers(call, at),
     )
@@ -189,6 +195,19 @@ async def answer(page: Call) -> Response:
     return page.back(f"{HOME}/{call.id}")
 
 
+async def add(page: Call) -> Response:
+    """Add somebody who came late: from the roster, or new."""
+    rolls, form, call = of(page.room.house), page.form, page.visit.part("call")
+    try:
+        wanted = msgspec.convert(
+            {name: form.get(name).strip() for name in Arriving.__struct_fields__ if name in form}, Arriving
+        )
+    except msgspec.ValidationError as wrong:
+        raise ParameterError(str(wrong)) from None
+    await arrive(rolls, call, wanted, page.person)
+    return page.back(f"{HOME}/{call}")
+
+
 async def close(page: Call) -> Response:
     """Close a roll call."""
     rolls = of(page.room.house)
@@ -215,5 +234,6 @@ DOORS = (
     Door("GET", HOME + "/{call}/counts", at_desk(counted), Act.LOOK, quiet=True),
     Door("GET", HOME + "/{call}/sheet", at_desk(sheet), Act.SEE_PERSONAL),
     Door("POST", HOME + "/{call}/answer", at_desk(answer), Act.SEE_PERSONAL),
+    Door("POST", HOME + "/{call}/people", at_desk(add), Act.SEE_PERSONAL),
     Door("POST", HOME + "/{call}/close", at_desk(close), Act.COMPOSE),
 )

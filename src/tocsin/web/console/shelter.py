@@ -11,7 +11,6 @@ import asyncio
 import base64
 import binascii
 import secrets
-from collections import OrderedDict
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from tocsin.account.importing import Change, Understood, mapping_of
 from tocsin.account.shelter import Shelter, Status
 from tocsin.account.shelter_import import IMPORTER, ShelterFile, at_home
 from tocsin.errors import IllegalStepError, ImportFileError, NotFoundError
+from tocsin.recent import Recent
 from tocsin.warn.person import Act
 from tocsin.web.console.desk_room import Call, at_desk
 from tocsin.web.console.gate import Door, Fresh
@@ -49,7 +49,7 @@ class Preview(Struct, frozen=True):
     change: Change
 
 
-_PREVIEWS: OrderedDict[str, Preview] = OrderedDict()
+_PREVIEWS: Recent[str, Preview] = Recent(PREVIEWS_KEPT)
 
 
 def _room(call: Call) -> Shelters:
@@ -140,8 +140,6 @@ async def preview(call: Call) -> Response:
     made = Preview(call.person, call.at, understood, found, change)
     token = secrets.token_urlsafe(12)
     _PREVIEWS[token] = made
-    while len(_PREVIEWS) > PREVIEWS_KEPT:
-        _PREVIEWS.popitem(last=False)
     return await _page(call, made, token)
 
 

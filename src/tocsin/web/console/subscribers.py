@@ -25,6 +25,7 @@ from tocsin.errors import IllegalStepError, NotFoundError, NotReadyError, Parame
 from tocsin.reach.audience import Why
 from tocsin.reach.delivery import Address
 from tocsin.reach.outline import drawn
+from tocsin.reach.register import CANARY
 from tocsin.reach.subscriber import Subscribers, Subscription
 from tocsin.warn.enrolment import VIEW_PERSONAL, Viewed
 from tocsin.warn.person import Act
@@ -67,7 +68,7 @@ def _subscribers(visit: Visit) -> Subscribers:
 
 def _one(visit: Visit) -> Subscription:
     found = _subscribers(visit).get(visit.part("id"))
-    if found is None:
+    if found is None or found.audience == CANARY:
         raise NotFoundError
     return found
 
@@ -116,6 +117,8 @@ def find(visit: Visit) -> Response:
     subscribers = _subscribers(visit)
     numbers = subscribers.book.find(channel, address)[:SHOWN]
     found = [one for number in numbers if (one := subscribers.roll.subscription(number)) is not None]
+    # A canary is the file's, and no subscriber.
+    found = [one for one in found if one.audience != CANARY]
     _viewed(visit, "subscribers", tuple(one.id for one in found))
     return _page(visit, found)
 

@@ -6,7 +6,7 @@
  * - A phone that keeps nothing (a private window) still has this page: it sends from memory, again and again.
  */
 
-import { keep } from "./app/keep.js";
+import { keep, one } from "./app/keep.js";
 import { answered, answering, answers, hurry, sendAll } from "./app/outbox.js";
 
 const AGAIN_MS = 5000;
@@ -62,6 +62,31 @@ form.addEventListener("submit", async (event) => {
   }
   await flush();
 });
+/** Where the app on this phone is set up, its person may be asked there as well: by their own act, and no other way. */
+async function offer() {
+  const app = await one("subscription").catch(() => null);
+  const card = document.getElementById("device");
+  if (!app || !card) return;
+  const [join, leave, said] = ["device-join", "device-leave", "device-told"].map((id) => document.getElementById(id));
+  const show = async () => {
+    const joined = (await one("joined").catch(() => null)) === app.id;
+    [join.hidden, leave.hidden, card.hidden] = [joined, !joined, false];
+  };
+  const wish = async (wanted) => {
+    const body = JSON.stringify({ token, subscription: app.id, secret: app.secret, wanted });
+    const headers = { "content-type": "application/json" };
+    const taken = await fetch("/v1/answers/device", { method: "POST", headers, body }).catch(() => null);
+    if (taken?.ok) await keep("joined", wanted ? app.id : "").catch(() => {});
+    said.textContent = taken?.ok ? (wanted ? card.dataset.joined : card.dataset.left) : card.dataset.failed;
+    said.hidden = false;
+    await show();
+    (wanted && taken?.ok ? leave : join).focus();
+  };
+  join.addEventListener("click", () => wish(true));
+  leave.addEventListener("click", () => wish(false));
+  await show();
+}
+
 addEventListener("online", flush);
 document.addEventListener("visibilitychange", () => document.hidden || flush());
 
@@ -71,6 +96,7 @@ document.addEventListener("visibilitychange", () => document.hidden || flush());
   const waiting = (await answers().catch(() => [])).find((one) => one.token === token && !one.sent);
   if (waiting) mine = waiting.id;
   await flush();
+  await offer();
   // With the worker an answer goes out also when this page is closed.
   navigator.serviceWorker?.register("/sw.js").catch(() => {});
 })();

@@ -6,17 +6,23 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Sequence
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+import msgspec
 import pytest
 
+from tests.contracts.channels.pushservice import Device
+from tests.contracts.roll.conftest import Lane, Lanes
 from tests.contracts.web.console.conftest import Browser
 from tests.contracts.web.console.test_work import KYIV, Desk, desk
 from tocsin.journal import ACTUAL
 from tocsin.pager import FOLLOWER, Pager
-from tocsin.reach.channel import ACCEPTED, Outcome, later, refused
+from tocsin.reach.bulletin import Bulletin
+from tocsin.reach.channel import ACCEPTED, GONE, Outcome, later, refused
 from tocsin.reach.channels.way import Unset
 from tocsin.reach.delivery import Delivery
+from tocsin.store.vapid import VapidKey
+from tocsin.warn.enrolment import DEVICE_ADDED, DEVICE_REMOVED
 from tocsin.warn.owner import PAGE_ANSWERED, PAGE_DUE, PAGE_FAILED, PAGE_SENT, Page, Tried
 from tocsin.warn.person import Role
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
@@ -226,3 +232,102 @@ async def test_what_was_about_to_be_sent_is_sent_after_a_restart_or_said(desk: D
     await asyncio.gather(keeping, return_exceptions=True)
     assert bool(desk.published()) == (away == 1)
     assert not room.sending.waiting
+
+
+async def test_a_key_that_ends_calls_each_administrator_once_at_each_of_its_days(desk: Desk) -> None:
+    """At 60 days one call, at 25 the one of 30 days, by mail and in plain words; neither again, also after a restart."""
+    person, _ = await desk.hire(Role.ADMINISTRATOR)
+    house, mail = desk.building.house, Post("mail")
+    ending = min(house.certificates.endings(), key=lambda one: one.ends)
+    assert not ending.last
+
+    def made() -> list[str]:
+        return [one.subject for one in desk.building.entries(PAGE_DUE) if one.read(Page).kind == "key-ends"]
+
+    async with calling(desk, mail):
+        await look(desk, (ending.ends - desk.building.clock.now()).total_seconds() - 59.5 * 86_400)
+        await until(lambda: mail.came)
+        await look(desk, 3600)
+        assert made() == [f"key/{ending.key}@60/1/{person}"]
+        assert f"Days left until signing certificate {ending.key} ends: 59" in mail.came[0][1]
+        house.desk_room = None
+        await look(desk, 34 * 86_400)
+        await until(lambda: len(mail.came) == 2)
+        await look(desk, 3600)
+        assert made() == [f"key/{ending.key}@60/1/{person}", f"key/{ending.key}@30/1/{person}"]
+
+
+class Push(Phone):
+    """Web Push, which is given an address with the keys to seal to."""
+
+    async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+        self.came += [(one.to.address + "|" + "".join(one.to.secrets), one.body.decode()) for one in batch]
+        return [self.says.pop(0) if self.says else ACCEPTED] * len(batch)
+
+
+async def device(desk: Desk, person: Browser, label: str = "Night phone", **other: object) -> int:
+    """Press the button of the account page in a browser whose push address is this."""
+    page = await person.get("/console/account")
+    made = {"endpoint": "https://push.example/abc", "keys": Device().keys, "label": label, **other}
+    return (await person.send("/console/account/device", made, page.json_token)).status
+
+
+async def test_a_person_lets_their_phone_be_called_and_is(desk: Desk) -> None:
+    """Named in the account, tested at once, called beside mail with the button that answers, and taken back by one press."""
+    house = desk.building.house
+    house.vapid = VapidKey(desk.identity.data / "keys", ACTUAL)  # type: ignore[operator]
+    person, dan, _ = await owned(desk)
+    push, mail = Push("webpush"), Post("mail")
+    house.dispatch = Lanes({"webpush": Lane(push)})  # type: ignore[dict-item]
+    assert await device(desk, dan) == 200
+    assert "Calls arrive here" in push.came.pop()[1]
+    page = await dan.get("/console/account")
+    assert "Night phone" in page.text
+    assert "push.example" not in page.text
+    async with calling(desk, mail, push) as pager:
+        await look(desk, 3 * 3600 - 60 * 9.5)
+        await until(lambda: push.came and mail.came)
+        address, told = next(one for one in push.came if "ends in 10 min" in one[1])
+        assert address.startswith("https://push.example/abc|")
+        bulletin = msgspec.json.decode(told, type=Bulletin)
+        assert (bulletin.phase, bulletin.event_id[:5]) == ("calm", "call-")
+        assert person not in bulletin.event_id
+        assert "I answer" in (await desk.browser("203.0.113.9").get(urlsplit(bulletin.url).path)).text
+        assert not list(pager.unreachable(desk.building.clock.now()))
+    record = b"".join(one.body for one in desk.building.store.read(0, 100_000))
+    assert b"push.example" not in record
+    assert b"Night phone" not in record
+    await dan.sign_in()
+    ident = house.identity.book.devices((person,))[0].id
+    assert (await dan.submit("/console/account/device/drop", [("device", ident)])).status == 303
+    assert not house.identity.book.devices((person,))
+    assert [one.kind for one in desk.building.entries(DEVICE_ADDED)] == [DEVICE_ADDED]
+    assert len(desk.building.entries(DEVICE_REMOVED)) == 1
+
+
+async def test_what_is_no_device_is_not_taken_and_one_that_is_gone_is_let_go(desk: Desk) -> None:
+    """An address in our own network, keys that nothing can be sealed to, and a device the push service has ended."""
+    house = desk.building.house
+    house.vapid = VapidKey(desk.identity.data / "keys", ACTUAL)  # type: ignore[operator]
+    person, dan, _ = await owned(desk)
+    assert await device(desk, dan, endpoint="https://127.0.0.1/x") == 400
+    assert await device(desk, dan, endpoint="http://push.example/x") == 400
+    assert await device(desk, dan, keys={"p256dh": "x", "auth": "y"}) == 400
+    assert await device(desk, dan) == 200
+    assert await device(desk, dan, "The same phone") == 200
+    assert [one.label for one in house.identity.book.devices((person,))] == ["The same phone"]
+    push = Push("webpush", GONE)
+    async with calling(desk, push):
+        await look(desk, 3 * 3600 - 60 * 9.5)
+        await until(lambda: desk.building.entries(DEVICE_REMOVED))
+    assert not house.identity.book.devices((person,))
+
+
+async def test_a_proof_is_needed_to_name_a_device(desk: Desk) -> None:
+    """Where a call goes is changed by somebody who has just proved who they are, and by nobody who found a session open."""
+    house = desk.building.house
+    house.vapid = VapidKey(desk.identity.data / "keys", ACTUAL)  # type: ignore[operator]
+    _, dan = await desk.hire(Role.DUTY_OFFICER)
+    desk.wait(11 * 60)
+    assert await device(desk, dan) == 403
+    assert not desk.building.entries(DEVICE_ADDED)

@@ -142,3 +142,22 @@ async def test_an_administrator_makes_staff_ends_and_takes_the_list(desk: Desk) 
     assert desk.subscriptions.get(desk.olena.id) is None
     assert (await desk.officer.get(path)).status == 404
     assert desk.subscriptions.book.find("mail", ADDRESS) == []
+
+
+async def test_a_canary_is_no_subscriber(desk: Desk) -> None:
+    """No page finds it, shows it, ends it or makes it somebody's; no number counts it, and no list names it; and nobody else
+    can be made one."""
+    (own,) = desk.subscriptions.make_all(
+        [Wish("mail", "canary@example.org", areas=("x-selfdrill-mail",), audience="canary", person="canary:mail")]
+    )
+    tally, areas = desk.subscriptions.roll.census()
+    assert (tally.total, "canary" in tally.audiences, "x-selfdrill-mail" in areas) == (3, False, False)
+    assert "Nobody is warned at this address" in (await find(desk.officer, "canary@example.org")).text
+    path = f"/console/subscribers/{own.id}"
+    assert (await desk.officer.get(path)).status == 404
+    assert (await desk.admin.prove("administer", path + "/end")).status == 404
+    assert (await desk.admin.prove("administer", path + "/audience", [("audience", "public")])).status == 404
+    assert "canary" not in (await desk.admin.prove("administer", "/console/subscribers/export")).text
+    other = f"/console/subscribers/{desk.olena.id}/audience"
+    assert (await desk.admin.prove("administer", other, [("audience", "canary")])).status == 400
+    assert desk.subscriptions.get(own.id) == own

@@ -7,7 +7,7 @@
 
 import { options } from "./arrive.js";
 import { all, drop, get, keep, one, put } from "./keep.js";
-import { file } from "./message.js";
+import { file, level } from "./message.js";
 import { asks, card, leave, mine, walk } from "./mine.js";
 import { answering, answers as given, hurry, sendAll } from "./outbox.js";
 import { Places } from "./places.js";
@@ -54,14 +54,7 @@ function row(place) {
   item.querySelector(".known").textContent = phase === "unknown" && places.states.has(place.code)
     ? say("last", { word: word(last), time: heard ? time(heard) : "–" })
     : heard ? say("checked", { time: time(heard) }) : say("never");
-  const loud = item.querySelector("select");
-  loud.value = place.loud || "sound";
-  loud.setAttribute("aria-label", `${say("loudness")}: ${place.name}`);
-  loud.addEventListener("change", async () => {
-    await put("places", { ...(await get("places", place.code)), loud: loud.value });
-    tell(`${place.name}: ${loud.selectedOptions[0].textContent}`);
-    await subscribe(true).catch(failed);
-  });
+  louder(item.querySelector("details"), place);
   const out = item.querySelector("button");
   out.setAttribute("aria-label", `${out.textContent}: ${place.name}`);
   out.addEventListener("click", async () => {
@@ -73,10 +66,55 @@ function row(place) {
   return item;
 }
 
+/** How loud a place is in each step. That there is no sound when one must act is asked twice. */
+function louder(part, place) {
+  const sure = part.querySelector(".sure"), [leave, silence] = sure.querySelectorAll("button");
+  const selects = [...part.querySelectorAll("select")];
+  const sums = () => {
+    const heard = selects.map((one) => `${word(one.name)}: ${one.selectedOptions[0].textContent}`);
+    part.querySelector(".sum").textContent = heard.join(" · ");
+  };
+  const choose = async (select) => {
+    const kept = await get("places", place.code);
+    const loud = Object.fromEntries(selects.map((one) => [one.name, one === select ? one.value : level(kept, one.name)]));
+    await put("places", { ...kept, loud });
+    sums();
+    tell(`${place.name}, ${word(select.name)}: ${select.selectedOptions[0].textContent}`);
+    await subscribe(true).catch(failed);
+  };
+  for (const select of selects) {
+    select.value = level(place, select.name);
+    select.setAttribute("aria-label", `${say("loudness")}: ${place.name}, ${word(select.name)}`);
+    select.addEventListener("change", async () => {
+      if (select.name !== "act" || select.value !== "silent") {
+        if (select.name === "act") sure.hidden = true;
+        return choose(select);
+      }
+      // Until it is confirmed nothing has changed, and what is chosen shows what holds.
+      select.value = level(await get("places", place.code), "act");
+      sure.querySelector("p").textContent = say("sure", { place: place.name });
+      sure.hidden = false;
+      leave.focus();
+    });
+  }
+  leave.addEventListener("click", () => {
+    sure.hidden = true;
+    selects[0].focus();
+  });
+  silence.addEventListener("click", async () => {
+    sure.hidden = true;
+    selects[0].value = "silent";
+    selects[0].focus();
+    await choose(selects[0]);
+  });
+  sums();
+}
+
 async function draw() {
   const watched = await all("places");
   // A list that somebody is choosing in is not pulled away under their hand.
-  if (!by("places").contains(document.activeElement) || by("places").children.length !== watched.length) {
+  const choosing = by("places").contains(document.activeElement) || by("places").querySelector("[open]");
+  if (!choosing || by("places").children.length !== watched.length) {
     by("places").replaceChildren(...watched.map(row));
   } else {
     watched.forEach((place, at) => {

@@ -1,6 +1,6 @@
 /* What this phone keeps: in IndexedDB, shared by the pages and the worker, and gone when the person clears it.
  *
- * - `places` (by code): {code, name, zone, up, down, loud, phases}; `seen` (by event_id): the newest version of each event;
+ * - `places` (by code): {code, name, zone, up, down, loud (by step), phases}; `seen` (by event_id): the newest version of each event;
  *   `notices` (by event_id): the newest message; `answers` and `receipts` (by id): what is on its way to the server;
  *   `one` (by name): settings, the subscription, the words, my shelter, the last proof of waking.
  * - Nothing of it leaves the phone but what a person sends. Where there is no IndexedDB, everything is as on a first visit.

@@ -19,13 +19,34 @@ export function relations(place, areas) {
   return found;
 }
 
+/** What a person chooses a loudness for, with what may be chosen, the loudest first, and what is meant where nothing was. */
+export const STEPS = {
+  act: { levels: ["loud", "sound", "silent"], usual: "loud" },
+  prepare: { levels: ["sound", "silent"], usual: "sound" },
+  "all-clear": { levels: ["sound", "silent"], usual: "sound" },
+};
+const ORDER = STEPS.act.levels;
+
+/** Which of the steps `phase` belongs to. A retraction is as loud as what it retracts; `sound` says how that was. */
+export function stepOf(phase, sound = "alarm") {
+  const is = known(phase);
+  if (is === "all-clear" || (is === "retracted" && sound !== "alarm")) return "all-clear";
+  return is === "prepare" ? "prepare" : "act";
+}
+
+/** How loud `place` may be in a step. Until there were steps, one word stood for all of them. */
+export function level(place, step) {
+  const before = { notify: "silent", silent: "silent" }[place.loud];
+  const chosen = before ?? place.loud?.[step];
+  return STEPS[step].levels.includes(chosen) ? chosen : STEPS[step].usual;
+}
+
 /** The watched places that `notice` is for, loudest first: [{place, why}]. A notice without areas is for all of them. */
-export function mine(places, notice) {
-  const order = { sound: 0, notify: 1, silent: 2 };
+export function mine(places, notice, step = stepOf(notice.phase)) {
   return places
     .map((place) => ({ place, why: notice.areas?.length ? relations(place, notice.areas) : [{ area: "", relation: "all" }] }))
     .filter(({ place, why }) => why.length || (notice.more_areas > 0 && notice.areas?.length === 0))
-    .sort((a, b) => (order[a.place.loud] ?? 0) - (order[b.place.loud] ?? 0));
+    .sort((a, b) => ORDER.indexOf(level(a.place, step)) - ORDER.indexOf(level(b.place, step)));
 }
 
 /** The text of `notice` in the first of `languages` that it has, else in its own first one. */
@@ -55,12 +76,15 @@ export function file(sound, phase) {
 export function judge(notice, places, seen, settings, at) {
   const fresh = newer(seen, { ...notice, ends: stamp(notice.ends) });
   let sound = take(seen, { ...notice, ends: stamp(notice.ends) }, at);
-  const concerned = mine(places, notice);
-  const loud = concerned.length ? concerned[0].place.loud || "sound" : "silent";
+  const step = stepOf(notice.phase, sound || "alarm");
+  const concerned = mine(places, notice, step);
+  const loud = concerned.length ? level(concerned[0].place, step) : "silent";
   const wanted = concerned.some(({ place }) => !place.phases?.length || place.phases.includes(known(notice.phase)));
   // What ends a danger is always told: nobody may be left in a cellar by a choice made in calm.
   const ending = ["all-clear", "retracted"].includes(known(notice.phase));
   if (loud === "silent" || !(wanted || ending)) sound = "";
+  // As other messages, and not as an alarm that stays until somebody looks.
+  else if (loud === "sound" && sound === "alarm") sound = "notice";
   const said = text(notice, settings.languages || []);
   const discreet = Boolean(settings.discreet);
   return {
@@ -69,9 +93,9 @@ export function judge(notice, places, seen, settings, at) {
     title: discreet ? settings.words?.discreet || "…" : said.headline,
     body: discreet ? "" : [said.instruction, concerned.map(({ place }) => place.name).join(", ")].filter(Boolean).join("\n"),
     language: said.language,
-    silent: !sound || loud !== "sound" || discreet,
+    silent: !sound || discreet,
     stay: sound === "alarm" && !discreet,
-    vibrate: sound && loud === "sound" && !discreet ? VIBRATE[sound] : undefined,
+    vibrate: sound && !discreet ? VIBRATE[sound] : undefined,
     places: concerned.map(({ place }) => place.code),
     why: concerned.map(({ place, why }) => ({ place: place.code, name: place.name, why })),
     event: notice.event_id,
@@ -86,7 +110,12 @@ export function trialOf(notice) {
 
 /** Whether `notice` is a letter about the subscription and says nothing of any danger. */
 export function letterOf(notice) {
-  return notice.phase === "calm" && /^(trial|over|soon|lost)-/.test(notice.event_id);
+  return notice.phase === "calm" && /^(trial|over|soon|lost|ask|call)-/.test(notice.event_id);
+}
+
+/** Whether `notice` asks its person something, now: whether they are safe, or whether they answer a call to duty. */
+export function questionOf(notice) {
+  return letterOf(notice) && /^(ask|call)-/.test(notice.event_id);
 }
 
 /** Milliseconds since 1970 of a time on the wire, or null. */

@@ -27,7 +27,7 @@ export class Places {
     if (!answer.ok) throw new Error(String(answer.status));
     const { phases: texts, ...about } = await answer.json();
     const before = await get("places", about.code);
-    await put("places", { loud: "sound", phases: [], ...before, ...about, texts });
+    await put("places", { loud: {}, phases: [], ...before, ...about, texts });
     this.stock(about.code);
     return about.code;
   }

@@ -1,19 +1,26 @@
 /* The subscription of this phone: what the server is told, and how it is kept true.
  *
- * - The server learns a push address, area codes, how loud each is, and the languages; nothing else.
+ * - The server learns a push address, area codes, how loud each is in which phase, and the languages; nothing else.
  * - A change is put in place of what was wanted. Only another push address makes another subscription, and the new one holds
  *   before the old one ends: nobody is unwarned in between.
  * - What could not be ended is ended on the next occasion.
  */
 
 import { all, drop, keep, one } from "./keep.js";
+import { level } from "./message.js";
 
-const LEVEL = { sound: "loud", notify: "ordinary", silent: "silent" };
+const LEVEL = { loud: "loud", sound: "ordinary", silent: "silent" };
+const TOLD_BY = { act: ["act", "hold", "retracted"], prepare: ["prepare"], "all-clear": ["all-clear"] };
+
+/** How loud `place` is, as the server keeps it. */
+export function loudness(place) {
+  return Object.entries(TOLD_BY).map(([step, phases]) => ({ level: LEVEL[level(place, step)], phases }));
+}
 
 /** What is wanted of the server for these places. */
 export function wish(places, languages) {
   return {
-    places: places.map((place) => ({ area: place.code, loudness: [{ level: LEVEL[place.loud] ?? "loud" }] })),
+    places: places.map((place) => ({ area: place.code, loudness: loudness(place) })),
     languages,
   };
 }

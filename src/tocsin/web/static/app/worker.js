@@ -7,7 +7,7 @@
  */
 
 import { all, get, keep, one } from "./keep.js";
-import { file, judge, letterOf, trialOf } from "./message.js";
+import { file, judge, letterOf, questionOf, trialOf } from "./message.js";
 import { arrive, options } from "./arrive.js";
 import { receipt, sendAll } from "./outbox.js";
 import { hold } from "./subscription.js";
@@ -173,9 +173,21 @@ async function letterShown(notice) {
   const { languages = [], discreet } = await one("settings", {});
   const words = await one("words", {});
   const texts = notice.texts || {};
+  // A question leads to where it is answered, and is not as quiet as what can wait.
+  const asks = questionOf(notice) && { silent: false, vibrate: [250, 250, 250], requireInteraction: true, renotify: true, data: { place: "", open: own(notice.url) } };
   const tag = languages.find((one) => texts[one]) ?? Object.keys(texts)[0];
-  if (discreet || !tag) return plain(words.discreet || "Tocsin", "", notice.event_id);
-  return plain(texts[tag].headline, texts[tag].instruction || "", notice.event_id, { lang: tag });
+  if (discreet || !tag) return plain(words.discreet || "Tocsin", "", notice.event_id, asks ? { ...asks, silent: true, vibrate: undefined } : {});
+  return plain(texts[tag].headline, texts[tag].instruction || "", notice.event_id, { lang: tag, ...asks });
+}
+
+/** The path of an address of ours that a question may lead to; none for any other. */
+function own(address) {
+  try {
+    const url = new URL(address);
+    return url.origin === location.origin && /^\/(a|console)\//.test(url.pathname) ? url.pathname : "";
+  } catch {
+    return "";
+  }
 }
 
 async function tested(words, at) {
@@ -189,8 +201,8 @@ async function tested(words, at) {
 
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
-  const { place, event: id, alert } = event.notification.data || {};
-  const address = place ? `/at/${encodeURIComponent(place)}` : id ? `/app#why=${encodeURIComponent(id)}` : "/app";
+  const { place, event: id, alert, open } = event.notification.data || {};
+  const address = open ? open : place ? `/at/${encodeURIComponent(place)}` : id ? `/app#why=${encodeURIComponent(id)}` : "/app";
   event.waitUntil((async () => {
     if (alert) await receipt(alert, "answered");
     await opened(address);

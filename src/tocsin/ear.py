@@ -32,12 +32,16 @@ KEPT = 2_000
 
 
 class Ear:
-    """The newest alerts that were heard, by identifier: ``told`` on the stream, ``caught`` by the webhook."""
+    """The newest alerts that were heard, by identifier: ``told`` on the stream, ``caught`` by the webhook.
+
+    ``heard`` is set whenever one more came.
+    """
 
     def __init__(self) -> None:
         self.told: OrderedDict[str, bytes] = OrderedDict()
         self.caught: OrderedDict[str, bytes] = OrderedDict()
         self.secret, self.address = new_secret(), ""
+        self.heard = asyncio.Event()
 
     @contextlib.asynccontextmanager
     async def receiving(self) -> AsyncIterator[None]:
@@ -92,3 +96,4 @@ class Ear:
             kept[name] = data
             if len(kept) > KEPT:
                 kept.popitem(last=False)
+        self.heard.set()

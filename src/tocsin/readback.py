@@ -73,6 +73,8 @@ PLACES = 4
 AT_ONCE = 16
 KEPT = 2_000
 UNREAD = "It could not be read back."
+STAND_BACK_S = 0.05
+"""So long nothing is worked out before the stream has told it; one that tells nothing holds nobody up for longer."""
 AGAIN = (0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25)
 """Seconds between looks at a channel that shows nothing yet; the last goes on."""
 
@@ -294,6 +296,8 @@ class Readback:
     # --- one alert -------------------------------------------------------------------------------------------------
 
     async def _decided(self, entry: Entry, done: Published) -> tuple[Decision, list[Outcome], Expected]:
+        if done.scope == Scope.PUBLIC:
+            await self._stand_back(done.identifier)
         alert, wanted = await asyncio.to_thread(lambda: (parse(done.cap.encode()), expected(done)))
         asked = Asked(entry, done, alert, wanted)
         told = bulletin(done, alert, self.realm, self.public_url)
@@ -340,6 +344,14 @@ class Readback:
             for one in looks:
                 one.cancel()
             await asyncio.gather(*looks, return_exceptions=True)
+
+    async def _stand_back(self, identifier: str) -> None:
+        """Let the stream tell it first: whoever listens must not wait for what is worked out here."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STAND_BACK_S):
+                while identifier not in self.ear.told:
+                    self.ear.heard.clear()
+                    await self.ear.heard.wait()
 
     def _showing(self, asked: Asked) -> tuple[str, ...]:
         """The channels that can show this alert; a restricted one is on none that everybody reads."""

@@ -16,7 +16,7 @@ from tests.rules.reach.stage import NIGHT, parse, published, until
 from tests.rules.reach.test_ladder import Home
 from tocsin.clock import TurnedClock
 from tocsin.reach.channels.courier import Manners
-from tocsin.reach.channels.webhook import Manners as Hosts
+from tocsin.reach.channels.host import Manners as Hosts
 from tocsin.reach.channels.webhook import Webhook, new_secret
 from tocsin.reach.channels.webpush import Webpush
 from tocsin.reach.dispatch import Dispatch

@@ -2,6 +2,8 @@
 
 - Both get the same listeners (one epoll loop) and events of the same size; the figure is the server's CPU time for one
   broadcast, from the publication on: for us that is the journal, the CAP message read and the event rendered as well.
+- The limit is a bare loop of ``send()`` over as many sockets, with the same bytes: what any server pays at least that
+  makes one call a listener.
 - Memory is what the server's resident set grew by for each connection; last is when the last listener had it.
 """
 
@@ -46,12 +48,14 @@ def cases(quick: bool) -> Iterator[Case]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     n = min(1_000 if quick else 10_000, most - 500 if most > 0 else 10_000)
     runs, rounds = (1, 5) if quick else (3, 20)
-    ours, theirs = [], []
+    ours, theirs, bare = [], [], []
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as folder:
             with tocsin_server(Path(folder)) as (pid, port):
                 ours.append(measure(pid, port, "/v1/stream?area=UA-30", "/publish", b"", n, rounds))
             size = event_size(Path(folder))
+        with tempfile.TemporaryDirectory() as folder, tocsin_server(Path(folder), str(size)) as (pid, port):
+            bare.append(measure(pid, port, "/", "/publish", b"", n, rounds))
         if NCHAN.exists() and (nginx := _nginx()) is not None:
             with tempfile.TemporaryDirectory() as folder, nchan_server(Path(folder), nginx) as (pid, port):
                 theirs.append(measure(pid, port, "/sub", "/pub", b"x" * (size - 20), n, rounds))
@@ -65,7 +69,8 @@ def cases(quick: bool) -> Iterator[Case]:
             f" (nchan {peer_last * 1e3:.0f} ms, {peer_each / 1024:.1f} KB); CPU {cpu / peer_cpu:.2f} x,"
             f" last {last / peer_last:.2f} x nchan's"
         )
-    yield case("stream", "sse", n, cpu, peer=peer, runs=runs, note=note)
+    limit = ("a bare loop of send()", n / middle(bare)[0])
+    yield case("stream", "sse", n, cpu, peer=peer, limit=limit, runs=runs, note=note)
 
 
 def middle(found: list[Figures]) -> tuple[float, float, float]:
@@ -151,9 +156,9 @@ def resident(pid: int) -> int:
 
 
 @contextmanager
-def tocsin_server(folder: Path) -> Iterator[tuple[int, int]]:
-    """Our server, as a process of its own."""
-    process = subprocess.Popen([sys.executable, "-m", "tocsin.bench.stream", str(folder)])
+def tocsin_server(folder: Path, *size: str) -> Iterator[tuple[int, int]]:
+    """Our server, as a process of its own; with the ``size`` of an event, the bare loop instead."""
+    process = subprocess.Popen([sys.executable, "-m", "tocsin.bench.stream", str(folder), *size])
     try:
         yield process.pid, wait_for(folder / "port", process)
     finally:
@@ -266,7 +271,29 @@ async def serve(folder: Path) -> None:
             following.cancel()
 
 
+def loop_bare(folder: Path, size: int) -> None:
+    """The limit: sends ``size`` bytes to every socket in turn, and does nothing else."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    told, listeners = b"x" * (size - 2) + b"\n\n", list[socket.socket]()
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as door:
+        (folder / "port").write_text(f"{door.getsockname()[1]}\n")
+        while True:
+            sock, _ = door.accept()
+            if sock.recv(65536).startswith(b"GET"):
+                sock.send(b"HTTP/1.1 200 OK\r\n\r\n")
+                sock.setblocking(False)
+                listeners.append(sock)
+                continue
+            for listener in listeners:
+                listener.send(told)
+            sock.send(b"HTTP/1.1 204 No Content\r\n\r\n")
+            sock.close()
+
+
 if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        loop_bare(Path(sys.argv[1]), int(sys.argv[2]))
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

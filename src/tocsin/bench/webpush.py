@@ -4,7 +4,8 @@
   AES-128-GCM alone.
 - ``end-to-end``: from the alert in the journal to everybody settled on disk (``synchronous=FULL``): audience, sealed
   batches, addresses unsealed, keys claimed, sealed, POSTed by HTTP/2 over TLS to nginx on this machine. The peers get
-  the subscription and the text in memory, keep nothing, and seal and POST over one kept connection.
+  the subscription and the text in memory, keep nothing, and seal and POST over one kept connection. The limit is libcurl
+  by itself: a loop that POSTs the same bytes and does nothing else.
 - ``refill``: how many keys one processor prepares; the limit is OpenSSL's key agreement alone.
 
 Rates are for each second of CPU, because the stub shares the machine; the note says what passed on the wall.
@@ -26,6 +27,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pycurl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -177,9 +179,10 @@ def _end_to_end(folder: Path, origin: str, ca: Path, peer: Peer, each: int, quic
             clocked.append(time.perf_counter() - began)
             return time.process_time() - spent
 
-        own, plain, fast = in_turn(
+        own, limit, plain, fast = in_turn(
             runs,
             ours,
+            timed(lambda: _bare(origin, ca, n)),
             lambda: peer.time("push") * n / each,
             lambda: peer.time("push_async") * n / (each // 32 * 32),
         )
@@ -187,8 +190,69 @@ def _end_to_end(folder: Path, origin: str, ca: Path, peer: Peer, each: int, quic
         note = f"{n / wall:,.0f} a second on the wall with the stub; {station.sealed()}"
     finally:
         station.close()
-    yield case("webpush", "end-to-end", n, own, peer=("pywebpush webpush()", plain), runs=runs, note=note)
+    yield case(
+        "webpush",
+        "end-to-end",
+        n,
+        own,
+        peer=("pywebpush webpush()", plain),
+        limit=("libcurl alone", n / limit),
+        runs=runs,
+        note=note,
+    )
     yield case("webpush", "end-to-end-async", n, own, peer=("pywebpush webpush_async", fast), runs=runs, note=note)
+
+
+def _bare(origin: str, ca: Path, n: int) -> None:
+    """POST ``n`` messages of the usual size by libcurl's multi interface, 64 at once over one connection."""
+    multi = pycurl.CurlMulti()
+    multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
+    multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, 1)
+    headers = [
+        "Content-Type: application/octet-stream",
+        "Content-Encoding: aes128gcm",
+        f"Authorization: vapid t={'t' * 250}, k={'k' * 87}",
+        "TTL: 3600",
+        "Urgency: high",
+        f"Topic: {'a' * 32}",
+        "Accept:",
+    ]
+    sealed, idle = os.urandom(size(("uk",)) + 103), []
+    for _ in range(64):
+        curl = pycurl.Curl()
+        for option, value in (
+            (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS),
+            (pycurl.PIPEWAIT, 1),
+            (pycurl.POST, 1),
+            (pycurl.NOSIGNAL, 1),
+            (pycurl.PROXY, ""),
+            (pycurl.CAINFO, str(ca)),
+            (pycurl.HTTPHEADER, headers),
+            (pycurl.WRITEFUNCTION, len),
+        ):
+            curl.setopt(option, value)
+        idle.append(curl)
+    every, sent, done = list(idle), 0, 0
+    while done < n:
+        while idle and sent < n:
+            curl = idle.pop()
+            curl.setopt(pycurl.URL, f"{origin}/p/{sent:040d}")
+            curl.setopt(pycurl.POSTFIELDS, sealed)
+            multi.add_handle(curl)
+            sent += 1
+        multi.perform()
+        _, good, bad = multi.info_read(64)
+        assert not bad, bad
+        for curl in good:
+            assert curl.getinfo(pycurl.RESPONSE_CODE) == 201
+            multi.remove_handle(curl)
+            idle.append(curl)
+        done += len(good)
+        if not good:
+            multi.select(1.0)
+    for curl in every:
+        curl.close()
+    multi.close()
 
 
 class Station:

@@ -22,7 +22,7 @@ from tocsin.journal import Journal
 from tocsin.reach.bulletin import Parse, body, bulletin_of
 from tocsin.reach.carrier import Carriers
 from tocsin.reach.channel import ACCEPTED, Outcome, later
-from tocsin.reach.delivery import Address, AddressBook, Batch, Delivery, Mark
+from tocsin.reach.delivery import DUE, Address, AddressBook, Batch, Delivery, Mark
 from tocsin.reach.lane import Lane, Work
 from tocsin.reach.leaving import LEFT, left
 from tocsin.reach.patience import Patience
@@ -86,6 +86,9 @@ class Attempts:
         deliveries: list[Delivery] = []
         here: list[int] = []
         for place, number in zip(places, batch.recipients[places].tolist(), strict=True):
+            if work.closed or work.marks[place] not in DUE:
+                # A receipt of an earlier attempt came meanwhile, or a newer version: this has ended already.
+                continue
             to = found.get(number)
             if to is None or ended:
                 tried = Mark.EXPIRED if work.marks[place] == Mark.PENDING else Mark.EXHAUSTED

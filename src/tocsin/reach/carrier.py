@@ -111,4 +111,6 @@ class Carriers:
             one = self._known[channel, name] = Carrier(channel, name)
             if len(self._known) > MOST:
                 self._known.popitem(last=False)
+        else:
+            self._known.move_to_end((channel, name))
         return one

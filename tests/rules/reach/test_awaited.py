@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
+import pytest
+
 from tocsin.clock import TurnedClock
-from tocsin.reach.channels.awaited import LASTS, Awaited, Parts
+from tocsin.reach.channels.awaited import EARLY, LASTS, MOST_EARLY, Awaited, Parts
 
 
 def test_a_receipt_after_a_restart(tmp_path: Path, clock: TurnedClock) -> None:
@@ -50,3 +53,35 @@ def test_without_a_folder_it_is_kept_in_memory(clock: TurnedClock) -> None:
     awaited.put("a", Parts("alert", "someone", 1))
     awaited.sync()
     assert awaited.take("a", True) is not None
+
+
+@pytest.mark.parametrize("order", sorted(set(itertools.permutations(("put a", "put b", "a", "a", "b")))))
+def test_receipts_in_any_order_prove_a_delivery_once(order: tuple[str, ...], clock: TurnedClock) -> None:
+    """Whether the receipts of two parts come before the answers that name them, after, or twice: proven once, at the end."""
+    awaited, parts = Awaited(None, clock), Parts("alert", "someone", 2)
+    proven = [
+        place
+        for place, told in enumerate(order)
+        if (awaited.put(told[-1], parts) if told.startswith("put") else awaited.take(told, True)) is not None
+    ]
+    # It is proven in the moment in which both parts are named and have arrived, and never again.
+    named_and_arrived = max(max(order.index(f"put {name}"), order.index(name)) for name in "ab")
+    assert proven == [named_and_arrived]
+
+
+def test_an_early_receipt_is_not_kept_for_whoever_gets_its_name_next(clock: TurnedClock) -> None:
+    """A receipt for a message that nobody sent proves nothing about one that gets the same name later."""
+    awaited = Awaited(None, clock)
+    assert awaited.take("a", True) is None
+    clock.turn(EARLY.total_seconds() + 1)
+    assert awaited.put("a", Parts("alert", "someone", 1)) is None
+    assert awaited.take("a", True) is not None
+
+
+def test_early_receipts_are_bounded(clock: TurnedClock) -> None:
+    """A gateway that sends receipts for messages nobody sent takes no more than a bounded room."""
+    awaited = Awaited(None, clock)
+    for n in range(MOST_EARLY + 10):
+        awaited.take(str(n), True)
+    assert awaited.put("5", Parts("alert", "someone", 1)) is None
+    assert awaited.put(str(MOST_EARLY), Parts("alert", "someone", 1)) is not None

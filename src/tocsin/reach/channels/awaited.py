@@ -2,6 +2,7 @@
 
 - A name is on disk before its message counts as accepted: a receipt that comes an hour and a restart later finds what
   it proves. For a message in parts all of its parts must have arrived.
+- A receipt may overtake the answer that names its message; it waits a minute for it. One that comes twice counts once.
 - The file holds the provider's names, alerts and subscriptions, never an address. A line that was cut by a power loss is
   passed over; what is older than three days, or beyond the most that are kept, is forgotten from the oldest on.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 
@@ -23,6 +24,9 @@ from tocsin.recent import Recent
 LASTS = timedelta(days=3)
 """So long networks try to bring a message, and bring receipts."""
 MOST = 200_000
+EARLY = timedelta(seconds=60)
+"""So long a receipt waits for the answer that it has overtaken; longer, and a provider may use the name anew."""
+MOST_EARLY = 10_000
 
 
 class Line(Struct, frozen=True, array_like=True):
@@ -58,6 +62,7 @@ class Awaited:
     def __init__(self, path: Path | None, clock: Clock) -> None:
         self.path, self.clock = path, clock
         self._parts: Recent[str, Parts] = Recent(MOST)
+        self._early: Recent[str, tuple[datetime, bool]] = Recent(MOST_EARLY)
         self._file = -1
         self._written = 0
         if path is not None:
@@ -66,16 +71,20 @@ class Awaited:
     def __len__(self) -> int:
         return len(self._parts)
 
-    def put(self, name: str, parts: Parts) -> None:
-        """Await the receipt of a message; :meth:`sync` has it on disk."""
+    def put(self, name: str, parts: Parts) -> Parts | None:
+        """Await the receipt of a message; :meth:`sync` has it on disk. The delivery if all of it has arrived already."""
         self._parts[name] = parts
         at = self.clock.now().timestamp()
         self._write(Line(name, False, at, parts.group, parts.alert, parts.subscription, parts.left))
+        at_once, delivered = self._early.pop(name, (None, False))
+        soon = at_once is not None and self.clock.now() - at_once <= EARLY
+        return self.take(name, delivered) if soon else None
 
     def take(self, name: str, delivered: bool) -> Parts | None:
         """A receipt has come: the delivery if all of it has arrived now, else None."""
         parts = self._parts.pop(name, None)
         if parts is None:
+            self._early[name] = self.clock.now(), delivered
             return None
         # Of a message of which a part was lost nothing more is awaited: it never has arrived as a whole.
         parts.left = parts.left - 1 if delivered else 0

@@ -167,7 +167,9 @@ class Sms:
 
     def arrived(self, name: str, delivered: bool) -> None:
         """Take in a receipt: the other side's name of a part, and whether it is at the telephone."""
-        parts = self._awaited.take(name, delivered)
+        self._proven(self._awaited.take(name, delivered))
+
+    def _proven(self, parts: Parts | None) -> None:
         if parts is not None:
             self.kit.receipt(parts.alert, parts.subscription, Receipt.SHOWN)
 
@@ -219,7 +221,7 @@ class Sms:
             }
         )
         if answer.id:
-            self._awaited.put(answer.id, Parts(delivery.alert, delivery.to.subscription, 1))
+            self._proven(self._awaited.put(answer.id, Parts(delivery.alert, delivery.to.subscription, 1)))
         return answer.outcome
 
     async def _by_line(self, delivery: Delivery, text: str) -> Outcome:
@@ -234,7 +236,7 @@ class Sms:
             if status:
                 return self._judge(status)
             if name:
-                self._awaited.put(name, parts)
+                self._proven(self._awaited.put(name, parts))
         return ACCEPTED
 
     def shorts(self, delivery: Delivery, text: str) -> list[Short]:

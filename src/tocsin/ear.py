@@ -11,12 +11,12 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from tocsin.calm import in_calm
 from tocsin.reach.channels.webhook import new_secret, sign
+from tocsin.recent import Recent
 from tocsin.warn.loopback import seen_in_bulletin
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class Ear:
     """
 
     def __init__(self) -> None:
-        self.told: OrderedDict[str, bytes] = OrderedDict()
-        self.caught: OrderedDict[str, bytes] = OrderedDict()
+        self.told: Recent[str, bytes] = Recent(KEPT)
+        self.caught: Recent[str, bytes] = Recent(KEPT)
         self.secret, self.address = new_secret(), ""
         self.heard = asyncio.Event()
 
@@ -91,9 +91,7 @@ class Ear:
                 log.info("our own stream ended (%s)", type(wrong).__name__)
             await asyncio.sleep(0.2)
 
-    def _keep(self, kept: OrderedDict[str, bytes], data: bytes) -> None:
+    def _keep(self, kept: Recent[str, bytes], data: bytes) -> None:
         for name in seen_in_bulletin(data).identifiers:
             kept[name] = data
-            if len(kept) > KEPT:
-                kept.popitem(last=False)
         self.heard.set()

@@ -17,7 +17,6 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -36,6 +35,7 @@ from tocsin.reach.bulletin import Bulletin, body, bulletin
 from tocsin.reach.channel import Channel
 from tocsin.reach.channels.webhook import Webhook
 from tocsin.reach.delivery import Address, Delivery, rank
+from tocsin.recent import Recent
 from tocsin.rounds import parse
 from tocsin.store.sqlite import SqliteStore
 from tocsin.warn.loopback import (
@@ -117,7 +117,7 @@ class Readback:
         self._address: asyncio.Future[str] | None = None
         self._session: aiohttp.ClientSession | None = None
         self.ear = Ear()
-        self._newest: OrderedDict[str, tuple[int, datetime]] = OrderedDict()
+        self._newest: Recent[str, tuple[int, datetime]] = Recent(KEPT)
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
         self._upto = self._before = 0
@@ -223,9 +223,6 @@ class Readback:
             version, _ = self._newest.get(done.event_id, (-1, done.sent))
             if done.version > version:
                 self._newest[done.event_id] = done.version, done.sent
-                self._newest.move_to_end(done.event_id)
-                if len(self._newest) > KEPT:
-                    self._newest.popitem(last=False)
             if entry.subject not in judged and done.version > known.get(done.event_id, -1):
                 self._under_way[entry.seq] = asyncio.create_task(self._judge(entry, done))
         self._upto = entries[-1].seq

@@ -32,7 +32,7 @@ from tocsin.reach.audience import Audience, Outline
 from tocsin.reach.bulletin import Parse, read_alert
 from tocsin.reach.carrier import Carriers
 from tocsin.reach.channel import Channel
-from tocsin.reach.course import COURSES, Course, Courses, proves
+from tocsin.reach.course import Course, Courses, proves
 from tocsin.reach.delivery import (
     DELIVERY_SEALED,
     AddressBook,
@@ -426,8 +426,6 @@ class Dispatch:
         make = getattr(lane.channel, "prepare", None)
         if make is not None and batch.alert not in lane.prepared:
             lane.prepared[batch.alert] = None
-            if len(lane.prepared) > COURSES:
-                lane.prepared.popitem(last=False)
             self._start(self.attempts.prepare(make, batch))
 
     def _taken(self, work: Work, number: int) -> None:

@@ -22,6 +22,10 @@ import numpy as np
 from tocsin.clock import Clock
 from tocsin.reach.channel import Channel
 from tocsin.reach.delivery import DUE_CODES, OPEN_CODES, Batch, Mark, Marks, raised
+from tocsin.recent import Recent
+
+PREPARED = 64
+"""Alerts of which a lane remembers that their channel has prepared them."""
 
 
 class Work:
@@ -108,7 +112,7 @@ class Lane:
         self.sooner = asyncio.Event()
         self.retries: list[tuple[datetime, int, Work, int]] = []
         self.ended: Counter[str] = Counter()
-        self.prepared: OrderedDict[str, None] = OrderedDict()
+        self.prepared: Recent[str, None] = Recent(PREPARED)
         # By rank, then by source in the order of their turns, the batches of each as a heap.
         self._queue: dict[int, OrderedDict[str, list[tuple[int, int, Work]]]] = {}
         self._order = count()

@@ -206,6 +206,19 @@ async def test_number_from_another_journal(hub: StreamHub, journal: SqliteStore)
         await listener.close()
 
 
+async def test_a_listener_may_be_ahead_of_the_stream(hub: StreamHub, journal: SqliteStore) -> None:
+    """A number that the journal has and the stream has not come to is no reset, and nothing up to it is told again."""
+    await asyncio.to_thread(journal.append, [published(f"e{n}") for n in range(3)])
+    async with serving(hub, run=False) as (port, _):
+        listener = await Listener.open(port, "", "Last-Event-ID: 3")
+        blocks = [await listener.next(), await listener.next()]
+        assert "reset" not in [one.event for one in blocks]
+        await asyncio.to_thread(journal.append, [published("f")])
+        await hub.catch_up()
+        assert (await listener.alerts(1))[0].id == 4
+        await listener.close()
+
+
 async def test_slow_reader_is_cut_off_and_others_are_not(hub: StreamHub, journal: SqliteStore) -> None:
     """A reader that takes nothing is cut off by its buffer; the others get everything meanwhile."""
     async with serving(hub) as (port, _):

@@ -17,20 +17,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
 from tocsin.clock import Clock, SystemClock
-from tocsin.journal import Entry, Journal
+from tocsin.journal import Entry, Head, Journal
 from tocsin.reach.audience import Places
 from tocsin.reach.bulletin import Parse, read_alert
 from tocsin.reach.channels.event import KINDS, Forms, Piece, event, joined, render
 from tocsin.reach.channels.listening import Group, Replay, Stream, abort, write
 from tocsin.reach.channels.streamgate import Farewell, http_protocol
 from tocsin.reach.heartbeat import Signer, SourceContact, heartbeat
+from tocsin.recent import Recent
 
 __all__ = ["Limits", "Stream", "StreamHub", "http_protocol"]
 
@@ -81,7 +82,7 @@ class StreamHub:
         self.seq = self._floor = journal.head().seq
         self.cut_off = 0
         self._ring: deque[Piece] = deque()
-        self._old: OrderedDict[int, Piece | None] = OrderedDict()
+        self._old: Recent[int, Piece | None] = Recent(1000)
         self._groups: dict[frozenset[str], Group] = {}
         self._streams: set[Stream] = set()
         self._addresses: dict[str, int] = {}
@@ -122,12 +123,17 @@ class StreamHub:
                 if len(entries) < 500:
                     return
 
-    async def heartbeat(self) -> None:
-        """Send a heartbeat to everybody who is live."""
+    async def _come_up(self) -> Head:
+        """Tell everything up to where the journal is now, and be there."""
         head = await asyncio.to_thread(self.journal.head)
-        # Everything up to the position that the heartbeat names has been told before it says so.
         await self.catch_up()
         self.seq = max(self.seq, head.seq)
+        return head
+
+    async def heartbeat(self) -> None:
+        """Send a heartbeat to everybody who is live."""
+        # Everything up to the position that the heartbeat names has been told before it says so.
+        head = await self._come_up()
         at = self.clock.now()
         self._beat = heartbeat(at, self.realm, head, self.sources(at), self.signer, self.interval_s)
         self._beat_until = asyncio.get_running_loop().time() + 1.5 * self.interval_s
@@ -197,10 +203,6 @@ class StreamHub:
         self._streams.add(stream)
         if address:
             self._addresses[address] = self._addresses.get(address, 0) + 1
-        if after is not None and after > self.seq:
-            # The number is from a journal that was longer than this one: what was heard then may not hold any more.
-            transport.write(event(b"reset", self.seq, b'{"seq":%d}' % self.seq)[stream.form])
-            after = None
         if after is None or after == self.seq:
             self._join(stream, areas)
         else:
@@ -260,6 +262,14 @@ class StreamHub:
             stream.transport.write(joined(self.seq)[stream.form])
 
     async def _replay(self, stream: Stream, keeper: Replay, areas: frozenset[str], after: int) -> None:
+        if after > self.seq:
+            # Somebody may have been told of what we have not come to yet.
+            await self._come_up()
+            if stream.keeper is keeper and after > self.seq:
+                # The number is from a journal that was longer than this one: what was heard then may not hold any more.
+                stream.transport.write(event(b"reset", self.seq, b'{"seq":%d}' % self.seq)[stream.form])
+                self._join(stream, areas)
+                return
         async with self._replays:
             while stream.keeper is keeper:
                 pieces, after = await self._since(after)
@@ -288,13 +298,7 @@ class StreamHub:
 
     def _again(self, entry: Entry) -> Piece | None:
         """An old entry's event, rendered once for all who catch up at the same time."""
-        if entry.seq in self._old:
-            self._old.move_to_end(entry.seq)
-            return self._old[entry.seq]
-        piece = self._old[entry.seq] = self._render(entry)
-        if len(self._old) > 1000:
-            self._old.popitem(last=False)
-        return piece
+        return self._old.made(entry.seq, lambda: self._render(entry))
 
     # --- writing ----------------------------------------------------------------------------------------------------
 

@@ -47,7 +47,8 @@ from tocsin.reach.heartbeat import SourceContact
 from tocsin.reach.letter import Letters
 from tocsin.reach.outline import drawn
 from tocsin.reach.prekey import Refill
-from tocsin.reach.subscriber import Subscribers, wanted
+from tocsin.reach.subscriber import Subscribers
+from tocsin.reach.subscription import wanted
 from tocsin.readback import Readback
 from tocsin.rounds import Rounds, raise_open_files
 from tocsin.rounds import parse as parse

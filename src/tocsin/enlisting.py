@@ -26,7 +26,8 @@ from tocsin.journal import fact
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.reach.channels.webhook import new_secret
 from tocsin.reach.delivery import Address
-from tocsin.reach.subscriber import Subscribers, Subscription, Wish, wanted
+from tocsin.reach.subscriber import Subscribers
+from tocsin.reach.subscription import Subscription, Wish, wanted
 from tocsin.remark import remark
 from tocsin.web.confirm import ADDRESSES
 

@@ -22,7 +22,8 @@ from tocsin.errors import StoreError
 from tocsin.journal import ACTUAL, Entry, Journal, fact, follow
 from tocsin.reach.audience import Audience
 from tocsin.reach.letter import LOST, OVER, SOON, SUBSCRIPTION_REMINDED, Letters, Reminded
-from tocsin.reach.subscriber import SUBSCRIPTION_ENDED, Ended, Subscribers
+from tocsin.reach.subscriber import Subscribers
+from tocsin.reach.subscription import SUBSCRIPTION_ENDED, Ended
 
 log = logging.getLogger("tocsin")
 

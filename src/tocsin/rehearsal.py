@@ -30,7 +30,7 @@ from tocsin.assess.proposal import propose
 from tocsin.assess.voice import groups
 from tocsin.journal import fact
 from tocsin.reach.channels.webhook import new_secret
-from tocsin.reach.subscriber import Subscription, Wish
+from tocsin.reach.subscription import Subscription, Wish
 from tocsin.reach.wanted import Watch
 from tocsin.warn.approval import Vote
 from tocsin.warn.backing import DRAFT_BACKED, backed

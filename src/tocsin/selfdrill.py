@@ -33,7 +33,8 @@ from tocsin.reach.channels.way import way
 from tocsin.reach.delivery import DUE, FAILED, PROVEN, Mark, Receipt, receipt
 from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.register import CANARY
-from tocsin.reach.subscriber import Subscribers, Subscription, Wish
+from tocsin.reach.subscriber import Subscribers
+from tocsin.reach.subscription import Subscription, Wish
 from tocsin.settings import Settings
 from tocsin.warn.canary import EVENT, SELFDRILL_PUBLISHED, area, channels_of, proving
 from tocsin.warn.compile import Kit

@@ -22,7 +22,7 @@ from tocsin.app import Program, load_policy
 from tocsin.clock import SystemClock
 from tocsin.journal import Entry, follow
 from tocsin.reach.channels.webhook import new_secret
-from tocsin.reach.subscriber import Wish
+from tocsin.reach.subscription import Wish
 from tocsin.sense.signal import Signal
 from tocsin.sense.source import Source
 from tocsin.settings import load

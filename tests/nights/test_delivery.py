@@ -17,7 +17,7 @@ from tocsin.reach.channels.host import Manners
 from tocsin.reach.channels.stream import StreamHub
 from tocsin.reach.channels.webhook import Webhook, new_secret
 from tocsin.reach.dispatch import Dispatch, Patience
-from tocsin.reach.subscriber import Subscription, Wish
+from tocsin.reach.subscription import Subscription, Wish
 
 
 class Night:

@@ -21,7 +21,7 @@ from tocsin.reach.channels.webhook import Webhook, new_secret
 from tocsin.reach.channels.webpush import Webpush
 from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.patience import Patience
-from tocsin.reach.subscriber import Subscription, Wish
+from tocsin.reach.subscription import Subscription, Wish
 from tocsin.reach.vapid import application_server_key
 from tocsin.store.vapid import VapidKey
 

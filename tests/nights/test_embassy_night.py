@@ -38,7 +38,7 @@ from tocsin.clock import TurnedClock, spell
 from tocsin.demo import ITEMS, OUTLETS
 from tocsin.journal import fact, follow, verify
 from tocsin.reach.channels.webhook import new_secret
-from tocsin.reach.subscriber import Wish
+from tocsin.reach.subscription import Wish
 from tocsin.sense.signal import Signal
 from tocsin.sense.source import Source
 from tocsin.settings import load

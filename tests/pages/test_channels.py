@@ -16,7 +16,7 @@ from tests.rules.reach.stage import Notes, parse, published, until
 from tocsin.reach.channel import ACCEPTED, later
 from tocsin.reach.channels.way import Unset
 from tocsin.reach.dispatch import Dispatch
-from tocsin.reach.subscriber import Wish
+from tocsin.reach.subscription import Wish
 from tocsin.reach.switch import CHANNEL_STOPPED, Switched
 from tocsin.selfdrill import Publishing, SelfDrill
 from tocsin.store.batches import SqlBatches

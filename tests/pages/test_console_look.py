@@ -13,7 +13,7 @@ from tests.contracts.web.console.conftest import Office
 from tests.contracts.web.console.desk import furnish
 from tests.pages.conftest import Server
 from tests.pages.test_signin import enrol_by_passkey, look, person, serve
-from tocsin.reach.subscriber import Wish
+from tocsin.reach.subscription import Wish
 from tocsin.warn.draft import Content, Where
 from tocsin.warn.person import Role
 from tocsin.web.console import enrol

@@ -22,7 +22,7 @@ from tests.pages.test_signin import enrol_by_passkey, look, person, serve
 from tocsin.account.answer import How, Means, Says
 from tocsin.account.facility import FacilityState, Offer, Reason, Status
 from tocsin.account.rollcall import RollCall, State
-from tocsin.reach.subscriber import Subscription, Wish
+from tocsin.reach.subscription import Subscription, Wish
 from tocsin.store.vapid import VapidKey
 from tocsin.warn import enrolment
 from tocsin.warn.person import Role

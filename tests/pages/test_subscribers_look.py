@@ -13,7 +13,7 @@ from tests.contracts.web.console.conftest import Office
 from tests.pages.test_signin import enrol_by_passkey, look, person, serve
 from tocsin.journal import fact
 from tocsin.reach.letter import SUBSCRIPTION_PROVED, Proved
-from tocsin.reach.subscriber import Wish
+from tocsin.reach.subscription import Wish
 from tocsin.reach.wanted import Watch
 from tocsin.warn.person import Role
 from tocsin.web.console import enrol

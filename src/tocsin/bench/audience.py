@@ -34,7 +34,8 @@ from tocsin.place.gazetteer import Gazetteer
 from tocsin.reach.audience import Audience
 from tocsin.reach.coarse import coarse
 from tocsin.reach.delivery import DELIVERY_SEALED, Plan, Sealed
-from tocsin.reach.subscriber import Subscribers, Subscription, Wish
+from tocsin.reach.subscriber import Subscribers
+from tocsin.reach.subscription import Subscription, Wish
 from tocsin.store.batches import SqlBatches
 from tocsin.store.sqlite import SqliteStore
 from tocsin.store.subscriptions import SqlBook

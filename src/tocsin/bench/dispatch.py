@@ -29,7 +29,8 @@ from tocsin.reach.audience import Audience
 from tocsin.reach.channel import ACCEPTED, Outcome
 from tocsin.reach.delivery import Delivery
 from tocsin.reach.dispatch import Dispatch
-from tocsin.reach.subscriber import Subscribers, Wish
+from tocsin.reach.subscriber import Subscribers
+from tocsin.reach.subscription import Wish
 from tocsin.store.batches import SqlBatches
 from tocsin.store.sqlite import SqliteStore
 from tocsin.store.subscriptions import SqlBook

@@ -44,7 +44,8 @@ from tocsin.reach.dispatch import Dispatch
 from tocsin.reach.notice import size
 from tocsin.reach.prekey import kept, prepare_all
 from tocsin.reach.seal import PREPARED, pad, seal, split
-from tocsin.reach.subscriber import Subscribers, Wish
+from tocsin.reach.subscriber import Subscribers
+from tocsin.reach.subscription import Wish
 from tocsin.reach.vapid import base64url
 from tocsin.store.batches import SqlBatches
 from tocsin.store.prekeys import SqlPreKeys

@@ -31,7 +31,8 @@ from tocsin.reach.live import NOWHERE, LiveAreas, spot
 from tocsin.reach.region import Regions
 from tocsin.reach.register import Register, Tally
 from tocsin.reach.spots import Roster, Spots
-from tocsin.reach.subscriber import BLOCK, Subscription
+from tocsin.reach.subscriber import BLOCK
+from tocsin.reach.subscription import Subscription
 from tocsin.reach.wanted import LOUD, Point, loudest
 from tocsin.reach.why import Outline as Outline
 from tocsin.reach.why import Places as Places

@@ -12,7 +12,8 @@ import numpy as np
 from msgspec import Raw, Struct
 
 from tocsin.reach.delivery import Numbers
-from tocsin.reach.subscriber import BLOCK, Subscription
+from tocsin.reach.subscriber import BLOCK
+from tocsin.reach.subscription import Subscription
 
 ID = 24
 """Bytes of an id as subscriptions are given; a longer one is kept by itself."""

@@ -19,7 +19,7 @@ import numpy as np
 from tocsin.reach.block import ID as _ID
 from tocsin.reach.block import Block
 from tocsin.reach.delivery import Numbers
-from tocsin.reach.subscriber import Subscription
+from tocsin.reach.subscription import Subscription
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER = -(2**63)

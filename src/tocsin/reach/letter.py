@@ -23,7 +23,8 @@ from tocsin.place.language import best
 from tocsin.reach.bulletin import Bulletin, body
 from tocsin.reach.channel import Channel, Outcome, refused
 from tocsin.reach.delivery import AddressBook, Delivery
-from tocsin.reach.subscriber import Subscribers, Subscription
+from tocsin.reach.subscriber import Subscribers
+from tocsin.reach.subscription import Subscription
 
 SUBSCRIPTION_PROVED = "subscription:proved"
 SUBSCRIPTION_REMINDED = "subscription:reminded"

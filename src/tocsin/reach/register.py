@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from tocsin.reach.delivery import MACHINES, Numbers
 from tocsin.reach.fence import Truth
-from tocsin.reach.subscriber import Subscription
+from tocsin.reach.subscription import Subscription
 
 _ALL = 0xFFFF
 # The last bit stands for every word that has none of its own: nobody asked for that by name.

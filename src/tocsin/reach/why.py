@@ -17,7 +17,7 @@ from tocsin.place.area import Shape
 from tocsin.reach import cell
 from tocsin.reach.index import Asked
 from tocsin.reach.live import spot
-from tocsin.reach.subscriber import Subscription
+from tocsin.reach.subscription import Subscription
 from tocsin.reach.wanted import Point, Watch
 
 

@@ -36,8 +36,8 @@ from tocsin.errors import KeyMissingError
 from tocsin.journal import Entry, Fact
 from tocsin.reach.block import Block, Unpacking, block_of
 from tocsin.reach.delivery import Address
-from tocsin.reach.subscriber import Places, Wish
-from tocsin.reach.subscriber import places as places_of
+from tocsin.reach.subscription import Places, Wish
+from tocsin.reach.subscription import places as places_of
 from tocsin.reach.wanted import Point
 from tocsin.store.file import sync
 from tocsin.store.sqlite import SqliteStore

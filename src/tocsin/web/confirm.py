@@ -25,7 +25,7 @@ from tocsin.place.language import negotiate
 from tocsin.reach.channels import mail, sms, telegram
 from tocsin.reach.channels.mail import unsubscribe_key
 from tocsin.reach.channels.webhook import new_secret
-from tocsin.reach.subscriber import Wish, wanted
+from tocsin.reach.subscription import Wish, wanted
 from tocsin.reach.wording import exercise_mark
 from tocsin.web.subscribe import owned
 from tocsin.web.wish import named

@@ -16,7 +16,8 @@ from typing import Any
 
 from tocsin.clock import spell
 from tocsin.reach.delivery import Address
-from tocsin.reach.subscriber import Subscribers, Subscription
+from tocsin.reach.subscriber import Subscribers
+from tocsin.reach.subscription import Subscription
 from tocsin.web.confirm import ADDRESSES
 
 PART = 1_000

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from tocsin.reach.subscriber import Subscription
+    from tocsin.reach.subscription import Subscription
     from tocsin.web.api import Interface
     from tocsin.web.house import House
 

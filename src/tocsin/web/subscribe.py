@@ -27,7 +27,7 @@ from tocsin.errors import NotReadyError, ParameterError, RateLimitedError
 from tocsin.reach.channels.destination import ForbiddenError, vet_url
 from tocsin.reach.channels.webhook import new_secret
 from tocsin.reach.prekey import kept as device_keys
-from tocsin.reach.subscriber import Subscription, Wish
+from tocsin.reach.subscription import Subscription, Wish
 from tocsin.web.problem import Refusal
 from tocsin.web.wish import Kept, Wanted, fields_of, kept
 

@@ -104,7 +104,7 @@ def kept(fields: dict[str, Any]) -> Kept:
 
 
 def fields_of(house: House, asked: Wanted) -> dict[str, Any]:
-    """The fields of a :class:`tocsin.reach.subscriber.Wish` that ``asked`` comes to; a code nobody knows raises."""
+    """The fields of a :class:`tocsin.reach.subscription.Wish` that ``asked`` comes to; a code nobody knows raises."""
     if not asked.areas and not asked.places:
         raise ParameterError("areas, places: at least one is needed")
     # A code that nobody knows would be a subscriber who waits for ever.

@@ -14,7 +14,8 @@ from tocsin.clock import TurnedClock
 from tocsin.reach.audience import Audience
 from tocsin.reach.delivery import DELIVERY_SETTLED, Settled
 from tocsin.reach.prekey import Refill
-from tocsin.reach.subscriber import SUBSCRIPTION_ENDED, Subscribers, Wish
+from tocsin.reach.subscriber import Subscribers
+from tocsin.reach.subscription import SUBSCRIPTION_ENDED, Wish
 from tocsin.reach.vapid import application_server_key
 from tocsin.store.prekeys import SqlPreKeys
 from tocsin.store.sqlite import SqliteStore

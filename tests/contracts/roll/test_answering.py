@@ -21,7 +21,7 @@ from tocsin.clock import spell
 from tocsin.errors import UnknownPlaceError
 from tocsin.journal import fact as journal_fact
 from tocsin.reach.channel import refused
-from tocsin.reach.subscriber import Wish
+from tocsin.reach.subscription import Wish
 from tocsin.warn.enrolment import VIEW_PERSONAL
 from tocsin.web.console.roster import Opened
 from tocsin.web.dossier import dossier, erase

@@ -21,7 +21,7 @@ from tocsin.reach.channel import ACCEPTED, GONE, Outcome, later, refused
 from tocsin.reach.channels.way import Unset
 from tocsin.reach.delivery import Delivery
 from tocsin.reach.notice import notice
-from tocsin.reach.subscriber import Subscription, Wish
+from tocsin.reach.subscription import Subscription, Wish
 from tocsin.web.dossier import dossier, erase
 from tocsin.web.token import RELAY, issue
 

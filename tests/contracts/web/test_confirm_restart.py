@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from tests.contracts.web.conftest import Server
 from tocsin.reach.channel import ACCEPTED, Outcome
-from tocsin.reach.subscriber import SUBSCRIPTION_MADE, Wish
+from tocsin.reach.subscription import SUBSCRIPTION_MADE, Wish
 from tocsin.web.confirm import HOLDS, WORDS, Confirmations
 
 ADDRESS = "olena@example.org"

@@ -21,7 +21,7 @@ from tests.rules.reach.stage import until
 from tocsin.reach.channel import Kit, Outcome
 from tocsin.reach.channels.mail import Mail, unsubscribe_url
 from tocsin.reach.channels.smtp import Relay
-from tocsin.reach.subscriber import SUBSCRIPTION_ENDED, SUBSCRIPTION_MADE, Made
+from tocsin.reach.subscription import SUBSCRIPTION_ENDED, SUBSCRIPTION_MADE, Made
 
 ASKED = {"channel": "mail", "address": "Olena@Example.org", "areas": ["ua-30"], "languages": ["uk"]}
 

@@ -12,7 +12,7 @@ import pytest
 from tests.contracts.web.conftest import Building
 from tocsin.account.importing import Change
 from tocsin.enlisting import IMPORTER, SUBSCRIBERS_IMPORTED
-from tocsin.reach.subscriber import SUBSCRIPTION_ENDED, SUBSCRIPTION_MADE, Ended
+from tocsin.reach.subscription import SUBSCRIPTION_ENDED, SUBSCRIPTION_MADE, Ended
 from tocsin.web.handout import given_out
 
 HEAD = "key,mail,phone,areas,language,audience,roles,until\n"

@@ -14,7 +14,7 @@ from tests.rules.reach.stage import until
 from tocsin.reach.channel import ACCEPTED, Outcome
 from tocsin.reach.delivery import Delivery
 from tocsin.reach.letter import SUBSCRIPTION_PROVED, Letters
-from tocsin.reach.subscriber import SUBSCRIPTION_CHANGED, SUBSCRIPTION_MADE
+from tocsin.reach.subscription import SUBSCRIPTION_CHANGED, SUBSCRIPTION_MADE
 
 HOME = "50.450123,30.523456"
 HOOK = {"channel": "webhook", "url": "http://127.0.0.1:9/hook"}

@@ -25,7 +25,7 @@ from tocsin.reach.channels.gateway import Chosen
 from tocsin.reach.channels.sms import Sms, SmsTable
 from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED, Receipt, Sealed, Settled
 from tocsin.reach.dispatch import Dispatch
-from tocsin.reach.subscriber import Subscription, Wish
+from tocsin.reach.subscription import Subscription, Wish
 from tocsin.selfdrill import SELFDRILL_DONE, SELFDRILL_FAILED, Drilled, Publishing, SelfDrill
 from tocsin.store.batches import SqlBatches
 from tocsin.store.certificate import Certificates

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contracts.web.conftest import Reply, Server
-from tocsin.reach.subscriber import SUBSCRIPTION_ENDED, SUBSCRIPTION_MADE
+from tocsin.reach.subscription import SUBSCRIPTION_ENDED, SUBSCRIPTION_MADE
 
 HOOK = {"channel": "webhook", "url": "http://127.0.0.1:9/hook", "areas": ["ua-30"]}
 

@@ -15,7 +15,8 @@ from tocsin.clock import TurnedClock
 from tocsin.journal import Fact
 from tocsin.reach.audience import Audience
 from tocsin.reach.dispatch import Dispatch, Patience
-from tocsin.reach.subscriber import Subscribers, Subscription, Wish
+from tocsin.reach.subscriber import Subscribers
+from tocsin.reach.subscription import Subscription, Wish
 from tocsin.store.batches import SqlBatches
 from tocsin.store.sqlite import SqliteStore
 from tocsin.store.subscriptions import SqlBook

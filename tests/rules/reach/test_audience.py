@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.rules.reach.stage import PARENTS, Map
 from tocsin.reach.audience import Audience, Why, related
-from tocsin.reach.subscriber import Subscription
+from tocsin.reach.subscription import Subscription
 
 
 class Box:

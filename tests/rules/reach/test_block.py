@@ -13,7 +13,8 @@ from tests.rules.reach.conftest import Room
 from tests.rules.reach.stage import NIGHT
 from tocsin.clock import TurnedClock
 from tocsin.errors import NotReadyError
-from tocsin.reach.subscriber import BLOCK, Subscription, Wish
+from tocsin.reach.subscriber import BLOCK
+from tocsin.reach.subscription import Subscription, Wish
 from tocsin.reach.wanted import Loudness, Watch
 
 SQUARE = ((50_100_000, 30_100_000), (50_100_000, 30_200_000), (50_200_000, 30_200_000), (50_200_000, 30_100_000))

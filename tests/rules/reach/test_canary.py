@@ -23,7 +23,7 @@ from tocsin.place.gazetteer import Gazetteer
 from tocsin.reach.audience import Audience
 from tocsin.reach.delivery import DELIVERY_SEALED, rank
 from tocsin.reach.register import CANARY
-from tocsin.reach.subscriber import Subscription
+from tocsin.reach.subscription import Subscription
 from tocsin.reach.wanted import Watch
 from tocsin.warn.canary import SAYS, SELFDRILL_PUBLISHED, area, channels_of, proving
 from tocsin.warn.compile import Issuer, Kit

@@ -12,7 +12,7 @@ from tests.rules.reach.stage import NIGHT, published, until
 from tocsin.reach.channel import ACCEPTED, GONE, later, refused
 from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED, Mark, Sealed, Settled, rank
 from tocsin.reach.dispatch import Patience
-from tocsin.reach.subscriber import SUBSCRIPTION_ENDED
+from tocsin.reach.subscription import SUBSCRIPTION_ENDED
 
 
 async def test_everybody_concerned_is_told_once(room: Room) -> None:

@@ -17,7 +17,7 @@ from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED, Delivery, R
 from tocsin.reach.lane import Lane
 from tocsin.reach.patience import Patience
 from tocsin.reach.standing import DELIVERY_COUNTED, Counted
-from tocsin.reach.subscriber import Subscription
+from tocsin.reach.subscription import Subscription
 from tocsin.reach.switch import CHANNEL_STOPPED, Switched
 
 ALERT = "tocsin.test-night-1"

@@ -14,7 +14,7 @@ from tocsin.keeping import Keeping
 from tocsin.reach.bulletin import Bulletin
 from tocsin.reach.channel import ACCEPTED, GONE, Outcome, later, refused
 from tocsin.reach.letter import SUBSCRIPTION_PROVED, WORDS, Letters, Proved
-from tocsin.reach.subscriber import SUBSCRIPTION_ENDED, Ended, Wish
+from tocsin.reach.subscription import SUBSCRIPTION_ENDED, Ended, Wish
 
 
 class Post:

@@ -14,7 +14,7 @@ from tests.rules.reach.stage import NIGHT, Map
 from tocsin.place.area import Shape
 from tocsin.place.gazetteer import Gazetteer
 from tocsin.reach.audience import Audience, Why
-from tocsin.reach.subscriber import Subscription
+from tocsin.reach.subscription import Subscription
 from tocsin.reach.wanted import Loudness, Watch
 
 

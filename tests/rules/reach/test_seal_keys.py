@@ -19,7 +19,7 @@ from tests.rules.reach.stage import NIGHT
 from tocsin.clock import TurnedClock
 from tocsin.reach.prekey import Claim, Refill
 from tocsin.reach.seal import PREPARED, Prepared, pad, seal
-from tocsin.reach.subscriber import Wish
+from tocsin.reach.subscription import Wish
 from tocsin.store.prekeys import AFTER, SqlPreKeys
 from tocsin.store.sqlite import SqliteStore
 from tocsin.store.subscriptions import SqlBook

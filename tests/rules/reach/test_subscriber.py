@@ -12,14 +12,7 @@ from tests.rules.reach.conftest import Room
 from tocsin.clock import TurnedClock
 from tocsin.errors import KeyMissingError
 from tocsin.journal import Fact, fact
-from tocsin.reach.subscriber import (
-    SUBSCRIPTION_CHANGED,
-    SUBSCRIPTION_ENDED,
-    SUBSCRIPTION_MADE,
-    WANTED,
-    Ended,
-    Wish,
-)
+from tocsin.reach.subscription import SUBSCRIPTION_CHANGED, SUBSCRIPTION_ENDED, SUBSCRIPTION_MADE, WANTED, Ended, Wish
 from tocsin.reach.wanted import Loudness, Watch
 from tocsin.store.batches import MarkFile
 from tocsin.store.subscriptions import SqlBook

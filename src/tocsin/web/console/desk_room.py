@@ -28,7 +28,7 @@ from tocsin.errors import NotReadyError, UnknownPlaceError
 from tocsin.journal import ACTUAL, EXERCISE, Entry, Fact, fact, follow
 from tocsin.place.map import country_map
 from tocsin.reach.delivery import MACHINES
-from tocsin.reach.subscriber import SUBSCRIPTION_CHANGED, SUBSCRIPTION_ENDED, SUBSCRIPTION_MADE
+from tocsin.reach.subscription import SUBSCRIPTION_CHANGED, SUBSCRIPTION_ENDED, SUBSCRIPTION_MADE
 from tocsin.recent import Recent
 from tocsin.remark import remark
 from tocsin.sense.report import REPORT_RECEIVED, Report

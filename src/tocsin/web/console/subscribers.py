@@ -26,7 +26,8 @@ from tocsin.reach.audience import Why
 from tocsin.reach.delivery import Address
 from tocsin.reach.outline import drawn
 from tocsin.reach.register import CANARY
-from tocsin.reach.subscriber import Subscribers, Subscription
+from tocsin.reach.subscriber import Subscribers
+from tocsin.reach.subscription import Subscription
 from tocsin.warn.enrolment import VIEW_PERSONAL, Viewed
 from tocsin.warn.person import Act
 from tocsin.web.confirm import ADDRESSES

@@ -14,7 +14,7 @@ from tocsin.place.gazetteer import Gazetteer
 from tocsin.reach.channel import ACCEPTED, Outcome
 from tocsin.reach.delivery import Delivery, Mark
 from tocsin.reach.letter import Letters
-from tocsin.reach.subscriber import Subscription, Wish
+from tocsin.reach.subscription import Subscription, Wish
 from tocsin.reach.wanted import Watch
 from tocsin.warn.enrolment import Viewed
 from tocsin.warn.person import Role

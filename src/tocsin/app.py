@@ -266,7 +266,7 @@ class Program(Rounds):
             realm,
             settings.languages,
             public_url=settings.public_url,
-            after=lambda: self.store.cursor(self.dispatch.follower),
+            after=lambda: self.store.cursor(self.dispatch.sealing.follower),
             known=self.batches.newest,
             shout=self._shout,
         )

@@ -4,13 +4,12 @@
   exercise (F6); and within that every source in turn (:mod:`.lane`).
 - A newer version takes the older ones of its event out of every queue and stops those under way before it is sealed
   itself, so nobody gets an alert after its cancellation. Nothing that has expired is sent.
-- One (event, version) is told once, however often it is published (F22); an older version that comes late is not told.
-- Whom an alert goes to is decided in :mod:`.recipients`, which of a person's channels is next in :mod:`.ladder`, and
-  what an attempt comes to in :mod:`.attempt`.
+- What was published is sealed in :mod:`.sealing`, whom it goes to is decided in :mod:`.recipients`, which of a person's
+  channels is next in :mod:`.ladder`, and what an attempt comes to in :mod:`.attempt`.
 - What the self-drill publishes goes the same way behind all of this; what of it is under way when an alert comes stands
   aside, and goes on after it.
-- Sealed batches, the facts and the cursor are one commit. After kill -9 who may have been sent to is sent to again
-  while the alert still holds: none is lost, and doubled only what was in flight.
+- After kill -9 who may have been sent to is sent to again while the alert still holds: none is lost, and doubled only
+  what was in flight.
 - A receipt is on disk before whoever brings it is answered.
 """
 
@@ -26,7 +25,7 @@ from typing import Any, overload
 
 from tocsin.cap.alert import Alert
 from tocsin.clock import Clock, SystemClock
-from tocsin.journal import ACTUAL, Entry, Fact, Journal, fact, follow
+from tocsin.journal import Journal, follow
 from tocsin.reach.attempt import Attempts
 from tocsin.reach.audience import Audience, Outline
 from tocsin.reach.bulletin import Parse, read_alert
@@ -34,15 +33,12 @@ from tocsin.reach.carrier import Carriers
 from tocsin.reach.channel import Channel
 from tocsin.reach.course import Course, Courses, proves
 from tocsin.reach.delivery import (
-    DELIVERY_SEALED,
     AddressBook,
     Batch,
     Batches,
     Mark,
-    Plan,
     Proof,
     Receipt,
-    Sealed,
     mark_of,
     proving,
 )
@@ -50,18 +46,13 @@ from tocsin.reach.filing import Filing
 from tocsin.reach.lane import Lane, Work, first
 from tocsin.reach.patience import Patience
 from tocsin.reach.recipients import Recipients
+from tocsin.reach.sealing import Sealing, newest
 from tocsin.reach.standing import Standing
 from tocsin.reach.switch import KINDS as SWITCHES
 from tocsin.reach.switch import Stop, stopped, switched
-from tocsin.warn.canary import SELFDRILL_PUBLISHED
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
 
-__all__ = ["PHASES", "Dispatch", "Patience"]
-
-PHASES = ("prepare", "act", "hold", "all-clear", "retracted")
-
-KINDS = (ALERT_PUBLISHED, SELFDRILL_PUBLISHED)
-"""What is sent."""
+__all__ = ["Dispatch", "Patience"]
 
 Origin = tuple[str, datetime]
 """The source of an alert, and when the journal was told of it."""
@@ -100,9 +91,9 @@ class Dispatch:
         self.journal, self.batches, self.book, self.audience = journal, batches, book, audience
         self.clock, self.realm, self.gone, self.patience = clock, realm, gone, patience or Patience()
         self.pace, self.flush_s = pace or SystemClock(), flush_s
-        self.follower = "dispatch" if realm == ACTUAL else f"dispatch-{realm}"
         self.lanes = {name: Lane(name, channel) for name, channel in channels.items()}
         self.recipients = Recipients(journal, batches, audience, clock, realm, parse, public_url, outline)
+        self.sealing = Sealing(journal, batches, self.recipients, audience, realm)
         self.attempts = Attempts(
             journal,
             book,
@@ -264,7 +255,7 @@ class Dispatch:
     def _is_quiet(self) -> bool:
         if self._sealing or self._works or self.filing.busy:
             return False
-        return not self.journal.read(self.journal.cursor(self.follower), 1, KINDS)
+        return not self.sealing.waits()
 
     # --- from alert to batches --------------------------------------------------------------------------------------
 
@@ -272,67 +263,19 @@ class Dispatch:
         """Seal the next alerts of the journal; false if there are none."""
         self._sealing = True
         try:
-            read = await asyncio.to_thread(self._read)
+            read = await asyncio.to_thread(self.sealing.read)
             if not read:
                 return False
-            newest: dict[str, Published] = {}
-            for _, published in read:
-                if published is not None:
-                    held = newest.get(published.event_id)
-                    if held is None or published.version > held.version:
-                        newest[published.event_id] = published
-            await self._supersede({event_id: published.version for event_id, published in newest.items()})
+            await self._supersede({event_id: published.version for event_id, published in newest(read).items()})
             origins = {entry.seq: (published.source, entry.at) for entry, published in read if published is not None}
             aside = await self._stand_aside() if any(e.kind == ALERT_PUBLISHED and p for e, p in read) else []
             try:
-                self._enter(await asyncio.to_thread(self._seal, read, newest), origins)
+                self._enter(await asyncio.to_thread(self.sealing.seal, read), origins)
             finally:
                 self._go_on(aside)
             return True
         finally:
             self._sealing = False
-
-    def _read(self) -> list[tuple[Entry, Published | None]]:
-        entries = self.journal.read(self.journal.cursor(self.follower), 500, KINDS)
-        return [
-            (
-                entry,
-                published
-                if (entry.realm == self.realm or entry.kind == SELFDRILL_PUBLISHED) and published.phase in PHASES
-                else None,
-            )
-            for entry in entries
-            for published in (entry.read(Published),)
-        ]
-
-    def _seal(self, read: Sequence[tuple[Entry, Published | None]], newest: Mapping[str, Published]) -> list[Batch]:
-        """Seal what these entries ask for and move the cursor behind them."""
-        known = self.batches.newest(list(newest))
-        plans: list[Plan] = []
-        facts: list[Fact] = []
-        versions: dict[str, int] = {}
-        for entry, published in read:
-            if published is None or newest[published.event_id] is not published:
-                continue
-            if published.version <= known.get(published.event_id, -1):
-                continue
-            versions[published.event_id] = published.version
-            for plan in self.recipients.plans(entry, published):
-                plans.append(plan)
-                for channel, numbers in plan.recipients.items():
-                    areas, languages = self.audience.spread(numbers, published.areas)
-                    sealed = Sealed(
-                        plan.alert,
-                        plan.event_id,
-                        plan.version,
-                        plan.phase,
-                        channel,
-                        len(numbers),
-                        areas,
-                        languages,
-                    )
-                    facts.append(fact(DELIVERY_SEALED, f"{plan.alert}@{channel}", sealed, plan.realm))
-        return self.batches.seal(self.follower, read[-1][0].seq, facts, plans, versions)
 
     async def _supersede(self, versions: Mapping[str, int]) -> None:
         """Take what is older than these versions out of every queue, and end what of it is under way."""
@@ -340,10 +283,7 @@ class Dispatch:
         for work in old:
             # From here on no lane picks it, also while those under way are ended.
             work.closed = True
-        under_way = [task for work in old for task in work.tasks]
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await _recall(old)
         for work in old:
             self._close(work, Mark.SUPERSEDED, Mark.OVERTAKEN)
         # Who may have been reached is read from the store next, so the marks must be there.
@@ -352,10 +292,7 @@ class Dispatch:
     async def _stand_aside(self) -> list[Work]:
         """Take what the self-drill has under way off the channels: a slow canary must not hold up an alert."""
         aside = [work for work in self._works.values() if proving(work.batch.rank) and work.tasks]
-        under_way = [task for work in aside for task in work.tasks]
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await _recall(aside)
         return aside
 
     def _go_on(self, aside: Sequence[Work]) -> None:
@@ -528,3 +465,11 @@ class Dispatch:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
         await self.filing.flush()
+
+
+async def _recall(works: Sequence[Work]) -> None:
+    """End what is under way of these batches, and wait until it has ended."""
+    under_way = [task for work in works for task in work.tasks]
+    for task in under_way:
+        task.cancel()
+    await asyncio.gather(*under_way, return_exceptions=True)

@@ -332,6 +332,7 @@ class Asking:
                 try:
                     outcome = await hand(channel, letter.to, letter.slip, self.house.now())
                 except Exception:
+                    # Whatever a channel raises costs this one letter: everybody else is asked, and this one again.
                     log.exception("channel %s broke", letter.channel)
                     return later(reason="channel broke")
             if outcome.kind == "gone" and letter.to.subscription and self.house.subscriptions is not None:

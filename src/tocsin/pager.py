@@ -122,6 +122,7 @@ class Pager:
                 await self._note(page, "", "no way to reach this person")
             await asyncio.gather(*(self._by(page, way, known.language, entry.at + LASTS) for way in found))
         except Exception:
+            # One call that cannot be made must not end the pager, which has others to make.
             log.exception("the call %s could not be made", entry.subject)
         finally:
             self._under_way.pop(entry.seq, None)

@@ -79,6 +79,7 @@ class Attempts:
             content, quieter = said
             found, quiet = await asyncio.to_thread(self._look_up, batch.recipients[places].tolist(), quieter)
         except Exception:
+            # The store may be busy or its disk full for a moment: nothing has left, and it is tried again.
             _log.exception("a batch of %s could not be prepared", batch.alert)
             self._note(lane, work, places, [later(tried=False, reason="store")] * len(places))
             return
@@ -118,6 +119,7 @@ class Attempts:
                 outcomes = list(await lane.channel.send(deliveries))
                 assert len(outcomes) == len(deliveries), "a channel says how each delivery went"
             except Exception:
+                # A channel may be somebody else's: whatever it raises counts as no answer, and the lane goes on.
                 _log.exception("channel %s broke", lane.name)
                 outcomes = [later(reason="channel broke")] * len(deliveries)
             self.carriers.answered(carriers, outcomes, self.clock.now())

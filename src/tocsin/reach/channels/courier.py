@@ -147,6 +147,7 @@ class Courier:
                 try:
                     self._turn()
                 except Exception:
+                    # Everybody's deliveries hang on this thread: it goes on with the next turn.
                     _log.exception("the courier stumbled")
         finally:
             self._shut()

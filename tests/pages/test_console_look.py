@@ -79,7 +79,7 @@ def test_every_page_is_accessible_in_every_language(room: Room, language: str, p
         ("en", "Would be told: 3 people by 5 channels. E-mail 3 · SMS 2 And 1 system: Webhook 1"),
         ("uk", "Отримають: 3 людини через 5 каналів. Ел. пошта 3 · SMS 2 І 1 система: Вебхук 1"),
         ("de", "Es erfahren davon: 3 Menschen auf 5 Wegen. E-Mail 3 · SMS 2 Und 1 System: Webhook 1"),
-        ("fr", "Seraient prévenus : 3 personnes par 5 canaux. E-mail 3 · SMS 2 Et 1 système : Webhook 1"),
+        ("fr", "Seraient prévenus : 3 personnes par 5 canaux. Courriel 3 · SMS 2 Et 1 système : Webhook 1"),
     ],
 )
 def test_who_would_be_told(room: Room, language: str, said: str, pictures: Path) -> None:

@@ -43,10 +43,11 @@ def test_the_preview_counts_the_subscribers_of_the_area(tmp_path: Path) -> None:
     try:
         program.subscribers.load()
         subscribe(program, "http://127.0.0.1:9/hook", "UA-63")
-        counts = DeskRoom.of(program.house).counter(Where(codes=("UA-63",)), "everyone")
+        counts = DeskRoom.of(program.house).counter(Where(codes=("UA-63",)), "everyone", "act")
         assert counts is not None
         assert (counts.subscribers, counts.by_channel) == (1, {"webhook": 1})
-        other = DeskRoom.of(program.house).counter(Where(codes=("UA-77",)), "everyone")
+        assert (counts.people, counts.systems) == (0, 1)
+        other = DeskRoom.of(program.house).counter(Where(codes=("UA-77",)), "everyone", "act")
         assert other is not None
         assert other.subscribers == 0
     finally:

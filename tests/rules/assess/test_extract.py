@@ -23,6 +23,27 @@ def one(text: str, language: str = "en", stance: str | None = None) -> Claim:
     return claims[0]
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("de", "Zunächst war befürchtet worden, dass eine Drohne den Brand ausgelöst hatte."),
+        ("de", "Gestern wurde befürchtet, dass Gas austritt."),
+        ("de", "Inzwischen wird vermutet, dass ein Kurzschluss die Ursache war."),
+        ("en", "Initially feared to be debris, it was an appliance."),
+        ("fr", "Initialement annoncé pour lundi, le couvre-feu commence mardi."),
+        ("pl", "Pierwotnie podano, że wybuchł gaz."),
+        ("es", "Posteriormente informó que el incendio estaba apagado."),
+        ("uk", "Згодом повідомили, що пожежу погашено."),
+        ("ru", "Потом сообщили, что пожар потушен."),
+    ],
+)
+def test_when_something_was_said_is_nobody_who_said_it(language: str, text: str) -> None:
+    """A word for a time or a manner at the head of a sentence is no speaker, however large its first letter is."""
+    first = text.split()[0]
+    for claim in read(text, language).claims:
+        assert first not in claim.speaker.name
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

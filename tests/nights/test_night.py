@@ -7,11 +7,13 @@ import json
 import os
 import random
 import signal as signals
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -247,10 +249,12 @@ def test_kill_9_loses_and_doubles_nothing(tmp_path: Path) -> None:
 
 
 def test_the_demo_shows_every_phase_at_full_speed() -> None:
-    """At 1800 times the speed, /at/UA-30.json shows each act and each all-clear of the night, and ends at prepare."""
+    """At 1800 times the speed, UA-30.json shows each act and all-clear and ends at prepare; then the console is open."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with closing(socket.create_server(("127.0.0.1", 0))) as chosen:
+        port = chosen.getsockname()[1]
     running = subprocess.Popen(
-        [sys.executable, "-m", "tocsin.cli", "demo", "--port", "0", "--speed", "1800"],
+        [sys.executable, "-m", "tocsin.cli", "demo", "--port", str(port), "--speed", "1800"],
         stdout=subprocess.PIPE,
         text=True,
         env=environment,
@@ -272,6 +276,11 @@ def test_the_demo_shows_every_phase_at_full_speed() -> None:
         assert seen[-1] == "prepare"
         shown = [phase for phase in seen if phase in ("act", "all-clear")]
         assert shown == ["act", "all-clear"] * 4, seen
+        said = next(line for line in running.stdout if "/console/" in line)
+        link = next(word for word in said.split() if word.startswith("http"))
+        with urllib.request.urlopen(link, timeout=10) as answer:
+            assert answer.status == 200
+            assert b"<form" in answer.read()
     finally:
         running.terminate()
         running.communicate(timeout=20)

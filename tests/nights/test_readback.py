@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from tests.nights.loop import alarm, entries, open_program, receiving, running, subscribe, until
 from tocsin.app import Program
-from tocsin.reach.dispatch import DELIVERY_SEALED
+from tocsin.reach.delivery import DELIVERY_SEALED
 from tocsin.warn.loopback import LOOPBACK_DARK, LOOPBACK_MATCHED, LOOPBACK_MISMATCHED, Compared, Outcome
 from tocsin.warn.publish import ALERT_PUBLISHED, Published
 from tocsin.warn.widening import ALERT_WIDENED, LOOPBACK_STOPPED, Stopped, Widened

@@ -23,6 +23,8 @@ from tocsin.web.view import view
 
 PHASES = [phase.value for phase in Phase]
 SIZES = {"phone": (360, 740), "desktop": (1280, 900)}
+CHECKED = (("phone", "light"), ("desktop", "dark"))
+"""Where axe looks: no colour depends on the size, and no size on the colours."""
 FIRST_RESPONSE = 14_000
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 AXE = AXE_FILE_PATH.read_text("utf-8")

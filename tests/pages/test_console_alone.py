@@ -56,6 +56,8 @@ class Night:
         dan.get_by_label("Name in any language, or code").fill("UA-30")
         dan.locator("#found button").first.click()
         expect(dan.locator(".tags")).to_contain_text("Kyiv City")
+        # The page was made anew; what saves it as one types is there once it has loaded.
+        dan.wait_for_load_state("load")
         self.saved(lambda: dan.get_by_label("Type: Kyiv City").fill("Kyiv City"))
 
 

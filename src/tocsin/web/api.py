@@ -201,7 +201,7 @@ class Interface:
     async def alerts(self, request: Request) -> ASGIApp:
         """Published alerts."""
         query, house = asked(request, AlertsQuery), self.house
-        found, older, newer = await self.listing.page_in_turns(query, house.now())
+        found, older, newer = await self.listing.page(query, house.now())
         rows = [(shown, listed(house, shown)) for shown in found]
         if (query.format or _preferred(request)) == "geojson":
             features = [feature(one.identifier, one, shown.alert) for shown, one in rows]

@@ -12,9 +12,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -102,26 +102,11 @@ class Listing:
         self.house = house
         self.coverage, self.ground = house.ground.coverage, house.ground
 
-    def page(self, query: AlertsQuery, at: datetime) -> Page:
-        """The alerts of a page, the cursor of the next one (None at the end), and the cursor for later."""
-        steps = self._steps(query, at)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                return cast(Page, done.value)
+    async def page(self, query: AlertsQuery, at: datetime) -> Page:
+        """The alerts of a page, the cursor of the next one (None at the end), and the cursor for later.
 
-    async def page_in_turns(self, query: AlertsQuery, at: datetime) -> Page:
-        """:meth:`page`, letting others have their turn between its steps."""
-        steps = self._steps(query, at)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                return cast(Page, done.value)
-            await asyncio.sleep(0)
-
-    def _steps(self, query: AlertsQuery, at: datetime) -> Generator[None, None, Page]:
+        Others have their turn between its steps.
+        """
         register = self.house.register
         newest = register.rows[-1].seq if register.rows else 0
         places = self._places(query)
@@ -143,7 +128,7 @@ class Listing:
         boxed = self._boxed(query) if here is None else None
         for count, row in enumerate(rows, 1):
             if not count % ROWS_A_STEP:
-                yield
+                await asyncio.sleep(0)
             # Counted only where a message has to be opened: numbers and names are cheap.
             if len(found) >= query.limit or looked >= LOOKED_AT:
                 ended = False
@@ -155,7 +140,7 @@ class Listing:
                 continue
             looked += 1
             if not looked % OPENED_A_STEP:
-                yield
+                await asyncio.sleep(0)
             shown = register.show(row)
             if (query.status is None or shown.alert.status == query.status) and self._concerns(row, shown, places):
                 found.append(shown)

@@ -36,7 +36,7 @@ def some_area(rng: random.Random) -> Area:
     return rng.choice(kinds)
 
 
-def test_the_same_as_asking_every_alert(tmp_path: Path) -> None:
+async def test_the_same_as_asking_every_alert(tmp_path: Path) -> None:
     """At three hundred points the page of what stands there is that of a scan, also when some have ended."""
     rng = random.Random(20)
     building = Building(tmp_path)
@@ -64,7 +64,7 @@ def test_the_same_as_asking_every_alert(tmp_path: Path) -> None:
             found: list[str] = []
             cursor = None
             while True:
-                page, cursor, _ = listing.page(AlertsQuery(active=True, point=text, limit=7, after=cursor), at)
+                page, cursor, _ = await listing.page(AlertsQuery(active=True, point=text, limit=7, after=cursor), at)
                 found += [shown.published.identifier for shown in page]
                 if cursor is None:
                     break
@@ -74,19 +74,19 @@ def test_the_same_as_asking_every_alert(tmp_path: Path) -> None:
     building.store.close()
 
 
-def everything(listing: Listing, **asked: object) -> list[str]:
+async def everything(listing: Listing, **asked: object) -> list[str]:
     """The identifiers of all pages."""
     found: list[str] = []
     cursor = None
     while True:
         query = AlertsQuery(**asked, after=cursor)  # type: ignore[arg-type]
-        page, cursor, _ = listing.page(query, listing.house.now())
+        page, cursor, _ = await listing.page(query, listing.house.now())
         found += [shown.published.identifier for shown in page]
         if cursor is None:
             return found
 
 
-def test_history_at_a_point_is_what_reading_all_finds(building: Building) -> None:
+async def test_history_at_a_point_is_what_reading_all_finds(building: Building) -> None:
     """Also what has ended is found at a point, and what has not when only the others are asked for."""
     rng = random.Random(5)
     building.hear()
@@ -105,9 +105,9 @@ def test_history_at_a_point_is_what_reading_all_finds(building: Building) -> Non
             for row in house.register.newest()
             if listing._touches(row, house.register.show(row), point_of(text))
         ]
-        assert everything(listing, point=text, limit=9) == wanted
+        assert await everything(listing, point=text, limit=9) == wanted
         ended = [identifier for identifier in wanted if identifier not in active]
-        assert everything(listing, point=text, active=False, limit=9) == ended
+        assert await everything(listing, point=text, active=False, limit=9) == ended
     assert len(active) < len(house.register)
 
 
@@ -117,7 +117,9 @@ def drawn(rng: random.Random) -> Area:
     return Area("drawn", polygons=(square(latitude, longitude, latitude + 2, longitude + 2),))
 
 
-def test_the_first_question_after_a_start_prepares_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_first_question_after_a_start_prepares_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of two hundred drawn alerts a new process opens only those around the point, whether they stand or not."""
     rng = random.Random(6)
     before = Building(tmp_path)
@@ -147,8 +149,8 @@ def test_the_first_question_after_a_start_prepares_nothing(tmp_path: Path, monke
     around = register.boxes.at(point.latitude, point.longitude)
     assert 0 < len(around) < 20
     listing = Listing(building.house)
-    assert set(everything(listing, active=True, point="48.3,31.2")) <= {row.identifier for row in around}
-    everything(listing, point="48.3,31.2")
+    assert set(await everything(listing, active=True, point="48.3,31.2")) <= {row.identifier for row in around}
+    await everything(listing, point="48.3,31.2")
     assert opened == sorted(around, key=lambda row: row.seq, reverse=True)
     situation.at_point(point.latitude, point.longitude, building.house.now())
     assert set(parsed) <= {row.identifier for row in around}
@@ -169,17 +171,19 @@ async def test_what_must_be_read_is_read_beside_the_server(building: Building) -
     for number in range(40):
         building.publish(event_id=f"event-{number}", areas_of=(some_area(rng),))
     house, listing = building.house, Listing(building.house)
-    before = {text: everything(listing, active=True, point=text) for text in ("50.45,30.52", "49.8,24.0", "46.5,30.7")}
+    before = {
+        text: await everything(listing, active=True, point=text) for text in ("50.45,30.52", "49.8,24.0", "46.5,30.7")
+    }
     assert house.ground.waiting > 10
     following = asyncio.create_task(house.follow())
     await nothing_waits(house)
     for text, found in before.items():
-        assert everything(listing, active=True, point=text) == found
+        assert await everything(listing, active=True, point=text) == found
     later = building.publish(event_id="later", areas_of=(COUNTRY,)).identifier
     assert house.ground.waiting == 1
-    assert later in everything(listing, active=True, point="50.45,30.52")
+    assert later in await everything(listing, active=True, point="50.45,30.52")
     await nothing_waits(house)
-    assert later in everything(listing, active=True, point="50.45,30.52")
+    assert later in await everything(listing, active=True, point="50.45,30.52")
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
 

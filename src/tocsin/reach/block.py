@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 import msgspec
 import numpy as np
 from msgspec import Raw, Struct
@@ -19,7 +21,10 @@ ID = 24
 """Bytes of an id as subscriptions are given; a longer one is kept by itself."""
 
 
-class Block(Struct, frozen=True, array_like=True):
+W = TypeVar("W")
+
+
+class Columns(Struct, Generic[W], frozen=True, array_like=True):
     """Columns as bytes: ``numbers`` and ``made`` (microseconds since 1970) of 8 bytes, ``which`` of the ``wishes`` of 4.
 
     ``ids`` are of :data:`ID` bytes each; ``long`` holds longer ones and ``owned`` the person and the order, by number.
@@ -29,32 +34,24 @@ class Block(Struct, frozen=True, array_like=True):
     ids: bytes
     made: bytes
     which: bytes
-    wishes: tuple[Subscription, ...]
+    wishes: tuple[W, ...]
     long: dict[int, str] = {}
     owned: dict[int, tuple[str, int]] = {}
+
+
+class Block(Columns[Subscription], frozen=True, array_like=True):
+    """The subscriptions of neighbouring numbers."""
 
     def listed(self) -> Numbers:
         """The numbers in it, in rising order."""
         return np.frombuffer(self.numbers, dtype=np.int64)
 
 
-class _Packed(Struct, frozen=True, array_like=True):
-    """A block whose wishes are still as they were packed."""
-
-    numbers: bytes
-    ids: bytes
-    made: bytes
-    which: bytes
-    wishes: tuple[Raw, ...]
-    long: dict[int, str] = {}
-    owned: dict[int, tuple[str, int]] = {}
-
-
 class Unpacking:
     """Unpacks the blocks of one start: a wish that many of them hold is unpacked once, and is one object in all."""
 
     def __init__(self) -> None:
-        self._blocks = msgspec.msgpack.Decoder(_Packed)
+        self._blocks = msgspec.msgpack.Decoder(Columns[Raw])
         self._wish = msgspec.msgpack.Decoder(Subscription)
         self._known: dict[bytes, Subscription] = {}
 

@@ -73,8 +73,12 @@ async def test_the_night_of_20_november(embassy: Mission) -> None:
     assert len(embassy.sms.told) == 1323
     assert call.counts()[State.DELIVERED] == 1323
 
-    seats = sorted(call.zones)
+    held = {seat.member: identity for identity, seat in rolls.seats[call.id].items()}
+    seats = [held[embassy.member(code)] for code in (*(f"s{n}" for n in range(STAFF)), *(f"c{n}" for n in range(CITIZENS)))]
+    floor = held[embassy.member("s3")]
+    seats.remove(floor)
     chance.shuffle(seats)
+    seats.append(floor)
     answering = seats[: len(seats) * 9 // 10]
     for number, seat in enumerate(answering):
         if number % 50 == 0:
@@ -88,8 +92,8 @@ async def test_the_night_of_20_november(embassy: Mission) -> None:
     wardens = [text for _, _, text in embassy.sms.told if "/w/" in text]
     assert wardens, "the wardens were told who is missing"
 
-    floor = next(seat for seat in seats if call.zones[seat] == "Floor 1" and call.state(seat) in (State.DELIVERED,))
-    by = next(seat.id for seat in rolls.seats[call.id].values() if seat.member == embassy.member("s0"))
+    assert (call.zones[floor], call.state(floor)) == ("Floor 1", State.DELIVERED)
+    by = held[embassy.member("s0")]
     await rolls.answer(call, floor, Says.SAFE, means=Means.PROXY, by=by, how=How.RADIO)
     building.publish("all-clear", event_id="raid", version=3)
     clock.turn(60)

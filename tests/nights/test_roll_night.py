@@ -74,7 +74,9 @@ async def test_the_night_of_20_november(embassy: Mission) -> None:
     assert call.counts()[State.DELIVERED] == 1323
 
     held = {seat.member: identity for identity, seat in rolls.seats[call.id].items()}
-    seats = [held[embassy.member(code)] for code in (*(f"s{n}" for n in range(STAFF)), *(f"c{n}" for n in range(CITIZENS)))]
+    seats = [
+        held[embassy.member(code)] for code in (*(f"s{n}" for n in range(STAFF)), *(f"c{n}" for n in range(CITIZENS)))
+    ]
     floor = held[embassy.member("s3")]
     seats.remove(floor)
     chance.shuffle(seats)

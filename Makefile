@@ -1,6 +1,6 @@
 # Tocsin. `make` alone says what each target does.
 .DEFAULT_GOAL := help
-.PHONY: help setup system run test check bench docs lock clean
+.PHONY: help setup system run test pictures check bench docs lock clean
 PY := .venv/bin/python
 SHELL := /bin/bash
 PORT ?= 8080
@@ -27,6 +27,9 @@ run: setup       ## the night of 20 November 2024, replayed in the exercise real
 
 test: setup system  ## every test, against real servers and a real browser
 	.venv/bin/pytest
+
+pictures: setup system  ## every page as a picture, in tests/pages/pictures, to look at
+	TOCSIN_PICTURES=1 .venv/bin/pytest tests/pages
 
 check: setup     ## lint, types, import rule
 	.venv/bin/ruff check src tests tools

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -26,6 +27,20 @@ FLAGS = [
 PICTURES = Path(__file__).parent / "pictures"
 
 
+class Album:
+    """Where pictures of pages go when somebody asks for them; no test needs one to say whether a page is right."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        if folder:
+            folder.mkdir(exist_ok=True)
+
+    def take(self, page: Page, name: str, whole: bool = True) -> None:
+        """A picture of a page, down to its end or as much as the window shows."""
+        if self.folder:
+            page.screenshot(path=self.folder / f"{name}.png", full_page=whole)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium with a fresh profile; it ends with the module, so that its event loop is in nobody's way."""
@@ -36,10 +51,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def pictures() -> Path:
-    """Where screenshots go; not part of the repository."""
-    PICTURES.mkdir(exist_ok=True)
-    return PICTURES
+def pictures() -> Album:
+    """The album of this run: filled by ``make pictures``, and not part of the repository."""
+    return Album(PICTURES if os.environ.get("TOCSIN_PICTURES") else None)
 
 
 class Server:

@@ -392,5 +392,5 @@ def test_it_is_accessible(browser: Browser, server: Server, language: str, schem
         page.evaluate(AXE)
         assert violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        page.screenshot(path=pictures / f"{name}-{language}-{scheme}.png", full_page=True)
+        pictures.take(page, f"{name}-{language}-{scheme}")
     context.close()

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.contracts.roll.conftest import Mission, furnish
 from tests.contracts.web.conftest import Building
-from tests.pages.conftest import browser
+from tests.pages.conftest import Album, browser
 from tests.pages.test_app import PHONE, Waker, notice, ready
 from tests.pages.test_house import Streaming
 from tests.pages.test_look import AXE, violations
@@ -144,7 +144,7 @@ def town(browser: Browser, tmp_path: Path) -> Iterator[Town]:
     made.close()
 
 
-def test_the_whole_night(town: Town, pictures: Path) -> None:
+def test_the_whole_night(town: Town, pictures: Album) -> None:
     """Subscribed, woken, unknown without a network, the shelter found, "I am safe" kept and sent once, the end seen."""
     building, context = town.building, town.context
     page = town.subscribed()
@@ -165,7 +165,7 @@ def test_the_whole_night(town: Town, pictures: Path) -> None:
     town.wait(lambda: (first.identifier, town.only.id, "shown") in town.ledger.brought, page)
     page.goto("/at/UA-30?lang=en")
     expect(page.locator("#main .mine")).to_contain_text(chosen)
-    page.screenshot(path=pictures / "app-story-act.png", full_page=True)
+    pictures.take(page, "app-story-act")
 
     call = town.mission.rolls.start("Night of 20 November", "p1")
     building.take_in()
@@ -174,21 +174,21 @@ def test_the_whole_night(town: Town, pictures: Path) -> None:
     page.goto("/at/UA-30?lang=en", wait_until="load")
     expect(page.locator("body")).to_have_attribute("data-phase", "unknown")
     expect(page.locator("#main .mine")).to_contain_text(chosen)
-    page.screenshot(path=pictures / "app-story-unknown.png", full_page=True)
+    pictures.take(page, "app-story-unknown")
     page.goto("/shelters?place=UA-30&lang=en", wait_until="load")
     expect(page.locator("#age")).to_contain_text("No network. This list is what the phone kept on 20 Nov 2024")
     page.get_by_role("button", name="Show the nearest to me").click()
     expect(page.locator(".near .name").first).to_have_text(chosen)
-    page.screenshot(path=pictures / "app-story-shelters.png", full_page=True)
+    pictures.take(page, "app-story-shelters")
     page.goto(f"/a/{town.mission.link(call, '1')}", wait_until="load")
     page.get_by_role("button", name="I am safe").tap()
     expect(page.locator("#told")).to_contain_text("kept on this phone")
-    page.screenshot(path=pictures / "app-story-waiting.png", full_page=True)
+    pictures.take(page, "app-story-waiting")
     page.goto("/app?lang=en", wait_until="load")
     expect(page.locator("#answers")).to_contain_text("I am safe")
     expect(page.locator("#answers")).to_contain_text("waits for a network")
     expect(page.locator(".place")).to_have_attribute("data-phase", "unknown")
-    page.screenshot(path=pictures / "app-story-waits.png", full_page=True)
+    pictures.take(page, "app-story-waits")
     assert call.state(seat) is not State.SAFE
 
     building.clock.turn(1)
@@ -202,7 +202,7 @@ def test_the_whole_night(town: Town, pictures: Path) -> None:
     waker.shown(lambda all: [one["title"] for one in all] == ["It is over."])
     expect(page.locator(".place")).to_have_attribute("data-phase", "all-clear")
     expect(page.locator("#now .mine")).to_have_count(0)
-    page.screenshot(path=pictures / "app-story-over.png", full_page=True)
+    pictures.take(page, "app-story-over")
 
 
 def test_a_change_is_put_and_a_new_push_address_replaces_the_old(town: Town) -> None:

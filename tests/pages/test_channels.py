@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.pages.conftest import Album
 from tests.pages.test_console_look import Room
 from tests.pages.test_signin import look, serve
 from tests.rules.reach.stage import Notes, parse, published, until
@@ -108,7 +109,7 @@ def room(browser: Browser, tmp_path: Path) -> Iterator[Sending]:
 
 
 @pytest.mark.parametrize("language", ["en", "uk", "de", "fr"])
-def test_the_page_is_accessible_in_every_language(room: Sending, language: str, pictures: Path) -> None:
+def test_the_page_is_accessible_in_every_language(room: Sending, language: str, pictures: Album) -> None:
     """No fault that axe finds, nothing that scrolls sideways at 360 pixels or is too small to touch, light and dark."""
     room.page.goto(f"{room.url}/console/channels?lang={language}")
     expect(room.page.locator("html")).to_have_attribute("lang", language)

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.contracts.web.console.conftest import Office
 from tests.contracts.web.console.desk import furnish
-from tests.pages.conftest import Server
+from tests.pages.conftest import Album, Server
 from tests.pages.test_signin import enrol_by_passkey, look, person, serve
 from tocsin.cap.check import check
 from tocsin.cap.xml import read
@@ -75,7 +75,7 @@ def alone(page: Page, area: str) -> None:
     page.get_by_role("button", name="Go on alone").click()
 
 
-def test_nobody_answers(night: Night, pictures: Path) -> None:
+def test_nobody_answers(night: Night, pictures: Album) -> None:
     """The clock runs out, one named officer goes on alone for the area typed and by template; another reviews it after."""
     dan, clock = night.dan, night.office.building.clock
     night.act_for_kyiv()
@@ -220,7 +220,7 @@ def test_the_whole_way_by_keyboard(night: Night) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "uk", "de", "fr"])
-def test_an_alert_and_its_retraction_are_accessible(night: Night, language: str, pictures: Path) -> None:
+def test_an_alert_and_its_retraction_are_accessible(night: Night, language: str, pictures: Album) -> None:
     """The live page with receipts coming in, the question before taking back, and what stands after it: no fault in axe."""
     dan = night.dan
     night.act_for_kyiv()

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.pages.conftest import Album
 from tests.pages.test_console_look import Room
 from tests.pages.test_signin import look, serve
 from tocsin.journal import EXERCISE, fact
@@ -73,7 +74,7 @@ def called(browser: Browser, tmp_path: Path) -> Iterator[Called]:
 
 @pytest.mark.parametrize("language", ["en", "uk", "de", "fr"])
 def test_calls_and_a_stopped_alert_are_accessible_in_every_language(
-    called: Called, language: str, pictures: Path
+    called: Called, language: str, pictures: Album
 ) -> None:
     """No fault that axe finds, nothing sideways at 360 pixels, no small target, light and dark."""
     identifier = called.publish()

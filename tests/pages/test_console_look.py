@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.contracts.web.console.conftest import Office
 from tests.contracts.web.console.desk import furnish
-from tests.pages.conftest import Server
+from tests.pages.conftest import Album, Server
 from tests.pages.test_signin import enrol_by_passkey, look, person, serve
 from tocsin.reach.subscription import Wish
 from tocsin.warn.draft import Content, Where
@@ -60,7 +60,7 @@ PAGES = ("/console/", "/console/write", "/console/team", "/console/handover", "/
 
 
 @pytest.mark.parametrize("language", ["en", "uk", "de", "fr"])
-def test_every_page_is_accessible_in_every_language(room: Room, language: str, pictures: Path) -> None:
+def test_every_page_is_accessible_in_every_language(room: Room, language: str, pictures: Album) -> None:
     """No page has a fault that axe finds, scrolls sideways at 360 pixels, or has a target under 44, in light and dark."""
     room.write()
     for path in (*PAGES, f"/console/drafts/{room.draft}", f"/console/drafts/{room.draft}/agree"):
@@ -82,7 +82,7 @@ def test_every_page_is_accessible_in_every_language(room: Room, language: str, p
         ("fr", "Seraient prévenus : 3 personnes par 5 canaux. Courriel 3 · SMS 2 Et 1 système : Webhook 1"),
     ],
 )
-def test_who_would_be_told(room: Room, language: str, said: str, pictures: Path) -> None:
+def test_who_would_be_told(room: Room, language: str, said: str, pictures: Album) -> None:
     """The author sees persons, the channels by which they are told, and systems apart, as the engine counts them."""
     room.write()
     house = room.office.building.house

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.pages.conftest import Album
 from tests.pages.test_console_look import Room
 from tests.pages.test_signin import look, serve
 from tocsin.account.shelters import Shelters
@@ -29,7 +30,7 @@ def room(browser: Browser, tmp_path: Path) -> Iterator[Room]:
         yield Room(browser, office, server)
 
 
-def test_a_list_from_a_file_to_a_shelter_that_is_settled(room: Room, pictures: Path, tmp_path: Path) -> None:
+def test_a_list_from_a_file_to_a_shelter_that_is_settled(room: Room, pictures: Album, tmp_path: Path) -> None:
     """A file in older letters is read by the page's script, shown, and taken in; doubt is settled by a press."""
     file = tmp_path / "list.csv"
     file.write_bytes(LIST.encode("cp1251"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.pages.conftest import Server
+from tests.pages.conftest import Album, Server
 from tests.pages.test_incident_look import HERE, Desk
 from tests.pages.test_signin import look, serve
 from tocsin.assess.model import CLAIMS_PROPOSED, ClaimsProposed, Place
@@ -29,7 +29,7 @@ def desk(browser: Browser, tmp_path: Path) -> Iterator[Desk]:
         yield made
 
 
-def test_the_page_of_proposals_is_accessible_in_every_language(desk: Desk, pictures: Path) -> None:
+def test_the_page_of_proposals_is_accessible_in_every_language(desk: Desk, pictures: Album) -> None:
     """No fault that axe finds, nothing to scroll sideways, each line called a proposal; no button on a line."""
     for language in ("en", "uk", "de", "fr"):
         page = desk.go(f"{HERE}/{desk.fire.id}/proposed?lang={language}")

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.contracts.web.console.conftest import Office
 from tests.contracts.web.console.desk import furnish
 from tests.contracts.web.console.newsdesk import NewsDesk
-from tests.pages.conftest import Server
+from tests.pages.conftest import Album, Server
 from tests.pages.test_signin import enrol_by_passkey, look, person, serve, violations
 from tocsin.demo import ITEMS
 from tocsin.warn.person import Role
@@ -53,7 +53,7 @@ def desk(browser: Browser, tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.mark.parametrize("language", ["en", "uk", "de", "fr"])
-def test_the_incident_desk_is_accessible_in_every_language(desk: Desk, language: str, pictures: Path) -> None:
+def test_the_incident_desk_is_accessible_in_every_language(desk: Desk, language: str, pictures: Album) -> None:
     """No page has a fault that axe finds, scrolls sideways at 360 pixels, or has a target too small, light and dark."""
     fire = f"{HERE}/{desk.fire.id}"
     desk.go(fire)
@@ -110,7 +110,7 @@ def test_what_a_report_proposes_is_taken_by_keyboard(desk: Desk) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [300, 480])
 def test_the_card_can_be_read_in_a_small_frame(
-    browser: Browser, desk: Desk, pictures: Path, width: int, scheme: str
+    browser: Browser, desk: Desk, pictures: Album, width: int, scheme: str
 ) -> None:
     """In a frame of 300 pixels nothing is cut off sideways, axe finds nothing, and the correction can be seen."""
     from tocsin.web.card import card
@@ -126,13 +126,13 @@ def test_the_card_can_be_read_in_a_small_frame(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(page.locator("s").first).to_be_visible()
     assert violations(page) == []
-    page.screenshot(path=pictures / f"card-{width}-{scheme}.png", full_page=True)
+    pictures.take(page, f"card-{width}-{scheme}")
     context.close()
 
 
 @pytest.mark.parametrize("language", ["en", "uk"])
 def test_what_an_outlet_changed_later_can_be_seen_and_heard(
-    browser: Browser, desk: Desk, pictures: Path, language: str
+    browser: Browser, desk: Desk, pictures: Album, language: str
 ) -> None:
     """Before and after stand in one sentence, struck through and underlined, named for who hears it; axe finds nothing."""
     from tocsin.web.public import Pages
@@ -155,7 +155,7 @@ def test_what_an_outlet_changed_later_can_be_seen_and_heard(
         page.set_content(html)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert violations(page) == []
-        page.screenshot(path=pictures / f"reworded-{language}-{scheme}.png", full_page=True)
+        pictures.take(page, f"reworded-{language}-{scheme}")
     gone = page.locator(".reworded del")
     assert [one.split()[-1] for one in gone.all_inner_texts()] == ["one", "administration"]
     assert gone.first.evaluate("e => getComputedStyle(e).textDecorationLine") == "line-through"

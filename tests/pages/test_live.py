@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.pages.conftest import Server
+from tests.pages.conftest import Album, Server
 from tests.pages.night import BEAT, Night
 
 
@@ -67,7 +66,7 @@ def test_it_follows_the_stream(night: Night, server: Server, tab: Page) -> None:
     ("uk", "Ми не знаємо, яка ситуація зараз у Києві.", "Дійте негайно"),
 ])  # fmt: skip
 def test_unknown_appears_after_the_server_stops_and_goes_when_it_returns(
-    night: Night, server: Server, tab: Page, pictures: Path, language: str, headline: str, last: str
+    night: Night, server: Server, tab: Page, pictures: Album, language: str, headline: str, last: str
 ) -> None:
     """Without contact the page turns to unknown by itself, names the last phase, and comes back by itself."""
     night.phase = "act"
@@ -87,7 +86,7 @@ def test_unknown_appears_after_the_server_stops_and_goes_when_it_returns(
     assert tab.evaluate("getComputedStyle(document.querySelector('.map .r')).fill") == "none"
     assert "on" not in (tab.get_attribute("#link", "class") or "")
     assert tab.evaluate("getComputedStyle(document.querySelector('.hero')).backgroundColor") == "rgb(244, 243, 239)"
-    tab.screenshot(path=pictures / f"lost-{language}.png", full_page=True)
+    pictures.take(tab, f"lost-{language}")
     server.start()
     shown(tab, "act", 12)
     expect(tab.locator("body[data-lost]")).to_have_count(0)

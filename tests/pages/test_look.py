@@ -6,13 +6,12 @@ import gzip
 import html.parser
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Browser, Page
 
-from tests.pages.conftest import Server
+from tests.pages.conftest import Album, Server
 from tests.pages.sample_site import sample, site
 from tests.pages.samples import LANGUAGES, facts
 from tocsin.cap.phase import Phase
@@ -68,7 +67,7 @@ def violations(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("phase", PHASES)
-def test_no_accessibility_fault(browser: Browser, server: Server, pictures: Path, phase: str, language: str) -> None:
+def test_no_accessibility_fault(browser: Browser, server: Server, pictures: Album, phase: str, language: str) -> None:
     """axe finds nothing in any phase and language, light and dark, on a phone and on a desktop."""
     page = visit(browser, server, phase, language)
     for size, (width, height) in SIZES.items():
@@ -78,7 +77,7 @@ def test_no_accessibility_fault(browser: Browser, server: Server, pictures: Path
             assert violations(page) == [], f"{phase} {language} {scheme} {size}"
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{language} {size} scrolls"
             if language == "en" or (language == "uk" and size == "phone" and scheme == "light"):
-                page.screenshot(path=pictures / f"{phase}-{language}-{scheme}-{size}.png", full_page=True)
+                pictures.take(page, f"{phase}-{language}-{scheme}-{size}")
     page.context.close()
 
 
@@ -173,7 +172,7 @@ def test_the_headline_says_first_what_counts(phase: str, language: str) -> None:
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_an_exercise_cannot_be_taken_for_the_real_thing(
-    browser: Browser, server: Server, phase: str, pictures: Path
+    browser: Browser, server: Server, phase: str, pictures: Album
 ) -> None:
     """The title starts with the word, the banner has it in every language, the border is hatched, the icon differs."""
     page = visit(browser, server, phase, "en", realm="exercise")
@@ -187,7 +186,7 @@ def test_an_exercise_cannot_be_taken_for_the_real_thing(
         assert page.get_attribute("link[rel=icon]", "href") == f"/static/icon/exercise-{phase}.svg"
         if language == "en":
             assert violations(page) == []
-            page.screenshot(path=pictures / f"exercise-{phase}.png")
+            pictures.take(page, f"exercise-{phase}", whole=False)
     page.context.close()
 
 
@@ -263,7 +262,7 @@ def test_keyboard_alone(browser: Browser, server: Server) -> None:
     page.context.close()
 
 
-def test_print(browser: Browser, server: Server, pictures: Path) -> None:
+def test_print(browser: Browser, server: Server, pictures: Album) -> None:
     """On paper it is black on white, with the phase in words and a frame, and without what only a screen can do."""
     page = visit(browser, server, "act", "de", size="desktop")
     page.emulate_media(media="print")
@@ -271,22 +270,22 @@ def test_print(browser: Browser, server: Server, pictures: Path) -> None:
     assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(0, 0, 0)"
     assert page.is_hidden("nav")
     assert page.is_visible(".badge")
-    page.screenshot(path=pictures / "print-act-de.png", full_page=True)
+    pictures.take(page, "print-act-de")
     assert len(page.pdf(format="A4", path=pictures / "print-act-de.pdf")) > 10_000
     page.context.close()
 
 
-def test_forced_colours(browser: Browser, server: Server, pictures: Path) -> None:
+def test_forced_colours(browser: Browser, server: Server, pictures: Album) -> None:
     """With the system's own colours the phase is still told by word, shape, frame and hatch."""
     page = visit(browser, server, "act", "en", forced_colors="active", size="desktop")
     assert page.is_visible(".badge svg")
     assert page.evaluate("getComputedStyle(document.querySelector('.badge')).borderStyle") == "solid"
     assert "url" in page.evaluate("getComputedStyle(document.querySelector('.r.act')).fill")
-    page.screenshot(path=pictures / "forced-act.png")
+    pictures.take(page, "forced-act", whole=False)
     page.context.close()
 
 
-def test_right_to_left(browser: Browser, server: Server, pictures: Path) -> None:
+def test_right_to_left(browser: Browser, server: Server, pictures: Album) -> None:
     """A language that is read from the right mirrors the whole layout; the map and the digits stay as they are."""
     letters = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ابجدهوزحطيكلمنسعفصقرشتثخذض")
 
@@ -312,7 +311,7 @@ def test_right_to_left(browser: Browser, server: Server, pictures: Path) -> None
         number = page.evaluate("document.querySelector('.steps li').getBoundingClientRect().right")
         assert right < 120
         assert number > width / 2
-        page.screenshot(path=pictures / f"rtl-{width}.png", full_page=True)
+        pictures.take(page, f"rtl-{width}")
     found = [fault for fault in violations(page) if not fault.startswith("html-lang")]
     assert found == []
     page.context.close()

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.contracts.web.conftest import Building
+from tests.pages.conftest import Album
 from tests.pages.test_signin import violations
 from tocsin.account.review import review
 from tocsin.web.console.desk_room import speech
@@ -35,7 +36,7 @@ def told(tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("language", ["en", "uk"])
 def test_a_night_is_folded_on_a_phone_and_whole_on_paper(
-    browser: Browser, told: dict[str, str], pictures: Path, language: str
+    browser: Browser, told: dict[str, str], pictures: Album, language: str
 ) -> None:
     """The first and the last hour are open; a tap opens another; printed, every step stands there; axe finds nothing."""
     # axe is a script that the checker brings; the page itself has none.
@@ -52,7 +53,7 @@ def test_a_night_is_folded_on_a_phone_and_whole_on_paper(
     for scheme in ("light", "dark"):
         shown.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert violations(shown) == []
-        shown.screenshot(path=pictures / f"review-{language}-{scheme}.png", full_page=True)
+        pictures.take(shown, f"review-{language}-{scheme}")
     hours.nth(1).locator("summary").click()
     expect(hours.nth(1).locator("li").first).to_be_visible()
     hours.nth(1).locator("summary").click()

@@ -17,7 +17,7 @@ from tests.contracts.roll.conftest import Mission
 from tests.contracts.roll.conftest import furnish as furnish_rolls
 from tests.contracts.web.console.conftest import Office
 from tests.contracts.web.console.desk import furnish
-from tests.pages.conftest import Server
+from tests.pages.conftest import Album, Server
 from tests.pages.test_signin import enrol_by_passkey, look, person, serve
 from tocsin.account.answer import How, Means, Says
 from tocsin.account.facility import FacilityState, Offer, Reason, Status
@@ -107,7 +107,7 @@ def night(browser: Browser, tmp_path: Path) -> Iterator[Night]:
 
 
 @pytest.mark.parametrize("language", ["en", "uk", "de", "fr"])
-def test_every_page_of_the_desk_is_accessible(night: Night, language: str, pictures: Path) -> None:
+def test_every_page_of_the_desk_is_accessible(night: Night, language: str, pictures: Album) -> None:
     """No page has a fault that axe finds, scrolls sideways, or has a target too small, in light and dark."""
     page = night.desk()
     night.name_a_device()
@@ -213,7 +213,7 @@ def test_a_facility_is_set_and_overdue_is_said(night: Night) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "uk", "de", "fr"])
-def test_pages_in_the_hand_are_accessible(night: Night, language: str, pictures: Path) -> None:
+def test_pages_in_the_hand_are_accessible(night: Night, language: str, pictures: Album) -> None:
     """The answer's page, a family's, a warden's and the facilities' are as accessible as any, in every language."""
     rolls, call = night.mission.rolls, night.call
     page = person(night.browser, "phone")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.contracts.web.conftest import Building
 from tests.contracts.web.conftest import Server as HouseServer
+from tests.pages.conftest import Album
 from tests.pages.test_look import AXE, CHECKED, SIZES, violations
 from tocsin.account.shelter import Kind, Shelter
 from tocsin.account.shelter_import import ShelterFile
@@ -66,7 +66,7 @@ def opened(browser: Browser, server: HouseServer, path: str, **context: object) 
 
 
 @pytest.mark.parametrize("language", ["en", "uk", "de", "fr"])
-def test_no_accessibility_fault(browser: Browser, city: HouseServer, pictures: Path, language: str) -> None:
+def test_no_accessibility_fault(browser: Browser, city: HouseServer, pictures: Album, language: str) -> None:
     """axe finds nothing and nothing scrolls sideways: near, far and empty, light and dark, at 360 px and on a desk."""
     for name, asked in (("near", f"point={HERE}"), ("far", "point=50.7,30.6"), ("empty", "q=xyz")):
         page = opened(browser, city, f"/shelters?{asked}&lang={language}")
@@ -78,7 +78,7 @@ def test_no_accessibility_fault(browser: Browser, city: HouseServer, pictures: P
                     assert violations(page) == [], f"{name} {language} {scheme} {size}"
                 assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{language} {size} scrolls"
                 if language in ("en", "uk"):
-                    page.screenshot(path=pictures / f"shelters-{name}-{language}-{scheme}-{size}.png")
+                    pictures.take(page, f"shelters-{name}-{language}-{scheme}-{size}", whole=False)
         page.context.close()
 
 

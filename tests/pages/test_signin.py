@@ -12,7 +12,7 @@ from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.contracts.web.console.conftest import Office, opened
-from tests.pages.conftest import Server
+from tests.pages.conftest import Album, Server
 from tests.pages.test_look import CHECKED, SIZES
 from tocsin.warn.enrolment import Way
 from tocsin.warn.person import Role
@@ -83,7 +83,7 @@ def violations(page: Page) -> list[str]:
     return [f"{rule}: {node}" for rule, nodes in found for node in nodes]
 
 
-def look(page: Page, pictures: Path, name: str) -> None:
+def look(page: Page, pictures: Album, name: str) -> None:
     """Nothing is inaccessible, cut off or too small to touch, light and dark, on a phone and on a desktop."""
     for size, (width, height) in SIZES.items():
         page.set_viewport_size({"width": width, "height": height})
@@ -95,7 +95,7 @@ def look(page: Page, pictures: Path, name: str) -> None:
                 f"{name} {size} scrolls sideways"
             )
             if (size, scheme) in CHECKED or not name.endswith(("-uk", "-de", "-fr")):
-                page.screenshot(path=pictures / f"console-{name}-{scheme}-{size}.png", full_page=True)
+                pictures.take(page, f"console-{name}-{scheme}-{size}")
     small = page.evaluate(
         "[...document.querySelectorAll('a,button,summary,input:not([type=hidden]):not([type=checkbox]),select')]"
         ".filter(e => e.offsetParent && !e.matches('.skip') && !e.closest('p:not(.brand):not(:has(> .button))') )"
@@ -113,7 +113,7 @@ def enrol_by_passkey(page: Page, address: str, name: str, email: str) -> None:
     page.wait_for_url("**/console/account")
 
 
-def test_from_the_first_link_to_signing_out(browser: Browser, console: tuple[Office, Server], pictures: Path) -> None:
+def test_from_the_first_link_to_signing_out(browser: Browser, console: tuple[Office, Server], pictures: Album) -> None:
     """The first administrator enrols, invites a colleague with a fresh proof, who enrols, signs out and in again."""
     office, server = console
     address = enrol.first_link(office.identity)
@@ -242,7 +242,7 @@ def test_the_session_warns_and_goes_on(browser: Browser, console: tuple[Office, 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_pages_are_accessible(browser: Browser, console: tuple[Office, Server], pictures: Path, language: str) -> None:
+def test_pages_are_accessible(browser: Browser, console: tuple[Office, Server], pictures: Album, language: str) -> None:
     """axe finds nothing on any identity page in any language, light and dark, on a phone and on a desktop."""
     office, server = console
     t = words(language)
@@ -281,7 +281,7 @@ def test_pages_are_accessible(browser: Browser, console: tuple[Office, Server], 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_proof_page(browser: Browser, console: tuple[Office, Server], pictures: Path, language: str) -> None:
+def test_the_proof_page(browser: Browser, console: tuple[Office, Server], pictures: Album, language: str) -> None:
     """Without a script a grave form comes back as a page that asks for the proof, and takes a passkey where there is one."""
     office, server = console
     t = words(language)
@@ -302,7 +302,7 @@ def test_the_proof_page(browser: Browser, console: tuple[Office, Server], pictur
 
 
 def test_an_exercise_cannot_be_taken_for_the_real_thing(
-    browser: Browser, drill: tuple[Office, Server], pictures: Path
+    browser: Browser, drill: tuple[Office, Server], pictures: Album
 ) -> None:
     """The exercise console has another title, banner in every language, border, icon, and passkeys that say so."""
     office, server = drill
@@ -322,7 +322,7 @@ def test_an_exercise_cannot_be_taken_for_the_real_thing(
     names = {cookie["name"] for cookie in page.context.cookies()}
     assert any(name.startswith("tocsin-exercise-") for name in names)
     assert not any("actual" in name for name in names)
-    page.screenshot(path=pictures / "console-exercise.png")
+    pictures.take(page, "console-exercise", whole=False)
     page.context.close()
 
 

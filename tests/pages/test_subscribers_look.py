@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.contracts.web.console.conftest import Office
+from tests.pages.conftest import Album
 from tests.pages.test_signin import enrol_by_passkey, look, person, serve
 from tocsin.journal import fact
 from tocsin.reach.letter import SUBSCRIPTION_PROVED, Proved
@@ -63,7 +64,7 @@ def room(browser: Browser, tmp_path: Path) -> Iterator[Room]:
 
 
 @pytest.mark.parametrize("language", ["en", "uk", "de", "fr"])
-def test_both_pages_in_every_language(room: Room, language: str, pictures: Path) -> None:
+def test_both_pages_in_every_language(room: Room, language: str, pictures: Album) -> None:
     """Neither page has a fault that axe finds, scrolls sideways, or has a target that is too small."""
     for name, path in (("list", "/console/subscribers"), ("one", f"/console/subscribers/{room.olena.id}")):
         room.page.goto(f"{room.url}{path}?lang={language}")

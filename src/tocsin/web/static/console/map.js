@@ -23,6 +23,8 @@ function follow() {
   if (wide) return;
   const list = document.createElement("ul");
   list.className = "tags";
+  // What was chosen by name and lies outside these regions stays chosen, so it stays in the list.
+  for (const item of chosen.querySelectorAll("li")) if (!boxes.has(item.querySelector("button").value)) list.append(item);
   for (const [code, box] of boxes) {
     if (!box.checked) continue;
     const item = document.createElement("li");

@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.pages.conftest import CHROMIUM, FLAGS, Server  # noqa: E402
+from tests.pages.conftest import FLAGS, SHELL, Server  # noqa: E402
 from tests.pages.sample_site import site  # noqa: E402
 
 # name, phase, language, realm, colour scheme, width, height
@@ -35,7 +35,7 @@ def main() -> None:
     server = Server(site)
     server.start()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=SHELL, args=FLAGS)
         for name, phase, language, realm, scheme, width, height in PICTURES:
             context = browser.new_context(
                 viewport={"width": width, "height": height},

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install, once, the real servers and the browser that the tests start. Nothing here is needed to run Tocsin itself.
 set -euo pipefail
-packages=(chromium postgresql-15-postgis-3 nats-server mosquitto xmlsec1 nginx-light libnginx-mod-nchan espeak-ng wrk fonts-noto-core)
+packages=(chromium chromium-headless-shell postgresql-15-postgis-3 nats-server mosquitto xmlsec1 nginx-light libnginx-mod-nchan espeak-ng wrk fonts-noto-core)
 missing=()
 for package in "${packages[@]}"; do
   case "$package" in

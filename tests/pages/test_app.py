@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
 from tests.contracts.web.conftest import Server, building, drill, server
-from tests.pages.conftest import browser
+from tests.pages.conftest import chromium as browser
 from tests.pages.test_look import AXE, violations
 from tocsin.store.vapid import VapidKey
 
@@ -195,14 +195,14 @@ def test_three_taps_to_be_warned_and_one_to_stop(phone: BrowserContext, server: 
     )
     page = phone.new_page()
     page.goto("/at/UA-30")
-    page.get_by_role("link", name="Warn me on this phone").tap()
+    page.get_by_role("link", name="Warn me on this phone").click()
     page.wait_for_url("**/app?**")
     in_charge(page)
-    page.get_by_role("button", name="Warn me about my places").tap()
+    page.get_by_role("button", name="Warn me about my places").click()
     expect(page.locator("#since")).to_contain_text("This phone is warned since")
     subscribers = server.building.house.subscriptions
     assert len(subscribers.roll) == 1
-    page.get_by_role("button", name="Stop all warnings here").tap()
+    page.get_by_role("button", name="Stop all warnings here").click()
     expect(page.get_by_role("button", name="Warn me about my places")).to_be_visible()
     assert len(subscribers.roll) == 0
 

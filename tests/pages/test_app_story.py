@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.contracts.roll.conftest import Mission, furnish
 from tests.contracts.web.conftest import Building
-from tests.pages.conftest import Album, browser
+from tests.pages.conftest import Album
+from tests.pages.conftest import chromium as browser
 from tests.pages.test_app import PHONE, Waker, notice, ready
 from tests.pages.test_house import Streaming
 from tests.pages.test_look import AXE, violations
@@ -115,7 +116,7 @@ class Town:
     def subscribed(self, path: str = "/app?place=UA-30") -> Page:
         """The app, on a phone that is warned."""
         page = ready(self.context, path)
-        page.get_by_role("button", name="Warn me about my places").tap()
+        page.get_by_role("button", name="Warn me about my places").click()
         expect(page.locator("#since")).to_contain_text("This phone is warned since")
         return page
 
@@ -181,7 +182,7 @@ def test_the_whole_night(town: Town, pictures: Album) -> None:
     expect(page.locator(".near .name").first).to_have_text(chosen)
     pictures.take(page, "app-story-shelters")
     page.goto(f"/a/{town.mission.link(call, '1')}", wait_until="load")
-    page.get_by_role("button", name="I am safe").tap()
+    page.get_by_role("button", name="I am safe").click()
     expect(page.locator("#told")).to_contain_text("kept on this phone")
     pictures.take(page, "app-story-waiting")
     page.goto("/app?lang=en", wait_until="load")
@@ -232,7 +233,7 @@ def test_waking_is_proved_with_a_date_and_asked_for_again(town: Town) -> None:
     town.building.clock.turn(60)
     waker = Waker(town.context, page)
     expect(page.locator("#proved")).to_contain_text("Not yet proved")
-    page.get_by_role("button", name="Prove that it works").tap()
+    page.get_by_role("button", name="Prove that it works").click()
     town.wait(lambda: len(town.wire.sent) == 2, page)
     told = msgspec.json.decode(town.wire.sent[-1].body, type=Bulletin)
     waker.push(**json.loads(noticed(told, ["en"])))
@@ -265,7 +266,7 @@ def test_stream_poll_and_push_are_one_gate(town: Town) -> None:
     (shown,) = waker.shown(lambda all: len(all) == 1 and all[0]["silent"])
     assert shown["tag"] == "night"
     keep = page.get_by_role("button", name="Keep the screen on")
-    keep.tap()
+    keep.click()
     expect(keep).to_have_attribute("aria-pressed", "true")
     assert page.evaluate("navigator.held") == 1
     town.building.publish("all-clear", event_id="night", version=2, headline="It is over.")
@@ -328,10 +329,10 @@ def test_a_link_that_is_opened_without_a_network_can_be_answered(town: Town) -> 
     page.goto(f"/a/{town.mission.link(call, '1')}", wait_until="load")
     page.evaluate(AXE)
     assert violations(page) == []
-    page.get_by_role("button", name="I need help").tap()
+    page.get_by_role("button", name="I need help").click()
     expect(page.locator("#told")).to_contain_text("kept on this phone")
     page.wait_for_timeout(50)
-    page.get_by_role("button", name="I am safe").tap()
+    page.get_by_role("button", name="I am safe").click()
     page.wait_for_timeout(400)
     town.building.clock.turn(5)
     town.context.set_offline(False)

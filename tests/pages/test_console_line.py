@@ -149,6 +149,7 @@ def test_an_answer_takes_back_no_letter_of_the_preview(line: Line) -> None:
     assert line.content.extra["en"].text == "The metro is open."
 
 
+@pytest.mark.eager
 def test_what_is_typed_before_the_script_has_come_is_saved_by_it(line: Line) -> None:
     """The page is there and its script is not yet: what is typed and chosen in that moment is in the draft once it comes."""
     page = line.page

@@ -22,8 +22,6 @@ from tocsin.web.view import view
 
 PHASES = [phase.value for phase in Phase]
 SIZES = {"phone": (360, 740), "desktop": (1280, 900)}
-CHECKED = (("phone", "light"), ("desktop", "dark"))
-"""Where axe looks: no colour depends on the size, and no size on the colours."""
 FIRST_RESPONSE = 14_000
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 AXE = AXE_FILE_PATH.read_text("utf-8")
@@ -36,6 +34,11 @@ def server() -> Iterator[Server]:
     running.start()
     yield running
     running.stop()
+
+
+def judged(size: str, scheme: str, language: str) -> bool:
+    """Whether axe looks here: no colour depends on the size or on the language, and no size on the colours."""
+    return (size, scheme) == ("phone", "light") or (language == "en" and (size, scheme) == ("desktop", "dark"))
 
 
 def visit(browser: Browser, server: Server, phase: str, language: str, **context: object) -> Page:
@@ -74,7 +77,8 @@ def test_no_accessibility_fault(browser: Browser, server: Server, pictures: Albu
         page.set_viewport_size({"width": width, "height": height})
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-            assert violations(page) == [], f"{phase} {language} {scheme} {size}"
+            if judged(size, scheme, language):
+                assert violations(page) == [], f"{phase} {language} {scheme} {size}"
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{language} {size} scrolls"
             if language == "en" or (language == "uk" and size == "phone" and scheme == "light"):
                 pictures.take(page, f"{phase}-{language}-{scheme}-{size}")
@@ -271,7 +275,7 @@ def test_print(browser: Browser, server: Server, pictures: Album) -> None:
     assert page.is_hidden("nav")
     assert page.is_visible(".badge")
     pictures.take(page, "print-act-de")
-    assert len(page.pdf(format="A4", path=pictures / "print-act-de.pdf")) > 10_000
+    assert len(page.pdf(format="A4")) > 10_000
     page.context.close()
 
 

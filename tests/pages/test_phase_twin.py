@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from tests.pages.conftest import FLAGS, SHELL
+
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src" / "tocsin" / "web" / "static"
 CASES = json.loads((ROOT / "tests" / "rules" / "cap" / "phase_cases.json").read_text("utf-8"))
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -35,7 +35,7 @@ def page() -> Iterator[Page]:
     serving.start()
     try:
         with sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            browser = play.chromium.launch(executable_path=SHELL, args=FLAGS)
             found = browser.new_page()
             found.goto(f"http://127.0.0.1:{server.server_address[1]}/phase.js")
             found.evaluate("async () => { window.twin = await import(location.href); }")

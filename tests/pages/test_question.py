@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext
 
 from tests.contracts.web.conftest import Server, building, drill, server
-from tests.pages.conftest import browser
+from tests.pages.conftest import chromium as browser
 from tests.pages.test_app import Waker, notice, phone, ready
 
 __all__ = ["browser", "building", "drill", "phone", "server"]

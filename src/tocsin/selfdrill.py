@@ -1,10 +1,9 @@
 """The self-drill: each night one alert goes the whole way to every channel's canary and is ended, and that is a fact.
 
-- A canary is an address of the operator's own for a channel (``[canary.mail]`` in ``channels.toml``). It is kept as a
-  subscription like any other, sealed, of an audience that nobody can subscribe to: the file makes and ends it.
-- Its alert (:mod:`tocsin.warn.canary`) is signed and recorded, matched by the audience, sealed in batches, dispatched,
-  receipted, and ended by an all-clear that goes the same way. Nobody but the canaries is concerned by it, and no alert of
-  anybody else concerns them. It is on no page, so reading back the page is the one step that it does not pass.
+- Its alert (:mod:`tocsin.warn.canary`) goes to the canaries of :mod:`tocsin.reach.canary`: signed and recorded, matched by
+  the audience, sealed in batches, dispatched, receipted, and ended by an all-clear that goes the same way. Nobody but the
+  canaries is concerned by it, and no alert of anybody else concerns them. It is on no page, so reading back the page is the
+  one step that it does not pass.
 - No person is awake to approve it: a line of the signed policy is the approval beforehand, as for the mirror.
 - It is an exercise and leaves after everything else. Each night it waits until no warning stands; one that stands for
   hours must not leave the channels untested, so then it waits only until nothing is being sent.
@@ -28,15 +27,14 @@ from msgspec import Struct
 from tocsin.clock import Clock
 from tocsin.errors import NotFoundError, NotReadyError, PolicyError, TocsinError
 from tocsin.journal import EXERCISE, Entry, Journal, fact, follow
+from tocsin.reach.canary import Canaries, Canary
 from tocsin.reach.channel import Kit as ChannelKit
-from tocsin.reach.channels.way import way
 from tocsin.reach.delivery import DUE, FAILED, PROVEN, Mark, Receipt, receipt
 from tocsin.reach.dispatch import Dispatch
-from tocsin.reach.register import CANARY
 from tocsin.reach.subscriber import Subscribers
-from tocsin.reach.subscription import Subscription, Wish
+from tocsin.reach.subscription import Subscription
 from tocsin.settings import Settings
-from tocsin.warn.canary import EVENT, SELFDRILL_PUBLISHED, area, channels_of, proving
+from tocsin.warn.canary import EVENT, SELFDRILL_PUBLISHED, channels_of, proving
 from tocsin.warn.compile import Kit
 from tocsin.warn.publish import ALERT_PUBLISHED, WARNS, Published, Sign
 
@@ -46,8 +44,6 @@ CHANNEL_PROVED = "channel:proved"
 SELFDRILL_DONE = "selfdrill:done"
 SELFDRILL_FAILED = "selfdrill:failed"
 KINDS = (CHANNEL_PROVED, SELFDRILL_DONE, SELFDRILL_FAILED, SELFDRILL_PUBLISHED)
-PERSON = "canary:"
-"""What the name of every canary begins with, where people of lists have theirs."""
 LATEST = timedelta(hours=26)
 STANDS = timedelta(hours=6)
 """A warning that has stood for so long does not hold up the self-drill any more."""
@@ -56,20 +52,6 @@ LOOK_AGAIN_S = 60.0
 WITHIN_S = 60.0
 RECEIPT_S = 20.0
 LOOK_S = 0.02
-WITHOUT = frozenset({"broadcast"})
-"""Channels that have no canary: what a broadcast centre takes, everybody under its masts gets."""
-
-
-class Canary(Struct, frozen=True, forbid_unknown_fields=True):
-    """A channel's canary in ``channels.toml``: an address of our own, and the secrets that the channel needs for it.
-
-    ``shown`` says that a receipt of that level comes back from it, so that accepted alone is not enough.
-    """
-
-    address: str
-    secrets: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ("en",)
-    shown: bool = False
 
 
 class Publishing(NamedTuple):
@@ -125,8 +107,10 @@ class SelfDrill:
         within_s: float = WITHIN_S,
         receipt_s: float = RECEIPT_S,
     ) -> None:
-        self.journal, self.dispatch, self.subscribers, self.publishing = journal, dispatch, subscribers, publishing
-        self.settings, self.clock, self.data, self.calm = settings, clock, data, calm
+        self.journal, self.dispatch, self.publishing = journal, dispatch, publishing
+        self.settings, self.clock, self.calm = settings, clock, calm
+        kit = ChannelKit(settings, clock, data=data)
+        self.kept = Canaries(kit, subscribers, dispatch.book, publishing.allowed)
         self.within_s, self.receipt_s = within_s, receipt_s
         self.last: dict[str, tuple[datetime, Proved]] = {}
         self.drilled: tuple[datetime, Drilled] | None = None
@@ -138,11 +122,11 @@ class SelfDrill:
 
     def canaries(self) -> Mapping[str, Canary]:
         """The canary of each channel that has one and that the signed policy allows, as the file says now."""
-        return {name: one for name, one in self._named().items() if name in self.publishing.allowed}
+        return self.kept.wanted()
 
     def unsigned(self) -> list[str]:
         """The channels with a canary that no signed line of the policy names."""
-        return sorted(self._named().keys() - set(self.publishing.allowed))
+        return self.kept.unsigned()
 
     def failed(self) -> list[tuple[str, str]]:
         """The channels whose last proof failed, with why."""
@@ -153,7 +137,7 @@ class SelfDrill:
     def overdue(self, at: datetime) -> bool:
         """Whether a drill should have been made by now and was not."""
         since = self.drilled[0] if self.drilled is not None else self.began
-        return bool(self.settings.selfdrill_at) and at - max(since, self.began - LATEST) > LATEST and self._wanted()
+        return bool(self.settings.selfdrill_at) and at - max(since, self.began - LATEST) > LATEST and self.kept.any()
 
     async def prove(self, channel: str, by: str = "") -> Proved:
         """Have one channel's canary told and told that it is over, and record what came of it.
@@ -161,7 +145,7 @@ class SelfDrill:
         Raises :class:`NotFoundError` without a canary, :class:`PolicyError` where no signed line allows it, and
         :class:`NotReadyError` where a warning came in between.
         """
-        if channel not in self._named() or channel not in self.dispatch.lanes:
+        if channel not in self.kept.named() or channel not in self.dispatch.lanes:
             raise NotFoundError(f"{channel} has no canary: name one in channels.toml, table canary.{channel}")
         if channel not in self.publishing.allowed:
             raise PolicyError(f"its line selfdrill does not name {channel}; add it and sign with: tocsin policy sign")
@@ -188,14 +172,14 @@ class SelfDrill:
         while True:
             await self.clock.sleep(self._until_next())
             await self._mend()
-            if self.settings.selfdrill_at and self._wanted():
+            if self.settings.selfdrill_at and self.kept.any():
                 await self._nightly()
 
     async def mend(self) -> None:
         """End what was cut off, and keep the canaries that the file names and no others."""
         async with self._busy:
             await self._end_all()
-            await asyncio.to_thread(self._keep_canaries)
+            await asyncio.to_thread(self.kept.keep)
 
     # --- when ------------------------------------------------------------------------------------------------------
 
@@ -230,61 +214,12 @@ class SelfDrill:
             following += timedelta(days=1)
         return (following - now).total_seconds()
 
-    # --- the canaries ----------------------------------------------------------------------------------------------
-
-    def _named(self) -> dict[str, Canary]:
-        kit = ChannelKit(self.settings, self.clock, data=self.data)
-        named = way(kit, "canary", dict[str, Canary]) or {}
-        return {name: one for name, one in named.items() if name not in WITHOUT}
-
-    def _wanted(self) -> bool:
-        try:
-            return bool(self.canaries())
-        except TocsinError:
-            return True
-
-    def _keep_canaries(self) -> dict[str, Subscription]:
-        """The subscription of each canary, made now where there is none; what the file no longer names is ended."""
-        wanted, held, over = self.canaries(), dict[str, Subscription](), list[str]()
-        roll = self.subscribers.roll
-        found = [roll.subscription(number) for person in roll.persons(PERSON) for number in roll.of_person(person)]
-        for one in (one for one in found if one is not None and one.audience == CANARY):
-            named, kept = wanted.get(one.channel), self.dispatch.book.addresses([one.number]).get(one.number)
-            same = (
-                named is not None
-                and kept is not None
-                and (kept.address, kept.secrets, kept.languages) == (named.address, named.secrets, named.languages)
-                and one.areas == (area(one.channel),)
-            )
-            if same and one.channel not in held:
-                held[one.channel] = one
-            else:
-                over.append(one.id)
-        if over:
-            self.subscribers.end_all(over, "operator")
-        missing = [
-            Wish(
-                channel,
-                one.address,
-                one.secrets,
-                areas=(area(channel),),
-                languages=one.languages,
-                audience=CANARY,
-                person=PERSON + channel,
-            )
-            for channel, one in sorted(wanted.items())
-            if channel not in held
-        ]
-        if missing:
-            held.update((one.channel, one) for one in self.subscribers.make_all(missing))
-        return held
-
     # --- one run ---------------------------------------------------------------------------------------------------
 
     async def _run(self, channels: Sequence[str], by: str = "") -> list[Proved]:
         """What came of one alert and its all-clear, by channel; NotReadyError where something real came in between."""
         await self._end_all()
-        held, canaries = await asyncio.to_thread(self._keep_canaries), self.canaries()
+        held, canaries = await asyncio.to_thread(self.kept.keep), self.canaries()
         going = {name: held[name] for name in channels if name in held and not self.dispatch.lanes[name].paused}
         found = {name: Proved(name, "later", "stopped", 0.0, "", by) for name in channels if name not in going}
         if going:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, expect
+from playwright.sync_api import Browser, FilePayload, Page, Request, Route, expect
 
 from tests.contracts.web.console.conftest import Office
 from tests.contracts.web.console.desk import furnish
@@ -17,6 +17,11 @@ from tocsin.warn.person import Role
 from tocsin.web.console import enrol
 
 SAVES = "**/console/drafts/*"
+TRIANGLE: FilePayload = {
+    "name": "area.geojson",
+    "mimeType": "application/geo+json",
+    "buffer": b'{"type":"Polygon","coordinates":[[[30.4,50.4],[30.6,50.4],[30.6,50.5],[30.4,50.4]]]}',
+}
 
 
 class Line:
@@ -111,6 +116,22 @@ def test_no_form_of_before_follows_a_button(line: Line) -> None:
     assert [by_script(request) for request in told] == [True, False, True, False]
 
 
+def test_enter_takes_no_place_that_was_found_for_older_letters(line: Line) -> None:
+    """Another name is typed over the one that was found, and Enter pressed at once: nothing of the old one is added."""
+    page = line.page
+    line.find("Львівська")
+    expect(page.locator("#found")).to_contain_text("Lviv Oblast")
+    search = page.get_by_label("Name in any language, or code")
+    search.fill("UA-30")
+    search.press("Enter")
+    expect(page.locator("#found")).to_contain_text("Kyiv City")
+    assert line.content.where.codes == ()
+    page.wait_for_load_state("load")
+    page.get_by_label("Name in any language, or code").press("Enter")
+    expect(page.locator(".tags")).to_contain_text("Kyiv City")
+    assert line.content.where.codes == ("UA-30",)
+
+
 def test_a_button_waits_for_the_save_that_is_under_way(line: Line) -> None:
     """The save without the area is held up on the line, the button that adds the area goes after it."""
     page = line.page
@@ -161,6 +182,7 @@ def test_what_is_typed_before_the_script_has_come_is_saved_by_it(line: Line) -> 
     page.get_by_role("radio", name="Air alert", exact=True).check()
     assert line.content.extra == {}
     before = line.desk.draft(line.name).changes
+    line.until(lambda _: bool(scripts))
     for script in scripts:
         script.continue_()
     line.until(lambda _: bool(line.content.extra))
@@ -185,14 +207,26 @@ def test_a_file_does_not_lose_to_what_is_typed_beside_it(line: Line) -> None:
     page.get_by_text("Add free text").click()
     page.get_by_text("Draw, or take from a file").click()
     page.get_by_label("Text (en)").fill("The metro is open.")
-    body = '{"type":"Polygon","coordinates":[[[30.4,50.4],[30.6,50.4],[30.6,50.5],[30.4,50.4]]]}'
-    page.locator("[data-file]").set_input_files(
-        {"name": "area.geojson", "mimeType": "application/geo+json", "buffer": body.encode()}
-    )
+    page.locator("[data-file]").set_input_files(TRIANGLE)
     line.until(lambda _: bool(line.content.where.polygons))
     page.wait_for_load_state("networkidle")
     assert line.content.where.polygons
     assert line.content.extra["en"].text == "The metro is open."
+
+
+@pytest.mark.eager
+def test_a_file_that_was_chosen_before_the_script_had_come_is_taken(line: Line) -> None:
+    """The page is there and its script is not yet: the file that is chosen in that moment becomes the draft's area."""
+    page = line.page
+    scripts: list[Route] = []
+    page.route("**/compose.js", lambda route: scripts.append(route))
+    page.goto(f"{line.url}/console/drafts/{line.name}", wait_until="commit")
+    page.get_by_text("Draw, or take from a file").click()
+    page.locator("[data-file]").set_input_files(TRIANGLE)
+    line.until(lambda _: bool(scripts))
+    for script in scripts:
+        script.continue_()
+    line.until(lambda _: bool(line.content.where.polygons))
 
 
 def test_what_the_map_does_not_show_stays_in_the_list(line: Line) -> None:

@@ -139,27 +139,33 @@ const touched = fields(sheet).filter((one) => counts(one) && changed(one));
 if (touched.some((one) => one.name === "phase")) anew();
 else if (touched.length) later(0);
 
-// Searching while typing.
+// Searching while typing. What was found for older letters is never taken for what is typed now.
 const found = document.getElementById("found");
 const search = sheet.querySelector("[data-search]");
-let asking = 0;
+const asked = () => search.value.trim();
+let asking = 0, answered = asked();
+async function look() {
+  const text = asked();
+  if (!text) return void (found.innerHTML = "");
+  const answer = await fetch(`/console/search?q=${encodeURIComponent(text)}`, { headers: { Accept: "text/html" } }).catch(() => null);
+  const html = answer?.ok ? await answer.text() : "";
+  if (!answer?.ok || text !== asked()) return;
+  found.innerHTML = html;
+  answered = text;
+}
 search.addEventListener("input", () => {
   clearTimeout(asking);
-  asking = setTimeout(async () => {
-    if (!search.value.trim()) return void (found.innerHTML = "");
-    const answer = await fetch(`/console/search?q=${encodeURIComponent(search.value)}`, { headers: { Accept: "text/html" } });
-    if (answer.ok) found.innerHTML = await answer.text();
-  }, 180);
+  asking = setTimeout(look, 180);
 });
 search.addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;
   event.preventDefault();
-  (found.querySelector("button[name=add]") || sheet.querySelector("button[value=search]")).click();
+  ((answered === asked() && found.querySelector("button[name=add]")) || sheet.querySelector("button[value=search]")).click();
 });
 
 // A file is read here and sent as text, so that one way of sending forms is enough.
 const file = document.querySelector("[data-file]");
-file.addEventListener("change", async () => {
+async function take() {
   const [one] = file.files;
   if (!one) return;
   const form = document.getElementById("area-file");
@@ -170,4 +176,6 @@ file.addEventListener("change", async () => {
   await under;
   leave();
   form.submit();
-});
+}
+file.addEventListener("change", take);
+take();

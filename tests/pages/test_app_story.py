@@ -220,9 +220,11 @@ def test_a_change_is_put_and_a_new_push_address_replaces_the_old(town: Town) -> 
     town.wait(lambda: [one.level for one in town.only.loudness] == ["loud", "silent", "ordinary"], page)
     assert town.only.id == before.id
     page.evaluate("localStorage.setItem('push-address', 'https://push.example.org/second')")
+    page.evaluate(f"import('/static/app/keep.js').then(({{ keep }}) => keep('joined', '{before.id}'))")
     page.reload()
     town.wait(lambda: len(town.building.entries("subscription:ended")) == 1, page)
     assert town.only.id != before.id
+    assert page.evaluate("import('/static/app/keep.js').then(({ one }) => one('joined'))") == town.only.id
     assert town.building.house.subscriptions.book.find("webpush", "https://push.example.org/second")
 
 

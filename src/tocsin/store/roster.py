@@ -57,6 +57,8 @@ WRITE = """INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 
   name = excluded.name, own_key = excluded.own_key, ways = excluded.ways"""
 DEVICES = """SELECT d.member, m.key, d.subscription FROM member_device d JOIN member m ON m.realm = d.realm AND m.id = d.member
   WHERE d.realm = ? AND d.member IN (SELECT value FROM json_each(?)) ORDER BY d.member, d.made, d.mark"""
+BY_DEVICE = """SELECT d.member, m.key FROM member_device d JOIN member m ON m.realm = d.realm AND m.id = d.member
+  WHERE d.realm = ? AND d.mark = ?"""
 JOIN = """INSERT INTO member_device VALUES (?, ?, ?, ?, ?)
   ON CONFLICT (realm, member, mark) DO UPDATE SET made = excluded.made"""
 OLDEST = """DELETE FROM member_device WHERE realm = ? AND member = ? AND mark NOT IN
@@ -223,6 +225,23 @@ class SqlRoster:
             connection.execute("DELETE FROM member_device WHERE realm = ? AND member = ? AND mark = ?", row)
 
         return self._change(facts, change, ())
+
+    def move_device(self, before: str, after: str, at: datetime) -> None:
+        """Ask whoever let themselves be asked by ``before`` by ``after`` from now on: the same device, at another address."""
+        gone, mark = self._device_mark(before), self._device_mark(after)
+        with self.store.reader() as connection:
+            found = list(connection.execute(BY_DEVICE, (self.realm, gone)))
+        rows = [
+            (self.realm, member, mark, spell(at), self.vault.close(bytes(key), "device", member, after))
+            for member, key in found
+        ]
+
+        def change(connection: apsw.Connection) -> None:
+            connection.executemany(JOIN, rows)
+            connection.execute("DELETE FROM member_device WHERE realm = ? AND mark = ?", (self.realm, gone))
+
+        if rows:
+            self._change((), change, ())
 
     # --- erasing ---------------------------------------------------------------------------------------------------
 

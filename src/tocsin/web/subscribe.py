@@ -4,6 +4,8 @@
   shown once, and is what webhooks are signed with and what ends the subscription.
 - Right after it is made a test message is sent, so that whoever asked knows that warnings arrive there.
 - Who shows the secret of another subscription adds a channel to it: one person, tried in order.
+- A device whose push service gives it another address shows the secret of the subscription it had: it stays the same person,
+  in the same turn, and roll calls go on asking there.
 - A browser or app gives what its Push API gave it: ``endpoint`` and ``keys``. Keys that nothing can be sealed to are
   refused here, where somebody can still be told.
 - Only the open Internet can be subscribed, and the address is vetted again at each delivery
@@ -80,6 +82,13 @@ class Subscribe(Wanted, frozen=True, forbid_unknown_fields=True, kw_only=True):
         Own | None,
         Meta(description="Another channel of the same person, which is tried first; this one where that one fails."),
     ] = None
+    replaces: Annotated[
+        Own | None,
+        Meta(
+            description="The subscription of the same device under the address that it had before: whose it is, its turn "
+            "and the roll calls that ask there go over to the new one. End it when the new one is made."
+        ),
+    ] = None
 
 
 class Subscribed(Struct, frozen=True):
@@ -124,6 +133,14 @@ async def _person(house: House, wanted: Subscribe) -> dict[str, Any]:
     return {"person": person, "order": max(other.order for other in (one, *house.subscriptions.others(one))) + 1}
 
 
+async def _before(house: House, wanted: Subscribe) -> Subscription | None:
+    """The subscription that the new one stands for from now on, if it is this device's own."""
+    if wanted.replaces is None:
+        return None
+    one = await owned(house, wanted.replaces.id, wanted.replaces.secret)
+    return one if one is not None and one.channel == wanted.channel else None
+
+
 def _where(wanted: Subscribe, secret: str) -> tuple[str, str, tuple[str, ...]]:
     """The field of ``wanted`` that holds the address, the address, and the secrets to keep; ParameterError if wrong."""
     if wanted.channel == WEBHOOK:
@@ -151,7 +168,12 @@ async def make(house: House, wanted: Subscribe) -> Subscribed:
     if len(await asyncio.to_thread(book.find, wanted.channel, url)) >= MOST_PER_ADDRESS:
         raise Refusal(RateLimitedError("this address is subscribed often enough"), retry_after=HOUR)
     fields |= await _person(house, wanted)
+    before = await _before(house, wanted)
+    if before is not None:
+        fields |= {"person": before.person, "order": before.order}
     one = await asyncio.to_thread(house.subscriptions.make, Wish(wanted.channel, url, kept=secrets, **fields))
+    if before is not None and house.rolls is not None:
+        await asyncio.to_thread(house.rolls.roster.move_device, before.id, one.id, house.now())
     if house.letters is not None:
         house.letters.begin(one)
     return Subscribed(one.id, wanted.channel, one.areas, secret, kept(fields))

@@ -145,6 +145,35 @@ async def test_a_new_sheet_keeps_the_app(mission: Mission, desk: Server) -> None
     assert mission.rolls.roster.devices([mission.member("1")]) == {mission.member("1"): (one.id,)}
 
 
+async def test_a_device_with_another_address_is_asked_there(mission: Mission, desk: Server) -> None:
+    """The push service gives the phone another address: the next question goes there, and to the old one no more."""
+    wire, one = app(mission), subscribed(mission)
+    first, member = mission.rolls.start("First", "p1"), mission.member("1")
+    join(desk, mission.link(first, "1"), one)
+
+    def renewed(address: str, **replaces: str) -> dict[str, str]:
+        body = {
+            "channel": "webpush",
+            "endpoint": address,
+            "keys": Device().keys,
+            "areas": ["UA-30"],
+            "replaces": replaces,
+        }
+        reply = desk.ask("POST", "/v1/subscriptions", json.dumps(body).encode(), content_type="application/json")
+        assert reply.status == 201, reply.text
+        return dict(reply.json())
+
+    other = renewed("https://push.example/z", id=one.id, secret="not its secret")
+    assert mission.rolls.roster.devices([member]) == {member: (one.id,)}
+    made = renewed("https://push.example/y", id=one.id, secret="a secret")
+    assert mission.rolls.roster.devices([member]) == {member: (made["id"],)}
+    assert other["id"] != made["id"]
+    call = mission.rolls.start("Second", "p1")
+    await mission.asking.ask(call, mission.building.clock.now())
+    (sent,) = wire.sent
+    assert sent.to.address == "https://push.example/y"
+
+
 @pytest.mark.parametrize("failure", [refused("550"), later(reason="circuit open", tried=False)])
 async def test_an_app_does_not_hold_up_the_next_way(mission: Mission, desk: Server, failure: Outcome) -> None:
     """Where the app took it and the SMS did not, the person's next turn comes as soon as it would have without the app."""

@@ -191,4 +191,8 @@ def test_a_second_channel_is_the_same_person(server: Server, wire: Wire) -> None
     assert (one.order, two.order) == (0, 1)
     assert three.person == ""
     assert ask(server, "GET", second).json()["channels"] == 2
+    renewed = subscribe(server, areas=["UA-30"], replaces={"id": second["id"], "secret": second["secret"]}).json()
+    assert (subscriptions.get(renewed["id"]).person, subscriptions.get(renewed["id"]).order) == (one.person, 1)
+    stranger = subscribe(server, areas=["UA-30"], replaces={"id": second["id"], "secret": "whsec_wrong"}).json()
+    assert subscriptions.get(stranger["id"]).person == ""
     assert server.building.clock.now() == NOON

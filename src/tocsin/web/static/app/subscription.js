@@ -2,7 +2,7 @@
  *
  * - The server learns a push address, area codes, how loud each is in which phase, and the languages; nothing else.
  * - A change is put in place of what was wanted. Only another push address makes another subscription, and the new one holds
- *   before the old one ends: nobody is unwarned in between.
+ *   before the old one ends: nobody is unwarned in between, and roll calls that ask here go on asking here.
  * - What could not be ended is ended on the next occasion.
  */
 
@@ -53,10 +53,14 @@ async function held(given) {
     const changed = await call("PUT", `/v1/subscriptions/${encodeURIComponent(before.id)}`, before.secret, wanted);
     if (changed.ok) return keep("subscription", { ...before, places: codes });
   }
-  const made = await call("POST", "/v1/subscriptions", "", { channel: "webpush", endpoint, keys, ...wanted });
+  const replaces = before ? { id: before.id, secret: before.secret } : undefined;
+  const made = await call("POST", "/v1/subscriptions", "", { channel: "webpush", endpoint, keys, replaces, ...wanted });
   if (!made.ok) throw new Error(String(made.status));
   const { id, secret } = await made.json();
-  if (before) await keep("ended", [...(await one("ended", [])), { id: before.id, secret: before.secret }]);
+  if (before) {
+    await keep("ended", [...(await one("ended", [])), replaces]);
+    if ((await one("joined")) === before.id) await keep("joined", id);
+  }
   await keep("subscription", { id, secret, endpoint, since: before?.since ?? Date.now(), places: codes });
   await tidy();
 }

@@ -34,8 +34,8 @@ def start(folder: Path) -> tuple[subprocess.Popen[str], Open]:
 
 async def crowd(
     there: Open, waiting: list[str], thanked: set[str], until: float, process: subprocess.Popen[str]
-) -> None:
-    """People tap until the process is killed at a random moment; who was not thanked taps again later."""
+) -> bool:
+    """People tap until the process is killed at a random moment; who was not thanked taps again later. Whether it was."""
     address = urlsplit(there.address)
 
     async def tap() -> None:
@@ -63,6 +63,7 @@ async def crowd(
     if not waiting:
         cut.cancel()
     await asyncio.gather(cut, return_exceptions=True)
+    return not cut.cancelled()
 
 
 def test_no_thanked_answer_is_lost(tmp_path: Path) -> None:
@@ -82,8 +83,7 @@ def test_no_thanked_answer_is_lost(tmp_path: Path) -> None:
                 waiting.extend(everybody)
             assert there.links == everybody, "links outlive the process"
             until = chance.uniform(0.02, 0.12) if cuts < CUTS else 60.0
-            asyncio.run(crowd(there, waiting, thanked, until, process))
-            cuts += process.poll() is not None
+            cuts += asyncio.run(crowd(there, waiting, thanked, until, process))
         finally:
             process.kill()
             process.wait()

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expec
 
 from tests.contracts.web.conftest import Server, building, drill, server
 from tests.pages.conftest import chromium as browser
-from tests.pages.test_look import AXE, violations
+from tests.pages.test_look import AXE, BROKEN, violations
 from tocsin.store.vapid import VapidKey
 
 __all__ = ["browser", "building", "drill", "server"]
@@ -391,6 +391,7 @@ def test_it_is_accessible(browser: Browser, server: Server, language: str, schem
             assert min(box["height"] for box in small) >= 47.5
         page.evaluate(AXE)
         assert violations(page) == []
+        assert page.evaluate(BROKEN) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         pictures.take(page, f"{name}-{language}-{scheme}")
     context.close()

@@ -25,6 +25,21 @@ SIZES = {"phone": (360, 740), "desktop": (1280, 900)}
 FIRST_RESPONSE = 14_000
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 AXE = AXE_FILE_PATH.read_text("utf-8")
+BROKEN = """() => {
+  const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), range = document.createRange();
+  while (walk.nextNode()) {
+    const node = walk.currentNode;
+    if (!node.parentElement.checkVisibility() || node.parentElement.closest("code, pre, textarea, svg, .hide")) continue;
+    for (const word of node.data.matchAll(/\\p{L}+/gu)) {
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      const tops = new Set([...range.getClientRects()].map((one) => Math.round(one.top)));
+      if (tops.size > 1) found.push(`${word[0]} in ${node.parentElement.outerHTML.slice(0, 100)}`);
+    }
+  }
+  return found;
+}"""
+"""The words that are broken in two without a hyphen. The Chromium of the tests hyphenates nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +90,7 @@ def test_no_accessibility_fault(browser: Browser, server: Server, pictures: Albu
     page = visit(browser, server, phase, language)
     for size, (width, height) in SIZES.items():
         page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate(BROKEN) == [], f"{phase} {language} {size}"
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
             if judged(size, scheme, language):

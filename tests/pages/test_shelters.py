@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.contracts.web.conftest import Building
 from tests.contracts.web.conftest import Server as HouseServer
 from tests.pages.conftest import Album
-from tests.pages.test_look import AXE, SIZES, judged, violations
+from tests.pages.test_look import AXE, BROKEN, SIZES, judged, violations
 from tocsin.account.shelter import Kind, Shelter
 from tocsin.account.shelter_import import ShelterFile
 from tocsin.account.shelters import Shelters
@@ -72,6 +72,7 @@ def test_no_accessibility_fault(browser: Browser, city: HouseServer, pictures: A
         page = opened(browser, city, f"/shelters?{asked}&lang={language}")
         for size, (width, height) in SIZES.items():
             page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate(BROKEN) == [], f"{name} {language} {size}"
             for scheme in ("light", "dark"):
                 page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
                 if judged(size, scheme, language):

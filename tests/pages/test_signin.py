@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.contracts.web.console.conftest import Office, opened
 from tests.pages.conftest import Album, Server
-from tests.pages.test_look import SIZES, judged
+from tests.pages.test_look import BROKEN, SIZES, judged
 from tocsin.warn.enrolment import Way
 from tocsin.warn.person import Role
 from tocsin.web.console import enrol
@@ -98,6 +98,7 @@ def look(page: Page, pictures: Album, name: str) -> None:
             )
             if language == "en" or judged(size, scheme, language):
                 pictures.take(page, f"console-{name}-{scheme}-{size}")
+        assert page.evaluate(BROKEN) == [], f"{name} {size}"
     small = page.evaluate(
         "[...document.querySelectorAll('a,button,summary,input:not([type=hidden]):not([type=checkbox]),select')]"
         ".filter(e => e.offsetParent && !e.matches('.skip') && !e.closest('p:not(.brand):not(:has(> .button))') )"

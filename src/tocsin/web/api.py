@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from tocsin.assess.story import told
@@ -23,7 +23,7 @@ from tocsin.cap.telling import told as telling
 from tocsin.errors import MediaTypeError, NotFoundError, NotReadyError, NotSignedInError, ParameterError, TooSlowError
 from tocsin.reach.heartbeat import Position, SourceContact, heartbeat
 from tocsin.recent import Recent
-from tocsin.web import confirm
+from tocsin.web.confirm import Confirmations
 from tocsin.web.feed import FEED, FOR_EVER, Feed
 from tocsin.web.feed import address_of as message_at
 from tocsin.web.geojson import MEDIA_TYPE as GEOJSON
@@ -32,8 +32,9 @@ from tocsin.web.health import Doctor, Unready
 from tocsin.web.incident import IncidentQuery, IncidentsQuery, listing, story_at
 from tocsin.web.kept import States
 from tocsin.web.listing import AlertList, AlertsQuery, Listing, listed, point_of
+from tocsin.web.manual import manual
 from tocsin.web.measure import CONTENT_TYPE as METRICS
-from tocsin.web.openapi import asked, decoded, page
+from tocsin.web.openapi import asked, decoded
 from tocsin.web.problem import Refusal, problem, respond
 from tocsin.web.ready import Ready
 from tocsin.web.repeat import Repeats
@@ -67,9 +68,6 @@ if TYPE_CHECKING:
 SEARCHES_KEPT = 1000
 
 
-_PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-
-
 class Interface:
     """The handlers, and what they keep between requests. ``described`` is the OpenAPI document."""
 
@@ -77,12 +75,12 @@ class Interface:
         self.house = house
         self.feed, self.states = Feed(house.register, house.settings), States(house)
         self.listing, self.doctor, self.repeats = Listing(house), Doctor(house), Repeats(house.answers)
-        self.confirmations = confirm.Confirmations(house)
+        self.confirmations = Confirmations(house)
         self.described: dict[str, object] = {}
         self._described: Ready | None = None
         self._found: Recent[tuple[str, str, str | None, int], Ready] = Recent(SEARCHES_KEPT)
         self._searching = asyncio.Lock()
-        self._docs = ""
+        self._docs: Response | None = None
 
     # --- places ----------------------------------------------------------------------------------------------------
 
@@ -275,27 +273,6 @@ class Interface:
         await end(house, request.path_params["id"], authorization[7:].strip())
         return Response(status_code=204, headers={"Cache-Control": "no-store"})
 
-    async def confirm_page(self, request: Request) -> ASGIApp:
-        """The page that asks whether warnings are wanted."""
-        tag = language_of(request, confirm.languages())
-        return HTMLResponse(self.confirmations.page(request.path_params["token"], tag), headers=_PRIVATE)
-
-    async def confirm(self, request: Request) -> ASGIApp:
-        """Yes: warnings are wanted."""
-        self.house.limits.write(self.house.limits.visitor(request.client))
-        tag = language_of(request, confirm.languages())
-        return HTMLResponse(await self.confirmations.confirm(request.path_params["token"], tag), headers=_PRIVATE)
-
-    async def stop_page(self, request: Request) -> ASGIApp:
-        """The page that asks whether warnings are to stop."""
-        return HTMLResponse(confirm.stop_page(language_of(request, confirm.languages())), headers=_PRIVATE)
-
-    async def stop(self, request: Request) -> ASGIApp:
-        """End a subscription with the key that stands in its mails (RFC 8058)."""
-        self.house.limits.write(self.house.limits.visitor(request.client))
-        parts, tag = request.path_params, language_of(request, confirm.languages())
-        return HTMLResponse(await confirm.stop(self.house, parts["id"], parts["key"], tag), headers=_PRIVATE)
-
     # --- incidents -------------------------------------------------------------------------------------------------
 
     async def incidents(self, request: Request) -> ASGIApp:
@@ -367,8 +344,8 @@ class Interface:
 
     async def docs(self, request: Request) -> ASGIApp:
         """The API as a page."""
-        self._docs = self._docs or page(self.described)
-        return HTMLResponse(self._docs, headers={"Cache-Control": "public, max-age=300"})
+        self._docs = self._docs or manual(self.described, self.house.settings.sender_name)
+        return self._docs
 
     async def healthz(self, request: Request) -> ASGIApp:
         """The process answers."""

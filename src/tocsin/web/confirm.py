@@ -14,7 +14,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from html import escape
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +52,8 @@ WORDS = {
         "This link no longer holds. Please ask again.",
         "Stop these warnings",
         "Nothing more is sent by this subscription.",
+        "After this no warning comes here any more. You can ask for them again at any time.",
+        "Ask for warnings again",
     ),
     "uk": (
         "Підтвердьте попередження",
@@ -63,6 +64,8 @@ WORDS = {
         "Це посилання вже не діє. Попросіть ще раз.",
         "Більше не надсилати",
         "За цією підпискою більше нічого не надсилається.",
+        "Після цього попередження сюди не надходитимуть. Ви можете підписатися знову будь-коли.",
+        "Підписатися знову",
     ),
     "de": (
         "Bestätigen Sie Ihre Warnungen",
@@ -73,6 +76,8 @@ WORDS = {
         "Dieser Link gilt nicht mehr. Bitte fragen Sie erneut an.",
         "Diese Warnungen beenden",
         "Über dieses Abonnement wird nichts mehr gesendet.",
+        "Danach kommt hier keine Warnung mehr an. Sie können jederzeit wieder darum bitten.",
+        "Wieder Warnungen bekommen",
     ),
     "fr": (
         "Confirmez vos alertes",
@@ -83,9 +88,21 @@ WORDS = {
         "Ce lien n'est plus valable. Veuillez refaire la demande.",
         "Arrêter ces alertes",
         "Plus rien n'est envoyé par cet abonnement.",
+        "Ensuite, plus aucune alerte n’arrivera ici. Vous pouvez en redemander à tout moment.",
+        "Redemander des alertes",
     ),
 }
-_TITLE, _ASKS, _OTHERWISE, _YES, _DONE, _OVER, _STOP, _STOPPED = range(8)
+_TITLE, _ASKS, _OTHERWISE, _YES, _DONE, _OVER, _STOP, _STOPPED, _ENDS, _AGAIN = range(10)
+
+
+class Word(Struct, frozen=True):
+    """A page with one thing to say or to ask: ``button`` empty where nothing is asked, ``again`` what leads to the app."""
+
+    title: str
+    said: str = ""
+    button: str = ""
+    done: bool = False
+    again: str = ""
 
 
 class _Asked(Struct):
@@ -138,26 +155,27 @@ class Confirmations:
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
-    def page(self, token: str, tag: str) -> str:
+    def page(self, token: str, tag: str) -> Word:
         """The page that a link leads to: it asks."""
-        asked = self._live(token)
-        words = WORDS[tag]
-        return _page(words[_TITLE], words[_OVER] if asked is None else "", "" if asked is None else words[_YES], tag)
+        asked, words = self._live(token), WORDS[tag]
+        if asked is None:
+            return Word(words[_TITLE], words[_OVER], again=words[_AGAIN])
+        return Word(words[_TITLE], button=words[_YES])
 
-    async def confirm(self, token: str, tag: str) -> str:
+    async def confirm(self, token: str, tag: str) -> Word:
         """Begin the subscription that a link stands for; the page that says so."""
         words = WORDS[tag]
         async with self._lock:
             asked = self._live(token)
             if asked is None:
-                return _page(words[_TITLE], words[_OVER], "", tag)
+                return Word(words[_TITLE], words[_OVER], again=words[_AGAIN])
             if not asked.done:
                 assert asked.wish is not None
                 one = await asyncio.to_thread(self.house.subscriptions.make, asked.wish, self._name(token))
                 asked.done = True
                 if self.house.letters is not None:
                     self.house.letters.begin(one)
-        return _page(words[_TITLE], words[_DONE], "", tag)
+        return Word(words[_DONE], done=True)
 
     def _name(self, token: str) -> str:
         found: str = self.house.subscriptions.book.mark("confirmation", token)
@@ -168,16 +186,18 @@ class Confirmations:
         return asked if asked is not None and asked.at + HOLDS >= self.house.now() else None
 
 
-def stop_page(tag: str) -> str:
+def stop_page(tag: str) -> Word:
     """The page that a person's click on unsubscribe leads to."""
-    return _page(WORDS[tag][_STOP], "", WORDS[tag][_STOP], tag)
+    words = WORDS[tag]
+    return Word(words[_STOP], words[_ENDS], words[_STOP])
 
 
-async def stop(house: House, subscription: str, key: str, tag: str) -> str:
+async def stop(house: House, subscription: str, key: str, tag: str) -> Word:
     """End a subscription if this is its key; the page is the same either way."""
     if await owned(house, subscription, key, unsubscribe_key) is not None:
         await asyncio.to_thread(house.subscriptions.end, subscription, "owner")
-    return _page(WORDS[tag][_STOP], WORDS[tag][_STOPPED], "", tag)
+    words = WORDS[tag]
+    return Word(words[_STOPPED], done=True, again=words[_AGAIN])
 
 
 def languages() -> tuple[str, ...]:
@@ -190,14 +210,3 @@ def _channel(house: House, name: str) -> Any:
     if name not in ADDRESSES:
         raise ParameterError(f"channel: nobody is warned by {name} here")
     return lanes[name].channel if name in lanes else None
-
-
-def _page(title: str, said: str, button: str, tag: str) -> str:
-    form = f'<form method="post"><button style="font-size:20px;padding:12px">{escape(button)}</button></form>'
-    return (
-        f'<!DOCTYPE html><html lang="{tag}"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        '<meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">'
-        '<meta name="referrer" content="no-referrer"></head>'
-        f"<body><main><h1>{escape(title)}</h1>"
-        f"{f'<p>{escape(said)}</p>' if said else ''}{form if button else ''}</main></body></html>"
-    )

@@ -3,14 +3,13 @@
 - An operation names its path, its method, what it reads and what it answers; a path that is not in the table does not
   exist, so the description cannot lag behind.
 - Queries and bodies are ``msgspec`` structs: the same struct decodes the request and makes its schema.
-- ``/docs`` is this document as a plain page without a script.
+- :mod:`tocsin.web.manual` is this document as a page.
 
 Standard: OpenAPI 3.1.0 (JSON Schema 2020-12), RFC 9457 for every fault.
 """
 
 from __future__ import annotations
 
-import html
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import metadata
 from typing import Any, TypeVar
@@ -22,7 +21,6 @@ from starlette.types import ASGIApp
 
 from tocsin.errors import ParameterError, UnreadableError
 from tocsin.web.problem import PROBLEM_JSON, SENTENCES, STATUS, Problem
-from tocsin.web.titles import LANGUAGES
 
 T = TypeVar("T")
 
@@ -210,53 +208,3 @@ def _parameters(one: Operation, components: Mapping[str, Any]) -> list[dict[str,
 def _name(one: Operation) -> str:
     words = [part.strip("{}") for part in one.path.replace(".", "/").split("/") if part]
     return "_".join([one.method.lower(), *words])
-
-
-def page(described: Mapping[str, Any], codes: Mapping[str, str] = SENTENCES) -> str:
-    """The document as a plain page: no script, no style but the house's, nothing from elsewhere."""
-    esc = html.escape
-    parts = [
-        "<!doctype html>",
-        '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{esc(described['info']['title'])} API</title></head><body><main>",
-        f"<h1>{esc(described['info']['title'])} API {esc(described['info']['version'])}</h1>",
-        f"<p>{esc(described['info']['summary'])}</p><p>{esc(described['info']['description'].replace('`', ''))}</p>",
-        '<p>For machines: <a href="/v1/openapi.json">/v1/openapi.json</a> (OpenAPI 3.1).</p>',
-    ]
-    for path, methods in described["paths"].items():
-        for method, one in methods.items():
-            parts.append(f'<h2 id="{esc(one["operationId"])}"><code>{method.upper()} {esc(path)}</code></h2>')
-            parts.append(f"<p>{esc(one['summary'])}</p>")
-            if one.get("security"):
-                parts.append("<p>Needs <code>Authorization: Bearer</code>.</p>")
-            if one["parameters"]:
-                parts.append("<table><caption>Parameters</caption><tr><th>Name<th>In<th>Form<th>What it is</tr>")
-                for given in one["parameters"]:
-                    parts.append(
-                        f"<tr><td><code>{esc(given['name'])}</code>{' (required)' if given['required'] else ''}"
-                        f"<td>{given['in']}<td>{esc(_form(given['schema']))}<td>{esc(given.get('description', ''))}</tr>"
-                    )
-                parts.append("</table>")
-            parts.append("<table><caption>Answers</caption><tr><th>Status<th>Form<th>What it says</tr>")
-            for status, answer in one["responses"].items():
-                forms = ", ".join(answer.get("content", {})) or "-"
-                text = answer["description"].replace("`", "")
-                parts.append(f"<tr><td>{status}<td>{esc(forms)}<td>{esc(text)}</tr>")
-            parts.append("</table>")
-    parts.append("<h2>Codes of faults</h2><dl>")
-    for code, sentence in sorted(codes.items()):
-        parts.append(f'<dt id="{esc(code)}"><code>{esc(code)}</code> ({STATUS.get(code, 500)})<dd>{esc(sentence)}</dd>')
-    parts.append(
-        f"</dl><p>Titles are also given in {', '.join(LANGUAGES[1:])}, by Accept-Language.</p></main></body></html>"
-    )
-    return "\n".join(parts)
-
-
-def _form(schema: Mapping[str, Any]) -> str:
-    if "enum" in schema:
-        return ", ".join(map(str, schema["enum"]))
-    kinds = schema.get("type") or "/".join(str(one.get("type", "")) for one in schema.get("anyOf", ()))
-    bounds = [f"{name} {schema[name]}" for name in ("minimum", "maximum", "maxLength", "pattern") if name in schema]
-    if "default" in schema:
-        bounds.append(f"default {schema['default']}")
-    return " ".join([str(kinds), *bounds])

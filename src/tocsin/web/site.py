@@ -27,6 +27,7 @@ from tocsin.web.problem import Refusal, refuse
 from tocsin.web.ready import Ready
 from tocsin.web.table import TABLE
 from tocsin.web.wire import protocol
+from tocsin.web.word import fault
 
 if TYPE_CHECKING:
     from tocsin.web.house import House
@@ -113,6 +114,12 @@ def create(house: House) -> Site:
     from tocsin.web.console import routes as console
     from tocsin.web.public import routes as pages
 
+    async def refused(request: Request, wrong: Exception) -> Response:
+        return fault(house, request, refuse(request, wrong))
+
+    async def missing(request: Request, wrong: Exception) -> Response:
+        return fault(house, request, refuse(request, NotFoundError()))
+
     interface = Interface(house)
     interface.described = document(TABLE)
     routed = Starlette(
@@ -123,11 +130,11 @@ def create(house: House) -> Site:
             *pages(house),
         ],
         exception_handlers={
-            HTTPException: _refuse,
-            TocsinError: _refuse,
-            Refusal: _refuse,
-            404: _not_found,
-            Exception: _refuse,
+            HTTPException: refused,
+            TocsinError: refused,
+            Refusal: refused,
+            404: missing,
+            Exception: refused,
         },
     )
     sizes = {"/v1/alerts": house.settings.max_message_bytes, "/console/area-file": house.settings.max_message_bytes}
@@ -162,11 +169,3 @@ def config(house: House, app: Site | None = None, **given: Any) -> uvicorn.Confi
     site = app or create(house)
     settled["http"] = protocol(site, house.hub)
     return uvicorn.Config(site, **(settled | given))
-
-
-async def _refuse(request: Request, wrong: Exception) -> Response:
-    return refuse(request, wrong)
-
-
-async def _not_found(request: Request, wrong: Exception) -> Response:
-    return refuse(request, NotFoundError())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tocsin.cap.telling import Told
 from tocsin.reach.heartbeat import SignedHeartbeat
+from tocsin.web import word
 from tocsin.web.answer import ANSWERS
 from tocsin.web.api import Interface
 from tocsin.web.arrival import ARRIVALS
@@ -256,7 +257,7 @@ TABLE: tuple[Operation, ...] = (
     Operation(
         "GET",
         "/v1/confirm/{token}",
-        Interface.confirm_page,
+        word.confirm_page,
         "The page behind the link that was sent to an address: it asks whether warnings are wanted.",
         (Answer(200, "A page.", "text/html"),),
         parameters={"token": "What stands in the link."},
@@ -264,7 +265,7 @@ TABLE: tuple[Operation, ...] = (
     Operation(
         "POST",
         "/v1/confirm/{token}",
-        Interface.confirm,
+        word.confirmed,
         "Yes: warnings are wanted here. The same answer whenever it is sent.",
         (Answer(200, "A page.", "text/html"),),
         parameters={"token": "What stands in the link."},
@@ -272,7 +273,7 @@ TABLE: tuple[Operation, ...] = (
     Operation(
         "GET",
         "/v1/unsubscribe/{id}/{key}",
-        Interface.stop_page,
+        word.stop_page,
         "The page that asks whether warnings are to stop.",
         (Answer(200, "A page.", "text/html"),),
         parameters={"id": "The subscription's id.", "key": "What stands in its mails."},
@@ -280,7 +281,7 @@ TABLE: tuple[Operation, ...] = (
     Operation(
         "POST",
         "/v1/unsubscribe/{id}/{key}",
-        Interface.stop,
+        word.stopped,
         "One-click unsubscribe (RFC 8058): the same answer whether there was a subscription or not.",
         (Answer(200, "A page.", "text/html"),),
         faults=("operator.not-ready",),

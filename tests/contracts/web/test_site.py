@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 import threading
@@ -301,6 +302,43 @@ def test_the_stream_stands_beside_the_application(server: Server) -> None:
     answer = server.raw(b"GET /v1/stream HTTP/1.1\r\nHost: x\r\n\r\n", wait=0.3)
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"text/event-stream" in answer
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+
+
+@pytest.mark.parametrize("path", ["/at/XX-99", "/nothing-here", "/incidents/none", "/shelters?point=x", "/at/%00"])
+@pytest.mark.parametrize(
+    ("language", "silence"), [("en", "nothing about whether there is danger"), ("de", "ob Gefahr")]
+)
+def test_what_is_wrong_is_a_page_for_a_person(server: Server, path: str, language: str, silence: str) -> None:
+    """A browser gets the status and the code of the problem document as a page that says what to do; a program gets data."""
+    told = server.get(path, Accept_Language=language)
+    page = server.get(path, Accept=BROWSER, Accept_Language=language)
+    assert told.status == page.status
+    problem = json.loads(told.body)
+    assert told.headers["content-type"] == "application/problem+json"
+    assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["cache-control"] == "no-store"
+    text = page.body.decode()
+    assert html.escape(problem["title"], quote=False) in text.replace("&#39;", "'")
+    assert f"<code>{problem['code']}</code>" in text
+    assert silence in text
+    assert f'<html lang="{language}"' in text
+    assert "<script" not in text
+
+
+@pytest.mark.parametrize("path", ["/v1/alerts/none", "/at/XX-99.json", "/alerts/none.xml", "/static/none.css"])
+def test_addresses_for_programs_answer_programs(server: Server, path: str) -> None:
+    """Opened in a browser they give what a program gets: whoever opens them wants to see that."""
+    assert server.get(path, Accept=BROWSER).headers["content-type"] == "application/problem+json"
+
+
+def test_a_wrong_method_from_a_form_is_a_page_that_still_names_the_right_ones(server: Server) -> None:
+    """405 as a page bears Allow as the document does."""
+    page = server.ask("DELETE", "/at/UA-30", Accept=BROWSER)
+    assert (page.status, page.headers["content-type"]) == (405, "text/html; charset=utf-8")
+    assert "GET" in page.headers["allow"]
 
 
 def test_the_description_is_served(server: Server) -> None:

@@ -95,6 +95,7 @@ _LATEST = """
 SELECT seq FROM batches WHERE event_id = ? AND realm = ? AND version < ? ORDER BY version DESC, id DESC LIMIT 1
 """
 _UNSEEN: Mapping[tuple[str, str], Pace] = {}
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
 _PROVEN = tuple(mark.name.lower() for mark in PROVEN)
 _SUBJECTS = "SELECT DISTINCT alert, channel FROM batches WHERE realm = ? AND id > ? AND last > 0"
 
@@ -256,26 +257,25 @@ class SqlBatches:
 
     def warned(self, event_id: str) -> Numbers:
         """Those for whom the last that they may have seen of this event is a warning."""
-        warned = np.empty(0, dtype=np.int64)
+        told, warns = list[Numbers](), list[Flags]()
         with self.store.reader() as connection:
             for phase, recipients, marks in connection.execute(_OF_EVENT, (event_id, self.realm)):
-                told = np.isin(np.frombuffer(marks, dtype=np.uint8), REACHED_CODES)
-                numbers = np.frombuffer(recipients, dtype=np.int64)[told]
-                warned = np.union1d(warned, numbers) if phase in WARNINGS else np.setdiff1d(warned, numbers)
-        return warned
+                seen = np.isin(np.frombuffer(marks, dtype=np.uint8), REACHED_CODES)
+                told.append(np.frombuffer(recipients, dtype=np.int64)[seen])
+                warns.append(np.full(len(told[-1]), phase in WARNINGS))
+        return _last(told, warns)
 
     def knowing(self, event_id: str, phase: str) -> Numbers:
         """Those who surely have the newest that this event had for them, and for whom that was of ``phase``."""
-        knowing = np.empty(0, dtype=np.int64)
+        told, know = list[Numbers](), list[Flags]()
         with self.store.reader() as connection:
             for said, recipients, kept in connection.execute(_OF_EVENT, (event_id, self.realm)):
                 numbers, marks = np.frombuffer(recipients, dtype=np.int64), np.frombuffer(kept, dtype=np.uint8)
-                has = np.isin(marks, PROVEN_CODES)
-                if said != phase:
-                    has = np.zeros(len(marks), dtype=np.bool_)
                 # Who was spared has it by another channel, which stands in another batch.
-                knowing = np.union1d(np.setdiff1d(knowing, numbers[~has & (marks != Mark.SPARED)]), numbers[has])
-        return knowing
+                meant = marks != Mark.SPARED
+                told.append(numbers[meant])
+                know.append(np.isin(marks[meant], PROVEN_CODES) & (said == phase))
+        return _last(told, know)
 
     def latest(self, event_id: str, below: int) -> int | None:
         """The number of the entry that published the newest version ``below`` this one that went to anybody."""
@@ -444,3 +444,12 @@ def _micros(moment: datetime) -> int:
 
 def _moment(micros: int) -> datetime:
     return EPOCH + timedelta(microseconds=micros)
+
+
+def _last(told: Sequence[Numbers], said: Sequence[Flags]) -> Numbers:
+    """Those for whom the last of what was ``said`` to them is true, in one pass: an event can have many batches."""
+    if not told:
+        return np.empty(0, dtype=np.int64)
+    numbers, newest = np.unique(np.concatenate(told)[::-1], return_index=True)
+    found: Numbers = numbers[np.concatenate(said)[::-1][newest]]
+    return found

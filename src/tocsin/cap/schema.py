@@ -18,6 +18,7 @@ from tocsin.cap.tree import Element
 
 OASIS_1_2 = "CAP-v1.2.xsd"
 _compiled = threading.local()
+_making = threading.Lock()
 
 
 class Departure(Struct, frozen=True):
@@ -28,13 +29,18 @@ class Departure(Struct, frozen=True):
 
 
 def schema(name: str = OASIS_1_2) -> etree.XMLSchema:
-    """The compiled schema of this thread."""
+    """The compiled schema of this thread.
+
+    One thread compiles at a time: libxml2 makes its types at the first schema of a process, and two threads that do so at once
+    leave it broken for as long as the process lives.
+    """
     kept: dict[str, etree.XMLSchema] | None = getattr(_compiled, "kept", None)
     if kept is None:
         kept = _compiled.kept = {}
     if name not in kept:
         source = files("tocsin.cap").joinpath("data", name).read_bytes()
-        kept[name] = etree.XMLSchema(etree.fromstring(source))
+        with _making:
+            kept[name] = etree.XMLSchema(etree.fromstring(source))
     return kept[name]
 
 

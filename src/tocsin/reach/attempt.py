@@ -79,9 +79,11 @@ class Attempts:
             content, quieter = said
             found, quiet = await asyncio.to_thread(self._look_up, batch.recipients[places].tolist(), quieter)
         except Exception:
-            # The store may be busy or its disk full for a moment: nothing has left, and it is tried again.
+            # The store may be busy or its disk full for a moment: nothing has left, and it is tried again. They come back
+            # together: one by one each would be prepared for by itself.
             _log.exception("a batch of %s could not be prepared", batch.alert)
-            self._note(lane, work, places, [later(tried=False, reason="store")] * len(places))
+            jitter = self.chance()
+            self._note(lane, work, places, [later(tried=False, reason="store")] * len(places), lambda: jitter)
             return
         ended = self.clock.now() >= batch.deadline
         deliveries: list[Delivery] = []
@@ -152,8 +154,15 @@ class Attempts:
         content = body(left(told, self.before(published)) if batch.alert.endswith(LEFT) else told)
         return content, self.quieter(published, alert, batch)
 
-    def _note(self, lane: Lane, work: Work, places: list[int], outcomes: Sequence[Outcome]) -> None:
-        """Put down how an attempt went."""
+    def _note(
+        self,
+        lane: Lane,
+        work: Work,
+        places: list[int],
+        outcomes: Sequence[Outcome],
+        chance: Callable[[], float] | None = None,
+    ) -> None:
+        """Put down how an attempt went; ``chance`` spreads what is tried again."""
         if work.closed:
             return
         now = self.clock.now()
@@ -172,7 +181,7 @@ class Attempts:
                 lane.count(Mark.ACCEPTED)
                 self.taken(work, 1)
             elif outcome.kind == "later":
-                self._again(lane, work, place, outcome, now)
+                self._again(lane, work, place, outcome, now, chance or self.chance)
             else:
                 mark = Mark.REFUSED if outcome.kind == "refused" else Mark.GONE
                 work.settle(place, mark)
@@ -181,14 +190,16 @@ class Attempts:
                     self.gone(int(work.batch.recipients[place]))
         self.noted(work)
 
-    def _again(self, lane: Lane, work: Work, place: int, outcome: Outcome, now: datetime) -> None:
+    def _again(
+        self, lane: Lane, work: Work, place: int, outcome: Outcome, now: datetime, chance: Callable[[], float]
+    ) -> None:
         if outcome.tried:
             attempt = work.attempts[place] = work.attempts.get(place, 0) + 1
             work.marks[place] = Mark.WAITING
-            wait = self.patience.wait(attempt, outcome.after_s, self.chance())
+            wait = self.patience.wait(attempt, outcome.after_s, chance())
         else:
             attempt = 0
-            wait = (self.patience.busy_s if outcome.after_s is None else outcome.after_s) * (1 + self.chance())
+            wait = (self.patience.busy_s if outcome.after_s is None else outcome.after_s) * (1 + chance())
         due = now + timedelta(seconds=wait)
         if attempt >= self.patience.attempts or due >= work.batch.deadline:
             mark = Mark.EXPIRED if work.marks[place] == Mark.PENDING else Mark.EXHAUSTED

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from tests.rules.reach.conftest import Room
 from tests.rules.reach.stage import NIGHT, published, until
+from tocsin.errors import StoreError
 from tocsin.reach.channel import ACCEPTED, GONE, later, refused
 from tocsin.reach.delivery import DELIVERY_SEALED, DELIVERY_SETTLED, Mark, Sealed, Settled, rank
 from tocsin.reach.dispatch import Patience
@@ -180,6 +183,32 @@ async def test_a_channel_that_breaks_costs_only_a_retry(room: Room) -> None:
         room.clock.turn(5)
         await dispatch.quiet()
     assert room.notes.told(one.id) == [(1, "act"), (1, "act")]
+
+
+async def test_what_cannot_be_prepared_comes_back_together(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the store does not answer, a batch costs one try a second and not one for each recipient; then all are told."""
+    people, tries = room.crowd(300, "UA-30"), list[int]()
+    room.dispatch.attempts.chance = random.Random(20).random
+    addresses = room.book.addresses
+
+    def broken(numbers: list[int]) -> Any:
+        tries.append(len(numbers))
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(room.book, "addresses", broken)
+    room.notes.stride = 100
+    async with room.running() as dispatch:
+        await room.publish(published())
+        await until(lambda: len(tries) == 3 and not dispatch.lanes["notes"].running)
+        for _ in range(3):
+            room.clock.turn(2)
+            before = len(tries)
+            await until(lambda before=before: len(tries) >= before + 3 and not dispatch.lanes["notes"].running)
+        assert tries == [100] * 12
+        monkeypatch.setattr(room.book, "addresses", addresses)
+        room.clock.turn(2)
+        await dispatch.quiet()
+    assert sorted(one.to.subscription for one in room.notes.sent) == sorted(one.id for one in people)
 
 
 async def test_ended_subscription_is_not_told(room: Room) -> None:

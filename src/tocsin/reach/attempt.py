@@ -88,13 +88,16 @@ class Attempts:
         ended = self.clock.now() >= batch.deadline
         deliveries: list[Delivery] = []
         here: list[int] = []
-        for place, number in zip(places, batch.recipients[places].tolist(), strict=True):
-            if work.closed or work.marks[place] not in DUE:
+        # Numbers of Python: one of numpy's that is compared with a Mark costs more than all the rest of this.
+        for place, number, code in zip(
+            places, batch.recipients[places].tolist(), work.marks[places].tolist(), strict=True
+        ):
+            if work.closed or code not in DUE:
                 # A receipt of an earlier attempt came meanwhile, or a newer version: this has ended already.
                 continue
             to = found.get(number)
             if to is None or ended:
-                tried = Mark.EXPIRED if work.marks[place] == Mark.PENDING else Mark.EXHAUSTED
+                tried = Mark.EXPIRED if code == Mark.PENDING else Mark.EXHAUSTED
                 mark = Mark.ENDED if to is None else tried
                 work.settle(place, mark)
                 lane.count(mark)

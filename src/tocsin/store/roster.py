@@ -59,7 +59,9 @@ DEVICES = """SELECT d.member, m.key, d.subscription FROM member_device d JOIN me
   WHERE d.realm = ? AND d.member IN (SELECT value FROM json_each(?)) ORDER BY d.member, d.made, d.mark"""
 BY_DEVICE = """SELECT d.member, m.key FROM member_device d JOIN member m ON m.realm = d.realm AND m.id = d.member
   WHERE d.realm = ? AND d.mark = ?"""
-JOIN = """INSERT INTO member_device VALUES (?, ?, ?, ?, ?)
+# Who was erased a moment ago gets nothing written any more.
+JOIN = """INSERT INTO member_device SELECT ?1, ?2, ?3, ?4, ?5
+  WHERE EXISTS (SELECT 1 FROM member WHERE realm = ?1 AND id = ?2)
   ON CONFLICT (realm, member, mark) DO UPDATE SET made = excluded.made"""
 OLDEST = """DELETE FROM member_device WHERE realm = ? AND member = ? AND mark NOT IN
   (SELECT mark FROM member_device WHERE realm = ? AND member = ? ORDER BY made DESC LIMIT ?)"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -133,6 +134,24 @@ async def test_leaving_ending_and_erasing_end_it(mission: Mission, desk: Server)
     await mission.asking.ask(call, mission.building.clock.now())
     assert mission.building.house.subscriptions.get(one.id) is None
     erase(mission.building.house, member, "p1", "asked")
+    with mission.building.store.reader() as connection:
+        assert connection.execute("SELECT count(*) FROM member_device").get == 0
+
+
+async def test_who_is_erased_meanwhile_is_not_written_down_again(
+    mission: Mission, desk: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The person is erased in the moment in which their phone joins: nothing of it is left behind."""
+    one, call, vault = subscribed(mission), mission.rolls.start("Night", "p1"), mission.rolls.roster.vault
+    close, member, link = vault.close, mission.member("1"), mission.link(call, "1")
+
+    def late(*given: Any) -> bytes:
+        monkeypatch.undo()
+        erase(mission.building.house, member, "p1", "asked")
+        return close(*given)
+
+    monkeypatch.setattr(vault, "close", late)
+    join(desk, link, one)
     with mission.building.store.reader() as connection:
         assert connection.execute("SELECT count(*) FROM member_device").get == 0
 

@@ -65,6 +65,19 @@ class Line:
         for route in self.held:
             route.continue_()
 
+    def early(self) -> list[Route]:
+        """Open the draft, whose script stays on the way until it is let :meth:`arrive`."""
+        scripts: list[Route] = []
+        self.page.route("**/compose.js", lambda route: scripts.append(route))
+        self.page.goto(f"{self.url}/console/drafts/{self.name}", wait_until="commit")
+        return scripts
+
+    def arrive(self, scripts: list[Route]) -> None:
+        """The script of the page comes."""
+        self.until(lambda _: bool(scripts))
+        for script in scripts:
+            script.continue_()
+
     def saved(self, do: Callable[[], object]) -> None:
         """Do something, and wait until the page has saved itself."""
         with self.page.expect_response(lambda answer: by_script(answer.request) and answer.ok):
@@ -173,18 +186,13 @@ def test_an_answer_takes_back_no_letter_of_the_preview(line: Line) -> None:
 @pytest.mark.eager
 def test_what_is_typed_before_the_script_has_come_is_saved_by_it(line: Line) -> None:
     """The page is there and its script is not yet: what is typed and chosen in that moment is in the draft once it comes."""
-    page = line.page
-    scripts: list[Route] = []
-    page.route("**/compose.js", lambda route: scripts.append(route))
-    page.goto(f"{line.url}/console/drafts/{line.name}", wait_until="commit")
+    page, scripts = line.page, line.early()
     page.get_by_text("Add free text").click()
     page.get_by_label("Text (en)").fill("The metro is open.")
     page.get_by_role("radio", name="Air alert", exact=True).check()
     assert line.content.extra == {}
     before = line.desk.draft(line.name).changes
-    line.until(lambda _: bool(scripts))
-    for script in scripts:
-        script.continue_()
+    line.arrive(scripts)
     line.until(lambda _: bool(line.content.extra))
     assert (line.content.extra["en"].text, line.content.hazard) == ("The metro is open.", "air")
     assert line.desk.draft(line.name).changes == before + 1
@@ -217,15 +225,10 @@ def test_a_file_does_not_lose_to_what_is_typed_beside_it(line: Line) -> None:
 @pytest.mark.eager
 def test_a_file_that_was_chosen_before_the_script_had_come_is_taken(line: Line) -> None:
     """The page is there and its script is not yet: the file that is chosen in that moment becomes the draft's area."""
-    page = line.page
-    scripts: list[Route] = []
-    page.route("**/compose.js", lambda route: scripts.append(route))
-    page.goto(f"{line.url}/console/drafts/{line.name}", wait_until="commit")
+    page, scripts = line.page, line.early()
     page.get_by_text("Draw, or take from a file").click()
     page.locator("[data-file]").set_input_files(TRIANGLE)
-    line.until(lambda _: bool(scripts))
-    for script in scripts:
-        script.continue_()
+    line.arrive(scripts)
     line.until(lambda _: bool(line.content.where.polygons))
 
 

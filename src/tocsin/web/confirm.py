@@ -200,11 +200,6 @@ async def stop(house: House, subscription: str, key: str, tag: str) -> Word:
     return Word(words[_STOPPED], done=True, again=words[_AGAIN])
 
 
-def languages() -> tuple[str, ...]:
-    """The languages of these pages."""
-    return tuple(WORDS)
-
-
 def _channel(house: House, name: str) -> Any:
     lanes = getattr(house.dispatch, "lanes", {})
     if name not in ADDRESSES:

@@ -25,10 +25,14 @@ FORM = "application/x-www-form-urlencoded"
 STYLE = "roll"
 
 
+def language(house: House, request: Request) -> str:
+    """The language in which a leaf speaks to whoever asks."""
+    return language_of(request, offered(house.settings.languages))
+
+
 def leaf(house: House, request: Request, template: str, status: int = 200, **values: object) -> Response:
     """The page ``templates/roll/{template}``."""
-    languages = offered(house.settings.languages)
-    tag = language_of(request, languages)
+    tag = language(house, request)
     text, at = texts(tag), house.now()
     html = (
         environment()
@@ -42,7 +46,7 @@ def leaf(house: House, request: Request, template: str, status: int = 200, **val
                 "sender_name": house.settings.sender_name,
                 "emergency_number": house.settings.emergency_number,
                 "css": Markup(style(STYLE)),  # noqa: S704 - our own file, not anybody's input
-                "choices": [(one, texts(one).say("name")) for one in languages],
+                "choices": [(one, texts(one).say("name")) for one in offered(house.settings.languages)],
                 "suffix": f"?lang={tag}" if "lang" in request.query_params else "",
                 **values,
             }

@@ -17,10 +17,8 @@ from starlette.types import ASGIApp
 from tocsin.web import confirm
 from tocsin.web.confirm import Word
 from tocsin.web.guard import EMBEDDED
-from tocsin.web.leaf import leaf
+from tocsin.web.leaf import language, leaf
 from tocsin.web.problem import Problem
-from tocsin.web.text import offered
-from tocsin.web.titles import language_of
 
 if TYPE_CHECKING:
     from tocsin.web.api import Interface
@@ -52,18 +50,13 @@ def fault(house: House, request: Request, answer: Response) -> Response:
     return page
 
 
-def _language(interface: Interface, request: Request) -> str:
-    """The language of a word for whoever asks: one of those that a leaf would choose."""
-    return language_of(request, offered(interface.house.settings.languages))
-
-
 def _shown(interface: Interface, request: Request, word: Word) -> Response:
     return leaf(interface.house, request, "word.html", **msgspec.structs.asdict(word))
 
 
 async def confirm_page(interface: Interface, request: Request) -> ASGIApp:
     """``GET /v1/confirm/{token}``: asks whether warnings are wanted."""
-    told = interface.confirmations.page(request.path_params["token"], _language(interface, request))
+    told = interface.confirmations.page(request.path_params["token"], language(interface.house, request))
     return _shown(interface, request, told)
 
 
@@ -71,18 +64,18 @@ async def confirmed(interface: Interface, request: Request) -> ASGIApp:
     """``POST /v1/confirm/{token}``: yes, warnings are wanted."""
     limits = interface.house.limits
     limits.write(limits.visitor(request.client))
-    told = await interface.confirmations.confirm(request.path_params["token"], _language(interface, request))
+    told = await interface.confirmations.confirm(request.path_params["token"], language(interface.house, request))
     return _shown(interface, request, told)
 
 
 async def stop_page(interface: Interface, request: Request) -> ASGIApp:
     """``GET /v1/unsubscribe/{id}/{key}``: asks whether warnings are to stop."""
-    return _shown(interface, request, confirm.stop_page(_language(interface, request)))
+    return _shown(interface, request, confirm.stop_page(language(interface.house, request)))
 
 
 async def stopped(interface: Interface, request: Request) -> ASGIApp:
     """``POST /v1/unsubscribe/{id}/{key}``: ends a subscription with the key that stands in its mails (RFC 8058)."""
     limits, parts = interface.house.limits, request.path_params
     limits.write(limits.visitor(request.client))
-    told = await confirm.stop(interface.house, parts["id"], parts["key"], _language(interface, request))
+    told = await confirm.stop(interface.house, parts["id"], parts["key"], language(interface.house, request))
     return _shown(interface, request, told)
